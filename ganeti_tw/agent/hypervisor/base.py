@@ -1,0 +1,100 @@
+"""What every hypervisor can do, and what some can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from attrs import frozen
+from twisted.internet.interfaces import IReactorTime
+
+from ganeti_tw.errors import BadRequest
+from ganeti_tw.kernel import Blocking
+from ganeti_tw.protocol.instance import Console, InstanceSpec, RunningInstance
+
+
+class Hypervisor(Protocol):
+    """The guests of one kind on this node.
+
+    Calls end within their deadline: with DriverError when the hypervisor
+    refuses, with Expired when it does not answer.
+    """
+
+    name: str
+
+    async def start(self, spec: InstanceSpec, disks: Mapping[int, str], paused: bool = False) -> None:
+        """Start a guest that does not run.  ``disks``: path of each disk by index."""
+        ...
+
+    async def stop(self, name: str, force: bool) -> None:
+        """Ask the guest to shut down, once, or pull the plug.  Nothing happens to one that does not run.
+
+        A polite request returns at once; a forced one when the guest is gone.
+        """
+        ...
+
+    async def forget(self, name: str) -> None:
+        """Drop what is left of a guest that does not run; a user shutdown is forgotten too."""
+        ...
+
+    async def reboot(self, name: str) -> None:
+        """Ask a running guest to reboot itself.  WrongState when it does not run."""
+        ...
+
+    async def is_running(self, name: str) -> bool:
+        """Whether the guest runs, paused or not."""
+        ...
+
+    async def list(self) -> tuple[RunningInstance, ...]:
+        """All guests that belong to Ganeti, sorted by name.  Guests are not asked, so none can delay it."""
+        ...
+
+    async def console(self, spec: InstanceSpec) -> Console:
+        """How to reach the console of a running guest."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the hypervisor.  Guests run on."""
+        ...
+
+
+@frozen
+class GuestNews:
+    """A guest started or ended without this process having done anything, or because it did."""
+
+    name: str
+    running: bool
+
+
+@runtime_checkable
+class Newsgiver(Protocol):
+    """A hypervisor that tells by itself what becomes of its guests."""
+
+    def watch(self, tell: Callable[[GuestNews], None]) -> None:
+        """From the first use on, ``tell`` is called in the reactor's thread for each change."""
+        ...
+
+
+@frozen
+class HypervisorHost:
+    """What a hypervisor needs of the host.
+
+    ``run``: the parent of ``fake-hypervisor`` and ``kvm-hypervisor``;
+    ``from_thread`` calls a function in the reactor's thread, as
+    ``reactor.callFromThread`` does.
+    """
+
+    node: str
+    run: str
+    clock: IReactorTime
+    blocking: Blocking
+    from_thread: Callable[..., Any]
+    libvirt_uri: str = "qemu:///system"
+    ifup: str = "/usr/lib/ganeti/kvm-ifup"
+
+
+def check_name(name: str) -> str:
+    """The name of an instance, when it can be the name of a file.  BadRequest."""
+    if not name or name.startswith(".") or "/" in name or "\0" in name or len(name) > 240:
+        raise BadRequest(f"{name!r} cannot be the name of an instance")
+    return name

@@ -1,0 +1,188 @@
+"""Guests under QEMU, through libvirt.
+
+Domains are persistent while the instance is meant to run, so a guest that
+shut itself down is told from one that crashed; stopping forgets the domain.
+Nothing is kept here: after a restart the domains are found again by their
+metadata.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from twisted.logger import Logger
+
+from ganeti_tw.agent.figures import read_text
+from ganeti_tw.agent.hypervisor.base import GuestNews, HypervisorHost, check_name
+from ganeti_tw.agent.hypervisor.kvm_xml import Places, domain_xml
+from ganeti_tw.agent.hypervisor.libvirt_api import OFF, PAUSED, RUNNING, LibvirtConnection
+from ganeti_tw.agent.hypervisor.native import why_not_native
+from ganeti_tw.agent.hypervisor.registry import hypervisors
+from ganeti_tw.agent.hypervisor.sockets import check_socket
+from ganeti_tw.errors import DriverError, WrongState
+from ganeti_tw.protocol.instance import Console, InstanceSpec, RunningInstance
+
+log = Logger()
+
+DEADLINE = 30.0
+START_DEADLINE = 120.0  # the first start probes QEMU, which takes seconds
+DEFAULT_BINARY = "/usr/bin/kvm"  # the default of kvm_path; a script that insists on KVM
+
+
+def emulator(params: Mapping[str, Any], arch: str, exists: Callable[[str], bool] = os.path.exists) -> str:
+    """The QEMU binary: ``kvm_path``, unless that is the default."""
+    path = str(params.get("kvm_path") or DEFAULT_BINARY)
+    if path == DEFAULT_BINARY:
+        path = f"/usr/bin/qemu-system-{arch}"
+    if not exists(path):
+        raise DriverError(f"{path} is missing on this node: install QEMU or set kvm_path")
+    return path
+
+
+@hypervisors.add("kvm")
+class KvmHypervisor:
+    """See the module."""
+
+    name = "kvm"
+
+    def __init__(
+        self,
+        host: HypervisorHost,
+        connect: Callable[[str, Callable[[str, bool], None]], LibvirtConnection] = LibvirtConnection,
+        reason_to_emulate: Callable[[], str] = lambda: why_not_native(read_text("/proc/cpuinfo")),
+        arch: str = os.uname().machine,
+    ) -> None:
+        self._host = host
+        self._run = host.blocking.run
+        self._directory = os.path.join(host.run, "kvm-hypervisor")
+        self._reason_to_emulate = reason_to_emulate
+        self._native: bool | None = None
+        self._arch = arch
+        self._tell: Callable[[GuestNews], None] | None = None
+        self._libvirt = connect(host.libvirt_uri, self._news)
+
+    # --- the guests ---
+
+    async def start(self, spec: InstanceSpec, disks: Mapping[int, str], paused: bool = False) -> None:
+        await self._run(self._start, spec, dict(disks), paused, deadline=START_DEADLINE)
+
+    async def stop(self, name: str, force: bool) -> None:
+        if force:
+            await self._run(self._libvirt.destroy, name, deadline=DEADLINE)
+        elif await self.is_running(name):
+            await self._run(self._libvirt.shutdown, name, deadline=DEADLINE)
+
+    async def forget(self, name: str) -> None:
+        await self._run(self._forget, name, deadline=DEADLINE)
+
+    async def reboot(self, name: str) -> None:
+        if not await self.is_running(name):
+            raise WrongState(f"{name} does not run")
+        await self._run(self._libvirt.reboot, name, deadline=DEADLINE)
+
+    async def is_running(self, name: str) -> bool:
+        return await self._run(self._libvirt.state, name, deadline=DEADLINE) in (RUNNING, PAUSED)
+
+    async def list(self) -> tuple[RunningInstance, ...]:
+        domains = await self._run(self._libvirt.domains, deadline=DEADLINE)
+        known = [d for d in domains if d.state != OFF]
+        return tuple(
+            RunningInstance(d.name, self.name, d.state, d.memory_mib, d.vcpus, d.cpu_seconds)
+            for d in sorted(known, key=lambda d: d.name)
+        )
+
+    async def console(self, spec: InstanceSpec) -> Console:
+        if not await self.is_running(spec.name):
+            raise WrongState(f"{spec.name} does not run")
+        if spec.hvparams.get("serial_console", True):
+            # Raw, so that all keys reach the guest but the one that ends it, Ctrl-].
+            command = ("socat", "STDIO,raw,echo=0,escape=0x1d", f"UNIX-CONNECT:{self.serial_socket(spec.name)}")
+            return Console(spec.name, "ssh", host=self._host.node, user="root", command=command)
+        address = str(spec.hvparams.get("vnc_bind_address") or "")
+        if address and not address.startswith("/") and spec.network_port is not None:
+            host = self._host.node if address in ("0.0.0.0", "::") else address
+            return Console(spec.name, "vnc", host=host, port=spec.network_port, display=spec.network_port - 5900)
+        return Console(spec.name, "msg", message=f"{spec.name} has neither a serial console nor VNC over TCP")
+
+    async def close(self) -> None:
+        await self._run(self._libvirt.close, deadline=DEADLINE)
+
+    def watch(self, tell: Callable[[GuestNews], None]) -> None:
+        """As :class:`~ganeti_tw.agent.hypervisor.base.Newsgiver`."""
+        self._tell = tell
+
+    # --- places ---
+
+    def serial_socket(self, name: str) -> str:
+        """The UNIX socket of its serial console."""
+        return os.path.join(self._directory, "ctrl", f"{name}.serial")
+
+    def console_log(self, name: str) -> str:
+        """All its serial console ever said."""
+        return os.path.join(self._directory, "console", f"{name}.log")
+
+    def _agent_socket(self, name: str) -> str:
+        return os.path.join(self._directory, "ctrl", f"{name}.qga")
+
+    # --- in threads ---
+
+    def _start(self, spec: InstanceSpec, disks: Mapping[int, str], paused: bool) -> None:
+        check_name(spec.name)
+        for socket in (self.serial_socket(spec.name), self._agent_socket(spec.name)):
+            check_socket(socket)
+        for folder in ("ctrl", "console"):
+            os.makedirs(os.path.join(self._directory, folder), exist_ok=True)
+        self._drop_sockets(spec.name)
+        self._libvirt.define(domain_xml(spec, disks, self._places(spec), self._is_native(spec)))
+        try:
+            self._libvirt.start(spec.name, paused)
+        except DriverError:
+            self._forget(spec.name)
+            raise
+
+    def _forget(self, name: str) -> None:
+        if self._libvirt.state(name) not in (RUNNING, PAUSED):
+            self._libvirt.undefine(name)
+            self._drop_sockets(name)
+
+    def _drop_sockets(self, name: str) -> None:
+        for socket in (self.serial_socket(name), self._agent_socket(name)):
+            with suppress(FileNotFoundError):
+                os.unlink(socket)
+
+    def _places(self, spec: InstanceSpec) -> Places:
+        password = spec.hvparams.get("vnc_password_file")
+        try:
+            secret = read_text(str(password)).strip() if password else None
+        except OSError as e:
+            raise DriverError(f"cannot read the VNC password of {spec.name}: {e}") from None
+        return Places(
+            emulator=emulator(spec.hvparams, self._arch),
+            serial_socket=self.serial_socket(spec.name),
+            console_log=self.console_log(spec.name),
+            agent_socket=self._agent_socket(spec.name),
+            ifup=self._host.ifup,
+            arch=self._arch,
+            vnc_password=secret,
+        )
+
+    def _is_native(self, spec: InstanceSpec) -> bool:
+        """``kvm_flag`` decides; else what the host can do, which is found out and told once."""
+        flag = spec.hvparams.get("kvm_flag")
+        if flag in ("enabled", "disabled"):
+            return bool(flag == "enabled")
+        if self._native is None:
+            reason = self._reason_to_emulate()
+            self._native = not reason
+            if reason:
+                log.warn("guests are emulated, which is slow: {reason}", reason=reason)
+            else:
+                log.info("guests run on the processor itself (KVM)")
+        return self._native
+
+    def _news(self, name: str, running: bool) -> None:
+        if self._tell is not None:
+            self._host.from_thread(self._tell, GuestNews(name, running))

@@ -1,0 +1,273 @@
+"""The actor ``node``: takes every ``node.*`` message."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from ganeti_tw.agent import instance as inside
+from ganeti_tw.agent.figures import Figures
+from ganeti_tw.agent.hypervisor.base import GuestNews, Hypervisor, Newsgiver
+from ganeti_tw.agent.instance import InstanceActor, Phase
+from ganeti_tw.agent.osdef.scripts import OsScripts
+from ganeti_tw.agent.storage.base import Abilities, Storage, storage_of
+from ganeti_tw.errors import BadRequest, GanetiError
+from ganeti_tw.kernel import Actor, ActorSystem, Gone, Outcome, Rank, Ref, receive
+from ganeti_tw.protocol.instance import (
+    CreateDisk,
+    DiskSpec,
+    FindDisk,
+    GetConsole,
+    InstallOs,
+    ListInstances,
+    RebootInstance,
+    RemoveDisk,
+    RunningInstance,
+    StartInstance,
+    StopInstance,
+)
+from ganeti_tw.protocol.node import GetFigures, ListOses, Ping
+
+log = Logger()
+
+START_TIMEOUT = 300.0  # the drivers' own deadlines come first
+STOP_MARGIN = 120.0  # for pulling the plug, after the polite part
+
+
+@frozen
+class SetEnabled:
+    """The hypervisors in use from now on: guests of those added are adopted."""
+
+    hypervisors: tuple[str, ...]
+
+
+@frozen
+class GuestsFound:
+    """What the hypervisors answered: RunningInstance values, or why not, by name of the hypervisor."""
+
+    outcome: Outcome
+
+
+@frozen
+class GuestChanged:
+    """A hypervisor has news of a guest."""
+
+    news: GuestNews
+
+
+@frozen
+class WorkEnded:
+    """The work whose answer is owed under this number is over."""
+
+    number: int
+    outcome: Outcome
+
+
+class NodeAgent(Actor):
+    """Hands each request to the actor of its instance, or does it aside.
+
+    ``hypervisors`` and ``storages`` are all that this host has; guests are
+    looked for in the ``enabled`` ones.  Nothing is held longer than it takes
+    to pass it on.
+    """
+
+    rank = Rank.NODE
+    capacity = 5000
+    restarts = 3
+
+    def __init__(
+        self,
+        system: ActorSystem,
+        hypervisors: Mapping[str, Hypervisor],
+        storages: Mapping[str, Storage],
+        scripts: OsScripts,
+        figures: Figures,
+        clock: IReactorTime,
+        enabled: Iterable[str] = (),
+    ) -> None:
+        self.system = system
+        self.hypervisors = hypervisors
+        self.storages = storages
+        self.scripts = scripts
+        self.figures = figures
+        self.clock = clock
+        self.enabled = tuple(enabled)
+        self.instances: dict[str, Ref] = {}
+        self.watched: set[str] = set()
+        self.owed: dict[int, Deferred[Any]] = {}
+        self.number = 0
+
+    def started(self) -> None:
+        self._adopt(self.enabled)
+
+    # --- guests that run already ---
+
+    @receive(SetEnabled)
+    def set_enabled(self, m: SetEnabled) -> None:
+        for name in m.hypervisors:
+            self._hypervisor(name)
+        added = tuple(h for h in m.hypervisors if h not in self.enabled)
+        self.enabled = m.hypervisors
+        self._adopt(added)
+
+    def _adopt(self, names: tuple[str, ...]) -> None:
+        if not names:
+            return
+        chosen = {name: self._hypervisor(name) for name in names}
+        for name, hypervisor in chosen.items():
+            if isinstance(hypervisor, Newsgiver) and name not in self.watched:
+                self.watched.add(name)
+                hypervisor.watch(partial(_tell_news, self.me))
+        self.aside(find_guests(chosen), then=GuestsFound)
+
+    @receive(GuestsFound)
+    def guests_found(self, m: GuestsFound) -> None:
+        for hypervisor, found in m.outcome.result().items():
+            if isinstance(found, GanetiError):
+                log.warn("cannot see the guests of {hypervisor}: {error}", hypervisor=hypervisor, error=found.text)
+                continue
+            running = [guest for guest in found if guest.state != "shutdown"]
+            for guest in running:
+                self._instance(guest.name).tell(inside.GuestSeen(True))
+            if running:
+                log.info("adopted {count} guests of {hypervisor}", count=len(running), hypervisor=hypervisor)
+
+    @receive(GuestChanged)
+    def guest_changed(self, m: GuestChanged) -> None:
+        self._instance(m.news.name).tell(inside.GuestSeen(m.news.running))
+
+    # --- instances ---
+
+    @receive(StartInstance)
+    def start_instance(self, m: StartInstance) -> Deferred[None]:
+        start = inside.Start(m.spec, self._hypervisor(m.spec.hypervisor), m.paused)
+        return self.ask(self._instance(m.spec.name), start, START_TIMEOUT)
+
+    @receive(StopInstance)
+    def stop_instance(self, m: StopInstance) -> Deferred[None]:
+        stop = inside.Stop(self._hypervisor(m.hypervisor), m.timeout)
+        return self.ask(self._instance(m.name), stop, m.timeout + STOP_MARGIN)
+
+    @receive(RebootInstance)
+    def reboot_instance(self, m: RebootInstance) -> Deferred[None]:
+        reboot = inside.Reboot(m.spec, self._hypervisor(m.spec.hypervisor), m.kind)
+        return self.ask(self._instance(m.spec.name), reboot, START_TIMEOUT)
+
+    @receive(InstallOs)
+    def install_os(self, m: InstallOs) -> Deferred[None]:
+        install = inside.Install(
+            m.spec, self._hypervisor(m.spec.hypervisor), m.reinstall, m.timeout, m.debug_level
+        )
+        return self.ask(self._instance(m.spec.name), install, m.timeout + STOP_MARGIN)
+
+    @receive(GetConsole)
+    def get_console(self, m: GetConsole) -> Deferred[Any]:
+        return self._owe(self._hypervisor(m.spec.hypervisor).console(m.spec))
+
+    @receive(ListInstances)
+    def list_instances(self, m: ListInstances) -> Deferred[Any]:
+        return self._owe(list_guests({name: self._hypervisor(name) for name in m.hypervisors}))
+
+    # --- disks ---
+
+    @receive(CreateDisk)
+    def create_disk(self, m: CreateDisk) -> Deferred[Any]:
+        storage = self._creating(m.disk)
+        return self._owe(storage.create(m.instance, m.disk))
+
+    @receive(RemoveDisk)
+    def remove_disk(self, m: RemoveDisk) -> Deferred[Any]:
+        return self._owe(storage_of(self.storages, m.disk).remove(m.instance, m.disk))
+
+    @receive(FindDisk)
+    def find_disk(self, m: FindDisk) -> Deferred[Any]:
+        return self._owe(storage_of(self.storages, m.disk).find(m.instance, m.disk))
+
+    # --- the node itself ---
+
+    @receive(ListOses)
+    def list_oses(self, m: ListOses) -> Deferred[Any]:
+        return self._owe(self.scripts.definitions.list())
+
+    @receive(GetFigures)
+    def get_figures(self, m: GetFigures) -> Deferred[Any]:
+        return self._owe(self.figures.get(m.storage_type, m.storage))
+
+    @receive(Ping)
+    def ping(self, m: Ping) -> str:
+        return m.text
+
+    # --- work aside ---
+
+    def _owe(self, work: Coroutine[Any, Any, Any]) -> Deferred[Any]:
+        self.number += 1
+        answer: Deferred[Any] = Deferred()
+        self.owed[self.number] = answer
+        self.aside(work, then=partial(WorkEnded, self.number))
+        return answer
+
+    @receive(WorkEnded)
+    def work_ended(self, m: WorkEnded) -> None:
+        self.owed.pop(m.number).callback(m.outcome)
+
+    # --- who does it ---
+
+    def _hypervisor(self, name: str) -> Hypervisor:
+        try:
+            return self.hypervisors[name]
+        except KeyError:
+            raise BadRequest(f"this node has no hypervisor {name!r}, only {', '.join(self.hypervisors)}") from None
+
+    def _creating(self, disk: DiskSpec) -> Storage:
+        storage = storage_of(self.storages, disk)
+        if Abilities.CREATE not in storage.abilities:
+            raise BadRequest(f"disks of template {disk.dev_type} cannot be created")
+        return storage
+
+    def _instance(self, name: str) -> Ref:
+        found = self.instances.get(name)
+        if found is None:
+            path = f"node/instance/{name}"
+            # After a restart of this actor the instances' actors are still there.
+            found = self.system.find(path) or self.system.spawn(path, partial(self._make, name))
+            found.watch(self.me)
+            self.instances[name] = found
+        return found
+
+    def _make(self, name: str) -> InstanceActor:
+        return InstanceActor(name, self.storages, self.scripts, self.clock, Phase.UNKNOWN)
+
+    @receive(Gone)
+    def instance_gone(self, m: Gone) -> None:
+        name = m.path.rpartition("/")[2]
+        if self.instances.pop(name, None) is not None and m.failure is not None:
+            log.error("the actor of {instance} ended: {error}", instance=name, error=m.failure.value)
+
+
+def _tell_news(node: Ref, news: GuestNews) -> None:
+    node.tell(GuestChanged(news))
+
+
+async def list_guests(hypervisors: Mapping[str, Hypervisor]) -> tuple[RunningInstance, ...]:
+    """What all of them know.  The first that fails makes the whole answer fail."""
+    found: list[RunningInstance] = []
+    for hypervisor in hypervisors.values():
+        found.extend(await hypervisor.list())
+    return tuple(found)
+
+
+async def find_guests(hypervisors: Mapping[str, Hypervisor]) -> dict[str, tuple[RunningInstance, ...] | GanetiError]:
+    """What each of them knows, or why it cannot say."""
+    found: dict[str, tuple[RunningInstance, ...] | GanetiError] = {}
+    for name, hypervisor in hypervisors.items():
+        try:
+            found[name] = await hypervisor.list()
+        except GanetiError as e:
+            found[name] = e
+    return found

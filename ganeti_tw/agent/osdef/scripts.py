@@ -1,0 +1,64 @@
+"""Runs the scripts of OS definitions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from twisted.logger import Logger
+
+from ganeti_tw.agent.osdef.definition import OsDefinitions
+from ganeti_tw.agent.osdef.environment import script_environment
+from ganeti_tw.agent.processes import Spawner
+from ganeti_tw.errors import DriverError, WrongState
+from ganeti_tw.protocol.instance import InstanceSpec
+
+log = Logger()
+
+
+class OsScripts:
+    """Runs them as child processes; all they say is in files below ``log_directory``."""
+
+    def __init__(
+        self, definitions: OsDefinitions, spawner: Spawner, log_directory: str, now: Callable[[], float]
+    ) -> None:
+        self.definitions = definitions
+        self._spawner = spawner
+        self._log_directory = log_directory
+        self._now = now
+
+    async def create(
+        self,
+        spec: InstanceSpec,
+        disks: Mapping[int, str],
+        *,
+        reinstall: bool = False,
+        timeout: float = 3600.0,
+        debug_level: int = 0,
+    ) -> None:
+        """Put the instance's OS on its disks.  Cancelling kills the script.
+
+        NotFound, WrongState for a definition that is not there or not usable;
+        DriverError with the last 20 lines of output when the script fails.
+        """
+        definition = await self.definitions.get(spec.os)
+        script = os.path.join(definition.path, "create")
+        if not os.path.exists(script):
+            raise WrongState(f"OS {definition.name} has only create_untrusted, which needs a helper guest")
+        env = script_environment(definition, spec, disks, reinstall=reinstall, debug_level=debug_level)
+        output = self._log_file("create", spec.os, spec.name)
+        log.info("installing {os} on {instance}, see {output}", os=spec.os, instance=spec.name, output=output)
+        end = await self._spawner.run([script], env=env, cwd=definition.path, output=output, deadline=timeout)
+        if not end.good:
+            tail = "\n".join(end.tail) or "(it said nothing)"
+            raise DriverError(
+                f"OS create script for {spec.name} {end.describe()}; "
+                f"the last lines of {output} on this node:\n{tail}"
+            )
+
+    def _log_file(self, script: str, os_name: str, instance: str) -> str:
+        """Named as Ganeti names it; a second run in the same second appends."""
+        os.makedirs(self._log_directory, exist_ok=True)
+        stamp = datetime.fromtimestamp(self._now()).strftime("%Y-%m-%d_%H_%M_%S")
+        return os.path.join(self._log_directory, f"{script}-{os_name}-{instance}-{stamp}.log")

@@ -1,0 +1,59 @@
+"""Which directories may hold file based disks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from ganeti_tw.errors import BadRequest
+
+_SYSTEM = ("boot", "dev", "etc", "home", "proc", "root", "sys")
+_PROGRAMS = ("bin", "lib", "lib32", "lib64", "sbin")
+
+FORBIDDEN = frozenset(
+    [f"/{name}" for name in _SYSTEM]
+    + [f"{parent}/{name}" for parent in ("", "/usr", "/usr/local") for name in _PROGRAMS]
+)
+
+
+def is_below(path: str, directory: str) -> bool:
+    """Whether a path lies below a directory, which it is not itself; both absolute and normal."""
+    return path.startswith(directory.rstrip("/") + "/")
+
+
+def check_directory(path: str) -> str:
+    """Why a directory cannot be allowed; empty when it can (``file-storage-paths``)."""
+    if not path.startswith("/"):
+        return f"{path}: not an absolute path"
+    normal = os.path.normpath(path)
+    if any(normal == bad or is_below(normal, bad) for bad in FORBIDDEN) or normal == "/":
+        return f"{path}: not a place for disks"
+    return ""
+
+
+def parse_allowed(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The directories of a ``file-storage-paths`` file that can be used, and complaints about the others."""
+    lines = [line.strip() for line in text.splitlines()]
+    named = [line for line in lines if line and not line.startswith("#")]
+    problems = [check_directory(line) for line in named]
+    good = tuple(os.path.normpath(line) for line, problem in zip(named, problems, strict=True) if not problem)
+    return good, tuple(p for p in problems if p)
+
+
+def check_place(path: str, allowed: Sequence[str]) -> str:
+    """The path, when it lies below an allowed directory in name and in fact.
+
+    BadRequest for a relative path, one with ``..``, one elsewhere, one that a
+    symbolic link leads elsewhere, and one that is a symbolic link itself.
+    """
+    if not path.startswith("/") or path != os.path.normpath(path) or path.startswith("//"):
+        raise BadRequest(f"{path!r} is no plain absolute path")
+    real = os.path.realpath(os.path.dirname(path))
+    for directory in allowed:
+        inside = os.path.realpath(directory)
+        if is_below(path, directory) and (real == inside or is_below(real, inside)):
+            if os.path.islink(path):
+                raise BadRequest(f"{path} is a symbolic link")
+            return path
+    where = ", ".join(allowed) or "none is allowed on this node"
+    raise BadRequest(f"{path} is not below a directory allowed for disks ({where})")

@@ -1,0 +1,104 @@
+"""Disks as files on the node; ``logical_id`` is ``[driver, path]``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+
+from ganeti_tw.agent.figures import file_system_space
+from ganeti_tw.agent.storage.allowed import check_place
+from ganeti_tw.agent.storage.base import Abilities, StorageHost
+from ganeti_tw.agent.storage.registry import storages
+from ganeti_tw.errors import BadRequest, DriverError, Exists, NoRoom
+from ganeti_tw.protocol.instance import DiskSpec
+
+MIB = 1 << 20
+DEADLINE = 60.0
+
+
+@storages.add("file")
+class FileStorage:
+    """Sparse raw files of exactly the size of the disk."""
+
+    template = "file"
+    abilities = Abilities.CREATE | Abilities.FILES
+
+    def __init__(
+        self,
+        host: StorageHost,
+        space: Callable[[str], tuple[int, int]] = file_system_space,
+    ) -> None:
+        self._run = host.blocking.run
+        self._allowed = host.allowed
+        self._space = space
+
+    async def create(self, instance: str, disk: DiskSpec) -> str:
+        return await self._run(self._create, disk, deadline=DEADLINE)
+
+    async def remove(self, instance: str, disk: DiskSpec) -> None:
+        await self._run(self._remove, disk, deadline=DEADLINE)
+
+    async def find(self, instance: str, disk: DiskSpec) -> str | None:
+        found = await self._run(self._look, disk, deadline=DEADLINE)
+        return None if found is None else found[0]
+
+    async def size(self, instance: str, disk: DiskSpec) -> int | None:
+        found = await self._run(self._look, disk, deadline=DEADLINE)
+        return None if found is None else found[1] // MIB
+
+    def _place(self, disk: DiskSpec) -> str:
+        if len(disk.logical_id) != 2 or not isinstance(disk.logical_id[1], str):
+            raise BadRequest(f"logical_id of {self.template} disk {disk.uuid} is not [driver, path]")
+        return check_place(disk.logical_id[1], self._allowed())
+
+    def _create(self, disk: DiskSpec) -> str:
+        path, size = self._place(disk), disk.size_mib * MIB
+        found = self._look(disk)
+        if found is not None:
+            if found[1] != size:
+                raise Exists(f"{path} is there with {found[1]} bytes instead of {size}: remove it first")
+            return path
+        try:
+            os.makedirs(os.path.dirname(path), mode=0o750, exist_ok=True)
+            free = self._space(os.path.dirname(path))[1]
+            if free < size:
+                raise NoRoom(f"{path} needs {disk.size_mib} MiB, its file system has {free // MIB} free")
+            self._write(path, size)
+        except OSError as e:
+            raise DriverError(f"cannot create {path}: {e.strerror}") from None
+        return path
+
+    def _write(self, path: str, size: int) -> None:
+        # Under another name first: a crash must not leave a short disk.
+        fresh = path + ".new"
+        with suppress(FileNotFoundError):
+            os.unlink(fresh)
+        fd = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640)
+        try:
+            os.ftruncate(fd, size)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.rename(fresh, path)
+
+    def _remove(self, disk: DiskSpec) -> None:
+        path = self._place(disk)
+        try:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+        except OSError as e:
+            raise DriverError(f"cannot remove {path}: {e.strerror}") from None
+        parent = os.path.dirname(path)
+        if parent not in [os.path.normpath(d) for d in self._allowed()]:
+            with suppress(OSError):  # other disks are still there
+                os.rmdir(parent)
+
+    def _look(self, disk: DiskSpec) -> tuple[str, int] | None:
+        path = self._place(disk)
+        try:
+            return path, os.stat(path, follow_symlinks=False).st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as e:
+            raise DriverError(f"cannot look at {path}: {e.strerror}") from None

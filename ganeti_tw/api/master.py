@@ -1,0 +1,128 @@
+"""What the master answers to clients, by method name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList
+
+from ganeti_tw.api.query.engine import query, query_fields
+from ganeti_tw.api.query.sources import ClusterSources
+from ganeti_tw.errors import BadRequest, Expired, GanetiError, NotFound
+from ganeti_tw.jobs.look import look
+from ganeti_tw.jobs.places import Places
+from ganeti_tw.kernel import Ref
+from ganeti_tw.operations.steps.clusterinfo import cluster_info
+from ganeti_tw.protocol.jobs import CancelJob, SubmitJob, WaitForChange
+
+SUBMIT_TIMEOUT = 70.0
+CANCEL_TIMEOUT = 30.0
+LONGEST_WAIT = 89.0  # Ganeti's limit for one call
+
+
+class MasterApi:
+    """The methods are those whose names do not begin with an underscore; their parameters are the arguments."""
+
+    def __init__(
+        self, queue: Ref, places: Places, sources: ClusterSources, pause: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._queue = queue
+        self._places = places
+        self._sources = sources
+        self._pause = pause
+
+    async def submit(self, ops: list[Any]) -> int:
+        """The id of a new job, once it is safely stored."""
+        return int(await self._queue.ask(SubmitJob(_a_list("ops", ops)), SUBMIT_TIMEOUT))
+
+    async def submit_many(self, jobs: list[Any]) -> list[list[Any]]:
+        """``[true, id]`` or ``[false, text]`` per job."""
+        asked: list[Deferred[Any]] = [
+            self._queue.ask(SubmitJob(_a_list("ops", ops)), SUBMIT_TIMEOUT) for ops in _a_list("jobs", jobs)
+        ]
+        results = []
+        for done, value in await DeferredList(asked, consumeErrors=True):
+            if not done and not isinstance(value.value, GanetiError):
+                value.raiseException()
+            results.append([done, value if done else value.getErrorMessage()])
+        return results
+
+    async def wait(
+        self,
+        id: int,
+        fields: list[str],
+        previous: Any = None,
+        log_serial: int | None = None,
+        timeout: float = 60.0,
+    ) -> Any:
+        """``[values, log entries]`` once something changed, ``"nochange"`` when nothing did in time."""
+        question = WaitForChange(_an_id(id), tuple(fields), previous, log_serial)
+        try:
+            current, entries = await self._queue.ask(question, max(0.0, min(float(timeout), LONGEST_WAIT)))
+        except Expired:
+            return "nochange"
+        return [current, entries]
+
+    async def cancel(self, id: int, kill: bool = False) -> list[Any]:
+        """``[done, text]``."""
+        if kill:
+            raise BadRequest("killing jobs is not supported yet; cancel without --kill")
+        done, text = await self._queue.ask(CancelJob(_an_id(id)), CANCEL_TIMEOUT)
+        return [done, text]
+
+    async def query(self, what: str, fields: list[str], filter: Any = None) -> dict[str, Any]:
+        """Rows of ``[status, value]`` cells with their field descriptions."""
+        return await query(what, _a_list("fields", fields), filter, self._sources, self._pause)
+
+    async def query_fields(self, what: str, fields: list[str] | None = None) -> dict[str, Any]:
+        """Descriptions of fields; of all when none are named."""
+        return query_fields(what, fields)
+
+    async def cluster_info(self) -> dict[str, Any]:
+        """The settings of the cluster."""
+        return cluster_info(self._places.published.config)
+
+    async def config_values(self, names: list[str]) -> list[Any]:
+        """Single values by name; None for unknown ones, as Ganeti answers."""
+        config = self._places.published.config
+        known = {
+            "cluster_name": config.cluster.cluster_name,
+            "master_node": config.master.name,
+            "drain_flag": False,
+            "watcher_pause": None,
+            "modify_ssh_setup": config.cluster.modify_ssh_setup,
+            "ssh_key_type": config.cluster.ssh_key_type,
+            "ssh_key_bits": config.cluster.ssh_key_bits,
+        }
+        return [known.get(name) for name in names]
+
+    async def look(self, op: Any) -> Any:
+        """The result of an operation that only looks, without a job."""
+        return await look(op, self._places)
+
+
+def call(api: Any, method: str, arguments: dict[str, Any]) -> Awaitable[Any]:
+    """Call a method of an api object by name; NotFound and BadRequest say what does not fit."""
+    function = None if method.startswith("_") else getattr(api, method, None)
+    if function is None or not inspect.iscoroutinefunction(function):
+        raise NotFound(f"there is no method {method!r}")
+    try:
+        inspect.signature(function).bind(**arguments)
+    except TypeError as e:
+        raise BadRequest(f"{method}: {e}") from None
+    result: Awaitable[Any] = function(**arguments)
+    return result
+
+
+def _a_list(name: str, value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise BadRequest(f"{name} must be a list, not {value!r:.60}")
+    return value
+
+
+def _an_id(value: Any) -> int:
+    if isinstance(value, bool) or not (isinstance(value, int) or (isinstance(value, str) and value.isdigit())):
+        raise BadRequest(f"{value!r:.60} is no job id")
+    return int(value)

@@ -1,0 +1,62 @@
+"""What can be asked about: objects with the fields they have."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+from attrs import frozen
+
+from ganeti_tw.api.query.fields import Field, Source, unknown
+from ganeti_tw.api.query.order import natural_text
+from ganeti_tw.api.query.seam import Sources
+from ganeti_tw.model.config import Config
+
+Find: TypeAlias = Callable[[Config, Sources, "tuple[Any, ...] | None"], Awaitable[list[Any]]]
+"""The objects of these names, in any order and each once, or all."""
+
+
+def by_name(thing: Any) -> str:
+    return natural_text(thing.name)
+
+
+@frozen
+class Resource:
+    """``name_field``: what its objects are called by.
+
+    ``must_exist``: asking for a name that is not there is an error, not an empty answer.
+    """
+
+    name: str
+    fields: Mapping[str, Field]
+    find: Find
+    order: Callable[[Any], Any] = by_name
+    name_field: str = "name"
+    must_exist: bool = False
+
+    def field(self, name: str) -> Field:
+        """The field of that name, or one that stands for an unknown one."""
+        return self.fields.get(name) or unknown(name)
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Fields that hold names of hosts."""
+        return frozenset(f.name for f in self.fields.values() if f.host)
+
+
+def configured(
+    all_of: Callable[[Config], Iterable[Any]], one_of: Callable[[Config, str], Any]
+) -> Find:
+    """Objects of the configuration; NotFound names one that is not there."""
+
+    async def find(config: Config, sources: Sources, names: tuple[Any, ...] | None) -> list[Any]:
+        if names is None:
+            return list(all_of(config))
+        return list({thing.uuid: thing for thing in (one_of(config, name) for name in names)}.values())
+
+    return find
+
+
+def needs(fields: Iterable[Field]) -> frozenset[Source]:
+    """All that has to be asked of the nodes to show these."""
+    return frozenset().union(*(f.live for f in fields))

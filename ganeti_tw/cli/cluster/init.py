@@ -1,0 +1,144 @@
+"""``gnt-cluster init``.
+
+Calls ``init_cluster`` with the options that were given, under the names of the
+configuration (``enabled_hypervisors`` ...); what is left out has the default
+that the cluster chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from optparse import Values
+from typing import Any
+
+from ganeti_tw.cli import parameters
+from ganeti_tw.cli.command import Argument, Command
+from ganeti_tw.cli.context import Context
+from ganeti_tw.cli.devices import NamedParameters
+from ganeti_tw.cli.jobs import follow
+from ganeti_tw.cli.options import OPTIONS
+from ganeti_tw.cli.values import pieces
+from ganeti_tw.errors import BadRequest
+
+AS_GIVEN = (
+    "candidate_pool_size",
+    "default_iallocator",
+    "enabled_user_shutdown",
+    "file_storage_dir",
+    "gluster_storage_dir",
+    "mac_prefix",
+    "maintain_node_health",
+    "master_netdev",
+    "modify_etc_hosts",
+    "modify_ssh_setup",
+    "prealloc_wipe_disks",
+    "secondary_ip",
+    "shared_file_storage_dir",
+)
+LISTS = ("enabled_disk_templates", "enabled_hypervisors")
+
+
+def run(options: Values, arguments: list[str], context: Context) -> int:
+    answer = context.call("init_cluster", cluster_name=arguments[0], **wanted_of(options))
+    follow(context, answer["job"])
+    return 0
+
+
+def wanted_of(options: Values) -> dict[str, Any]:
+    """What was given, with its types; BadRequest names what is wrong."""
+    wanted = {name: getattr(options, name) for name in AS_GIVEN}
+    wanted |= {name: None if getattr(options, name) is None else pieces(getattr(options, name)) for name in LISTS}
+    wanted["master_netmask"] = _netmask(options.master_netmask)
+    if options.gluster_storage_dir == OPTIONS["--gluster-storage-dir"].default:
+        wanted["gluster_storage_dir"] = None  # the host knows the place below its own root
+    given = {
+        "hvparams": _by_name(options.hvparams, lambda _, values: parameters.hypervisor(values)),
+        "beparams": parameters.backend(options.beparams),
+        "nicparams": parameters.typed(options.nicparams, parameters.NIC_DEFAULTS, "nic parameter"),
+        "ndparams": parameters.node(options.ndparams or {}),
+        "diskparams": _by_name(options.diskparams, _disk_parameters),
+    }
+    wanted |= {name: value for name, value in given.items() if value}
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def _netmask(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or int(text) > 128:
+        raise BadRequest(f"'{text}' is not the length of a network prefix")
+    return int(text)
+
+
+def _by_name(
+    given: Sequence[NamedParameters], convert: Callable[[str, Mapping[str, Any]], dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for name, values in given:
+        if not isinstance(values, dict):
+            raise BadRequest(f"{name}: key=value pairs are expected, there is nothing to take away in a new cluster")
+        found.setdefault(name, {}).update(convert(name, values))
+    return found
+
+
+def _disk_parameters(template: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    types = parameters.DISK_TEMPLATES.get(template)
+    if types is None:
+        raise BadRequest(f"there is no disk template called {template}")
+    return parameters.typed(values, types, f"parameter of {template} disks")
+
+
+COMMAND = Command(
+    purpose="Create a cluster whose first node is this host",
+    run=run,
+    arguments=(Argument("host"),),
+    usage="[<opts>...] <cluster-name>",
+    options=(
+        "--enabled-hypervisors",
+        "--enabled-disk-templates",
+        "-H/--hypervisor-parameters",
+        "-B/--backend-parameters",
+        "-N/--nic-parameters",
+        "-D/--disk-parameters",
+        "--node-parameters",
+        "-C/--candidate-pool-size",
+        "-m/--mac-prefix",
+        "--master-netdev",
+        "--master-netmask",
+        "-s/--secondary-ip",
+        "--file-storage-dir",
+        "--shared-file-storage-dir",
+        "--gluster-storage-dir",
+        "-I/--default-iallocator",
+        "--prealloc-wipe-disks",
+        "--user-shutdown",
+        "--maintain-node-health",
+        "--no-etc-hosts",
+        "--no-ssh-init",
+    ),
+    not_yet=(
+        "--use-external-mip-script",
+        "--primary-ip-version",
+        "--vg-name",
+        "--drbd-usermode-helper",
+        "--default-iallocator-params",
+        "--uid-pool",
+        "--install-image",
+        "--zeroing-image",
+        "--compression-tools",
+        "--ssh-key-type",
+        "--ssh-key-bits",
+        "--ipolicy-bounds-specs",
+        "--ipolicy-std-specs",
+        "--ipolicy-disk-templates",
+        "--ipolicy-vcpu-ratio",
+        "--ipolicy-spindle-ratio",
+        "--specs-cpu-count",
+        "--specs-disk-count",
+        "--specs-disk-size",
+        "--specs-mem-size",
+        "--specs-nic-count",
+        "--hypervisor-state",
+        "--disk-state",
+    ),
+)

@@ -1,0 +1,60 @@
+"""``gnt-debug actors``: the mailboxes of this host's process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from optparse import Values
+from typing import Any
+
+from ganeti_tw.cli import table
+from ganeti_tw.cli.command import Command
+from ganeti_tw.cli.context import Context
+from ganeti_tw.cli.listing import print_json
+from ganeti_tw.errors import BadRequest
+
+
+def run(options: Values, arguments: list[str], context: Context) -> int:
+    if options.interval is not None and not options.interval > 0:
+        raise BadRequest("the interval must be above 0 seconds")
+    show(options, context)
+    while options.interval is not None:
+        time.sleep(options.interval)
+        context.say("")
+        show(options, context)
+    return 0
+
+
+def show(options: Values, context: Context) -> None:
+    """Print all actors once: whatever is told of them, a column each."""
+    actors = context.call("actors")
+    if options.json:
+        print_json(context, actors)
+        return
+    names = list(dict.fromkeys(name for actor in actors for name in actor))
+    columns = [_column(name, actors) for name in names]
+    rows = [[actor.get(name) for name in names] for actor in actors]
+    context.say_all(table.lines(rows, columns, headers=not options.no_headers, separator=options.separator))
+
+
+def _column(name: str, actors: Sequence[Mapping[str, Any]]) -> table.Column:
+    values = [actor.get(name) for actor in actors]
+    numeric = all(value is None or _is_number(value) for value in values)
+    return table.Column(name.capitalize(), _text_of, numeric and any(value is not None for value in values))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _text_of(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+COMMAND = Command(
+    purpose="Show the actors of this host's process and their mailboxes",
+    run=run,
+    additions=("--interval", "--no-headers", "--separator", "--json"),
+)

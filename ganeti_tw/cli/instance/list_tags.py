@@ -1,0 +1,22 @@
+"""``gnt-instance list-tags``."""
+
+from __future__ import annotations
+
+from optparse import Values
+
+from ganeti_tw.cli.command import Argument, Command
+from ganeti_tw.cli.context import Context
+from ganeti_tw.cli.tags import list_tags
+
+
+def run(options: Values, arguments: list[str], context: Context) -> int:
+    return list_tags("instance", arguments[0], context, options)
+
+
+COMMAND = Command(
+    purpose="List the tags of an instance",
+    run=run,
+    arguments=(Argument("instance"),),
+    usage="<instance-name>",
+    additions=("--json",),
+)

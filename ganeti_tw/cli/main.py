@@ -1,0 +1,194 @@
+"""From a command line to an exit code.
+
+A program is a folder, a subcommand a file in it with a ``COMMAND``; the file is
+imported when it is asked for.  The folder's ``__init__`` has the other names of
+its subcommands in ``ALIASES``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TextIO
+
+import ganeti_tw
+from ganeti_tw.cli.command import Command, expectation
+from ganeti_tw.cli.context import Client, Context, Machine, Paths
+from ganeti_tw.cli.failures import describe
+from ganeti_tw.cli.parser import Parser, Stop
+from ganeti_tw.cli.terminal import Terminal, open_terminal
+from ganeti_tw.errors import GanetiError
+
+FAILURE = 1
+
+_PREFIX = "gnt-"
+
+
+def main(
+    program: str,
+    argv: Sequence[str],
+    *,
+    environ: Mapping[str, str],
+    stdin: TextIO,
+    stdout: TextIO,
+    stderr: TextIO,
+    connect: Callable[[Paths], Client] | None = None,
+    terminal: Callable[[], Terminal | None] = open_terminal,
+    machine: Callable[[], Machine] | None = None,
+    now: Callable[[], float] = time.time,
+) -> int:
+    """Run ``program`` (``gnt-instance``, ...) with the arguments after its name; the exit code."""
+    context = Context(
+        program,
+        argv[0] if argv else "",
+        environ=environ,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        connect=connect or _connect,
+        find_paths=_find_paths,
+        open_terminal=terminal,
+        open_machine=machine or _open_machine,
+        now=now,
+    )
+    try:
+        return _dispatch(context, argv)
+    except Stop as e:
+        return e.code
+    except GanetiError as e:
+        for line in describe(e):
+            context.warn(line)
+        return FAILURE
+    except KeyboardInterrupt:
+        context.warn("Interrupted. Jobs that were submitted go on; 'gnt-job list' shows them.")
+        return FAILURE
+    except BrokenPipeError:
+        return FAILURE
+
+
+def _dispatch(context: Context, argv: Sequence[str]) -> int:
+    if not argv:
+        _show_commands(context)
+        return FAILURE
+    if argv[0] == "--version":
+        context.say(f"{context.program} (ganeti {ganeti_tw.__name__}) {ganeti_tw.__version__}")
+        return 0
+    if argv[0] in ("--help", "-h"):
+        _show_commands(context)
+        return 0
+    command = find(context.program, argv[0])
+    if command is None:
+        _show_commands(context)
+        return FAILURE
+    words = list(argv[1:])
+    if command.default_arguments:
+        words = shlex.split(context.environ.get(command.default_arguments, "")) + words
+    parser = Parser(context.program, argv[0], command, context.stdout, context.stderr)
+    options, arguments = parser.parse(words)
+    wrong = expectation(command, len(arguments))
+    if wrong is not None:
+        context.warn(f"Error: Command {argv[0]} {wrong}")
+        return FAILURE
+    code = command.run(options, arguments, context)
+    context.stdout.flush()
+    return code
+
+
+def find(program: str, subcommand: str) -> Command | None:
+    """The command of that name or alias; None when the program has none."""
+    package = importlib.import_module(_package(program))
+    name = package.ALIASES.get(subcommand, subcommand)
+    if name not in subcommands(program):
+        return None
+    command: Command = importlib.import_module(f"{_package(program)}.{name.replace('-', '_')}").COMMAND
+    return command
+
+
+def subcommands(program: str) -> list[str]:
+    """Names of the program's subcommands, sorted."""
+    package = importlib.import_module(_package(program))
+    files = {file for folder in package.__path__ for file in os.listdir(folder)}
+    names = (file.removesuffix(".py") for file in files if file.endswith(".py"))
+    return sorted(name.replace("_", "-") for name in names if not name.startswith("_"))
+
+
+def _package(program: str) -> str:
+    return f"{__package__}.{program.removeprefix(_PREFIX)}"
+
+
+def _show_commands(context: Context) -> None:
+    names = subcommands(context.program)
+    width = max(len(name) for name in names)
+    context.say(f"Usage: {context.program} {{command}} [options...] [argument...]")
+    context.say(f"{context.program} <command> --help tells more about a command.")
+    context.say("\nCommands:\n")
+    for name in names:
+        command = find(context.program, name)
+        context.say(f" {name:<{width}} - {command.purpose.splitlines()[0] if command else ''}")
+    context.say("")
+
+
+def _connect(paths: Paths) -> Client:
+    client: Client = _imported("client").Client(paths.socket)
+    return client
+
+
+def _find_paths(environ: Mapping[str, str]) -> Paths:
+    paths: Paths = importlib.import_module("ganeti_tw.model.paths").paths_from(dict(environ))
+    return paths
+
+
+def _open_machine() -> Machine:
+    machine: Machine = _imported("machine").LocalMachine()
+    return machine
+
+
+def _imported(name: str) -> Any:
+    return importlib.import_module(f"{__package__}.{name}")
+
+
+def _console_script(program: str) -> int:
+    try:
+        code = main(program, sys.argv[1:], environ=os.environ, stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = FAILURE
+    if code:
+        _forget_broken_output()
+    return code
+
+
+def _forget_broken_output() -> None:
+    """Python flushes standard output once more at its end; a reader that has gone must not make it complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def gnt_cluster() -> int:
+    return _console_script("gnt-cluster")
+
+
+def gnt_node() -> int:
+    return _console_script("gnt-node")
+
+
+def gnt_instance() -> int:
+    return _console_script("gnt-instance")
+
+
+def gnt_job() -> int:
+    return _console_script("gnt-job")
+
+
+def gnt_os() -> int:
+    return _console_script("gnt-os")
+
+
+def gnt_debug() -> int:
+    return _console_script("gnt-debug")

@@ -1,0 +1,103 @@
+"""One job per object: submitting them together and following each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from optparse import Values
+from typing import Any, NamedTuple
+
+from ganeti_tw.cli.context import Context
+from ganeti_tw.cli.failures import one_line
+from ganeti_tw.cli.filters import any_of
+from ganeti_tw.cli.jobs import Opcode, follow
+from ganeti_tw.errors import GanetiError, NotFound
+
+BATCH = 25
+_NOT_STARTED = frozenset({"queued", "waiting", "canceling"})
+
+
+class Wanted(NamedTuple):
+    """A job to be; without a name it is spoken of by its number alone."""
+
+    name: str | None
+    ops: list[Opcode]
+
+
+class Submitted(NamedTuple):
+    job_id: int
+    name: str | None
+
+    @property
+    def title(self) -> str:
+        return f"{self.job_id} for {self.name}" if self.name else str(self.job_id)
+
+
+def run_jobs(context: Context, options: Values, wanted: Sequence[Wanted], *, verbose: bool) -> int:
+    """Exit code 1 when a job was not accepted or did not succeed."""
+    if not wanted:
+        return 0
+    answers = context.call("submit_many", jobs=[job.ops for job in wanted])
+    jobs = []
+    refused = []
+    for job, (accepted, value) in zip(wanted, answers, strict=True):
+        if accepted:
+            jobs.append(Submitted(value, job.name))
+        else:
+            refused.append((job.name, value))
+    if options.ensure_value("submit_only", False):
+        return _show(context, jobs, refused)
+    if options.ensure_value("print_jobid", False):
+        context.say_all([str(job.job_id) for job in jobs])
+    if verbose and jobs:
+        context.say(f"Submitted jobs {', '.join(str(job.job_id) for job in jobs)}")
+    for name, text in refused:
+        context.warn(f"Failed to submit job{f' for {name}' if name else ''}: {text}")
+    succeeded = follow_all(context, jobs, verbose=verbose)
+    return 0 if all(succeeded) and not refused else 1
+
+
+def _show(context: Context, jobs: Sequence[Submitted], refused: Sequence[tuple[str | None, str]]) -> int:
+    for job in jobs:
+        context.say(f"{job.job_id}: {job.name}" if job.name else str(job.job_id))
+    for name, text in refused:
+        context.warn(f"Failure for {name}: {text}")
+    return 1 if refused else 0
+
+
+def follow_all(context: Context, jobs: Sequence[Submitted], *, verbose: bool) -> list[bool]:
+    """Whether each job succeeded, in the order they were followed; failures are told on standard error."""
+    left = list(jobs)
+    succeeded = []
+    while left:
+        job = left.pop(_next_index(context, left))
+        if verbose:
+            context.say(f"Waiting for job {job.title} ...")
+        succeeded.append(_follow_one(context, job))
+    return succeeded
+
+
+def _follow_one(context: Context, job: Submitted) -> bool:
+    try:
+        follow(context, job.job_id)
+    except NotFound:
+        context.warn(f"Job {job.title} is no longer in the queue; how it ended cannot be told")
+        return False
+    except GanetiError as e:
+        context.warn(f"Job {job.title} has failed: {one_line(e)}")
+        return False
+    return True
+
+
+def _next_index(context: Context, jobs: Sequence[Submitted]) -> int:
+    """The first job that has begun or ended, so that its output is shown early; else the first."""
+    if len(jobs) == 1:
+        return 0
+    batch = jobs[:BATCH]
+    answer = context.call(
+        "query", what="job", fields=["id", "status"], filter=any_of("id", [job.job_id for job in batch])
+    )
+    statuses: dict[Any, Any] = {row[0][1]: row[1][1] for row in answer["data"]}
+    for index, job in enumerate(batch):
+        if statuses.get(job.job_id) not in (*_NOT_STARTED, None):
+            return index
+    return 0

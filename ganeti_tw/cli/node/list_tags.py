@@ -1,0 +1,22 @@
+"""``gnt-node list-tags``."""
+
+from __future__ import annotations
+
+from optparse import Values
+
+from ganeti_tw.cli.command import Argument, Command
+from ganeti_tw.cli.context import Context
+from ganeti_tw.cli.tags import list_tags
+
+
+def run(options: Values, arguments: list[str], context: Context) -> int:
+    return list_tags("node", arguments[0], context, options)
+
+
+COMMAND = Command(
+    purpose="List the tags of a node",
+    run=run,
+    arguments=(Argument("node"),),
+    usage="<node-name>",
+    additions=("--json",),
+)

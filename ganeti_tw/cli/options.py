@@ -1,0 +1,260 @@
+"""Every option of every command, once.
+
+The key is what a command's file lists: the flags joined by ``/``, and ``#2``
+where another command has the same flags with another meaning.  Names, types
+and defaults are Ganeti's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+PRIORITIES = {"low": 10, "normal": 0, "high": -10}
+YES_NO = "yes|no"
+
+
+class Entry(NamedTuple):
+    """One option; ``type`` is a name of :data:`ganeti_tw.cli.values.PARSERS` or of ``optparse``."""
+
+    dest: str
+    help: str
+    action: str
+    type: str | None = None
+    default: Any = None
+    metavar: str | None = None
+    choices: Sequence[str] | None = None
+    const: Any = None
+
+
+def _switch(dest: str, help: str) -> Entry:
+    return Entry(dest, help, "store_true", default=False)
+
+
+def _off(dest: str, help: str) -> Entry:
+    return Entry(dest, help, "store_false", default=True)
+
+
+def _select(dest: str, const: Any, help: str) -> Entry:
+    return Entry(dest, help, "store_const", const=const)
+
+
+def _value(
+    dest: str,
+    help: str,
+    type: str = "string",
+    default: Any = None,
+    metavar: str | None = None,
+    choices: Sequence[str] | None = None,
+    action: str = "store",
+) -> Entry:
+    return Entry(dest, help, action, type, default, metavar, choices)
+
+
+def _yes_no(dest: str, help: str) -> Entry:
+    return _value(dest, help, "bool", metavar=YES_NO)
+
+
+def _several(dest: str, help: str, type: str = "identkeyval") -> Entry:
+    return _value(dest, help, type, [], action="append")
+
+
+TEMPLATES = ("blockdev", "diskless", "drbd", "ext", "file", "gluster", "plain", "rbd", "sharedfile")
+
+_COMMON = {
+    "-d/--debug": Entry("debug", "More details for developers; may be repeated", "count", default=0),
+    "--reason": _value("reason", "Why this is done; kept with the job", default=[]),
+}
+
+_JOBS = {
+    "--dry-run": _switch("dry_run", "Check only: change nothing"),
+    "--priority": Entry(
+        "priority", "How urgent the job is", "callback", "choice", None, "low|normal|high", tuple(PRIORITIES)
+    ),
+    "--submit": _switch("submit_only", "Submit the job and do not wait for its end"),
+    "--print-jobid": _switch("print_jobid", "Print the job's number on standard output"),
+    "-f/--force": _switch("force", "Do it without asking, and where possible against objections"),
+    "--yes-do-it/--ya-rly": Entry("yes_do_it", "Confirm what cannot be undone", "store_true"),
+    "--archived": _switch("archived", "Show archived jobs too"),
+    "--error": _select("status_filter", ["error"], "Only failed jobs"),
+    "--finished": _select("status_filter", ["canceled", "error", "success"], "Only jobs that have ended"),
+    "--pending": _select("status_filter", ["canceling", "queued", "waiting"], "Only jobs that do not run yet"),
+    "--queued": _select("status_filter", ["queued"], "Only queued jobs"),
+    "--running": _select("status_filter", ["running"], "Only running jobs"),
+    "--waiting": _select("status_filter", ["waiting"], "Only jobs that wait for locks"),
+    "--kill": _switch("kill", "End a running job by force; it cannot clean up"),
+}
+
+_LISTS = {
+    "-F/--filter": _switch("force_filter", "The argument is a filter expression"),
+    "--no-headers": _switch("no_headers", "No line with the titles"),
+    "-o/--output": _value(
+        "output", "Fields to show, separated by commas; +FIELDS adds to the default", metavar="FIELDS"
+    ),
+    "--separator": _value("separator", "Text between columns, which are then not aligned"),
+    "--units": _value(
+        "units",
+        "Unit of sizes: h (fitting, the default for people), m (MiB, the default with --separator), g, t",
+        "choice",
+        choices=("h", "m", "g", "t"),
+    ),
+    "-v/--verbose": _switch("verbose", "Say more; in lists, words where a value is missing"),
+    "--all": _switch("show_all", "Show all"),
+    "-s/--static": _switch("static", "Only what is configured, without asking the nodes"),
+    "--roman": _switch("roman_integers", "Show whole numbers as Roman numerals"),
+    "--json": _switch("json", "Print JSON: a list of objects"),
+}
+
+_SELECTION = {
+    "--all#2": _select("multi_mode", "cluster", "All instances of the cluster"),
+    "--instance": _select("multi_mode", "instances", "Arguments are instances; the default"),
+    "--node": _select("multi_mode", "nodes", "Arguments are nodes: their primary and secondary instances"),
+    "--primary": _select("multi_mode", "nodes-pri", "Arguments are nodes: their primary instances"),
+    "--secondary": _select("multi_mode", "nodes-sec", "Arguments are nodes: their secondary instances"),
+    "--tags#2": _select("multi_mode", "instances-by-tags", "Arguments are tags of instances"),
+    "--node-tags": _select("multi_mode", "nodes-by-tags", "Arguments are tags of nodes; primary and secondary"),
+    "--pri-node-tags": _select("multi_mode", "nodes-pri-by-tags", "Arguments are tags of primary nodes"),
+    "--sec-node-tags": _select("multi_mode", "nodes-sec-by-tags", "Arguments are tags of secondary nodes"),
+    "--force-multiple": _switch("force_multi", "Do not ask when several instances are affected"),
+}
+
+_PARAMETERS = {
+    "-B/--backend-parameters": _value("beparams", "Backend parameters, like memory and vcpus", "keyval", {}),
+    "-D/--disk-parameters": _several("diskparams", "TEMPLATE:key=value,...; may be repeated"),
+    "-H/--hypervisor-parameters": _several("hvparams", "HYPERVISOR:key=value,...; may be repeated"),
+    "-H/--hypervisor-parameters#2": _value("hypervisor", "HYPERVISOR or HYPERVISOR:key=value,...", "identkeyval"),
+    "-H/--hypervisor-parameters#3": _value("hvparams", "Hypervisor parameters for this start", "keyval", {}),
+    "-N/--nic-parameters": _value("nicparams", "Default parameters of network cards", "keyval", {}),
+    "--node-parameters": _value("ndparams", "Node parameters", "keyval"),
+    "-O/--os-parameters": _value("osparams", "Parameters of the operating system", "keyval", {}),
+    "--os-parameters-private": _value("osparams_private", "The same, hidden from logs", "keyprivateval", {}),
+    "--os-parameters-secret": _value("osparams_secret", "The same, never stored", "keyprivateval", {}),
+    "--disk-state": _several("disk_state", "STORAGE/NAME:key=value,...; may be repeated"),
+    "--hypervisor-state": _several("hv_state", "HYPERVISOR:key=value,...; may be repeated"),
+}
+
+_INSTANCE = {
+    "-c/--communication": _value("instance_communication", "Connect to the communication network", "bool"),
+    "--commit": _switch("commit", "Make a forthcoming instance real"),
+    "--disk": _several("disks", "INDEX:key=value,...; may be repeated"),
+    "-t/--disk-template": _value("disk_template", "Kind of disks", "choice", None, "TEMPL", TEMPLATES),
+    "--file-driver": _value(
+        "file_driver", "Driver of file disks", "choice", None, "<DRIVER>", ("loop", "blktap", "blktap2")
+    ),
+    "--file-storage-dir#2": _value("file_storage_dir", "Directory of file disks below the cluster's", metavar="<DIR>"),
+    "--force-variant": _switch("force_variant", "Accept a variant the operating system does not list"),
+    "--forthcoming": _switch("forthcoming", "Only reserve what the instance needs"),
+    "--helper-shutdown-timeout": _value("helper_shutdown_timeout", "Seconds for the helper VM to stop", "int"),
+    "--helper-startup-timeout": _value("helper_startup_timeout", "Seconds for the helper VM to start", "int"),
+    "-I/--iallocator": _value("iallocator", "Allocator that chooses nodes; . is the default one", metavar="<NAME>"),
+    "--ignore-failures": _switch("ignore_failures", "Go on when parts cannot be removed"),
+    "--ignore-ipolicy": _switch("ignore_ipolicy", "Ignore violations of the instance policy"),
+    "--ignore-offline": _switch("ignore_offline", "Ignore offline nodes, as far as that makes sense"),
+    "--ignore-secondaries": _switch("ignore_secondaries", "Ignore errors on secondary nodes"),
+    "--net": _several("nics", "INDEX:key=value,...; may be repeated"),
+    "-n/--node#2": _value("node", "Primary node and, for mirrored disks, secondary node", metavar="<pnode>[:<snode>]"),
+    "--no-conflicts-check": _off("conflicts_check", "Do not check for addresses already in use"),
+    "--no-install": _switch("no_install", "Do not run the scripts of the operating system"),
+    "--no-ip-check": _off("ip_check", "Do not check that the instance's address is free"),
+    "--no-name-check": _off("name_check", "Do not look up the instance's name"),
+    "--no-nics": _switch("no_nics", "No network card"),
+    "--no-remember": _switch("no_remember", "Do not change the state that is wished for"),
+    "--no-start": _off("start", "Do not start the instance"),
+    "--no-wait-for-sync": _off("wait_for_sync", "Do not wait until mirrors are in sync"),
+    "--opportunistic-locking": _switch("opportunistic_locking", "Consider only nodes whose locks are free"),
+    "-o/--os-type": _value("os", "Operating system, with its variant", metavar="<os>"),
+    "--paused": _switch("startup_paused", "Start the instance paused"),
+    "-s/--os-size": _value("sd_size", "Size of the only disk; MiB, or with suffix m, g, t", "unit", None, "<size>"),
+    "--show-cmd": _switch("show_command", "Print the command instead of running it"),
+    "--shutdown-timeout": _value("shutdown_timeout", "Seconds to wait before pulling the plug", "int", 120),
+    "--tags": _value("tags", "Tags of the new object, separated by commas"),
+    "--timeout": _value("timeout", "Seconds to wait before pulling the plug", "int", 120),
+    "-t/--type": _value(
+        "reboot_type", "How to reboot: soft, hard or full", "choice", "hard", "<REBOOT>", ("soft", "hard", "full")
+    ),
+}
+
+_NODE = {
+    "--force-join": _switch("force_join", "Accepted and without effect: a host of another cluster is always refused"),
+    "-g/--node-group": _value("nodegroup", "Node group", metavar="<nodegroup>"),
+    "--master-capable": _yes_no("master_capable", "Whether the node may become master"),
+    "--no-node-setup": _off("node_setup", "Accepted and without effect: nothing is set up over ssh"),
+    "--no-ssh-key-check": _off("ssh_key_check", "Do not ask whether the host's ssh key is right"),
+    "--readd": _switch("readd", "Join a node again that the cluster knows already"),
+    "-s/--secondary-ip": _value("secondary_ip", "Address for mirroring and migration", metavar="ADDRESS"),
+    "--token": _value(
+        "token", "One-time token that 'gnt-node token' printed on the new node; - reads it", metavar="TOKEN"
+    ),
+    "--ttl": _value("ttl", "Seconds the token can be used", "int", 3600, "SECONDS"),
+    "--vm-capable": _yes_no("vm_capable", "Whether the node may hold instances"),
+}
+
+_CLUSTER = {
+    "-C/--candidate-pool-size": _value("candidate_pool_size", "Wished number of master candidates", "int"),
+    "--compression-tools": _value("compression_tools", "Names of compression programs, separated by commas"),
+    "-I/--default-iallocator": _value("default_iallocator", "Allocator used when none is named", metavar="<NAME>"),
+    "--default-iallocator-params": _value("default_iallocator_params", "Its parameters", "keyval"),
+    "--drbd-usermode-helper": _value("drbd_helper", "Program that DRBD calls"),
+    "--enabled-disk-templates": _value("enabled_disk_templates", "Allowed kinds of disks, separated by commas"),
+    "--enabled-hypervisors": _value("enabled_hypervisors", "Hypervisors in use, separated by commas"),
+    "--file-storage-dir": _value("file_storage_dir", "Directory of file disks", metavar="DIR"),
+    "--gluster-storage-dir": _value(
+        "gluster_storage_dir",
+        "Where gluster volumes are mounted",
+        default="/var/run/ganeti/gluster",
+        metavar="GLUSTERDIR",
+    ),
+    "--install-image": _value("install_image", "Image used to install instances"),
+    "--ipolicy-bounds-specs": _value(
+        "ipolicy_bounds_specs", "min:key=value,.../max:key=value,...; // between pairs", "multilistidentkeyval"
+    ),
+    "--ipolicy-disk-templates": _value("ipolicy_disk_templates", "Kinds of disks the policy allows", "list"),
+    "--ipolicy-spindle-ratio": _value("ipolicy_spindle_ratio", "Most instances per spindle", "maybefloat"),
+    "--ipolicy-std-specs": _value("ipolicy_std_specs", "The standard instance", "keyval"),
+    "--ipolicy-vcpu-ratio": _value("ipolicy_vcpu_ratio", "Most virtual CPUs per CPU", "maybefloat"),
+    "-m/--mac-prefix": _value("mac_prefix", "First three octets of new MAC addresses", metavar="PREFIX"),
+    "--maintain-node-health": _yes_no("maintain_node_health", "Whether the watcher tidies up nodes"),
+    "--master-netdev": _value("master_netdev", "Interface of the cluster's address", metavar="NETDEV"),
+    "--master-netmask": _value("master_netmask", "Prefix length of the cluster's address", metavar="NETMASK"),
+    "--no-etc-hosts": _off("modify_etc_hosts", "Leave /etc/hosts alone"),
+    "--no-ssh-init": _off("modify_ssh_setup", "Leave the keys of ssh alone"),
+    "--prealloc-wipe-disks": _yes_no("prealloc_wipe_disks", "Whether new disks are wiped"),
+    "--primary-ip-version": _value("primary_ip_version", "Version of IP", default=4, metavar="4|6"),
+    "--shared-file-storage-dir": _value(
+        "shared_file_storage_dir", "Directory of shared file disks", metavar="SHAREDDIR"
+    ),
+    "--specs-cpu-count": _value("ispecs_cpu_count", "min=N,max=N,std=N of virtual CPUs", "keyval", {}),
+    "--specs-disk-count": _value("ispecs_disk_count", "min=N,max=N,std=N of disks", "keyval", {}),
+    "--specs-disk-size": _value("ispecs_disk_size", "min=N,max=N,std=N of the size of a disk", "keyval", {}),
+    "--specs-mem-size": _value("ispecs_mem_size", "min=N,max=N,std=N of memory", "keyval", {}),
+    "--specs-nic-count": _value("ispecs_nic_count", "min=N,max=N,std=N of network cards", "keyval", {}),
+    "--ssh-key-bits": _value("ssh_key_bits", "Length of ssh keys", "int"),
+    "--ssh-key-type": _value("ssh_key_type", "Kind of ssh keys", "choice", choices=("rsa", "dsa", "ecdsa")),
+    "--uid-pool": _value("uid_pool", "User ids for instances: N or LOW-HIGH, separated by commas"),
+    "--use-external-mip-script": _yes_no("use_external_mip_script", "Whether a script sets the cluster's address"),
+    "--user-shutdown": _value("enabled_user_shutdown", "Whether users may shut instances down from inside", "bool"),
+    "--vg-name": _value("vg_name", "Volume group of LVM", metavar="VG"),
+    "--zeroing-image": _value("zeroing_image", "Image used to zero disks"),
+}
+
+_REST = {
+    "--from": _value("tags_source", "File with one tag per line; - is standard input"),
+    "-i/--interruptible": _switch("interruptible", "End the delay when something connects to its socket"),
+    "--interval": _value("interval", "Show it again every SECONDS, until interrupted", "float", None, "SECONDS"),
+    "-l/--no-locks": _switch("no_locks", "Take no locks"),
+    "-n": _several("on_nodes", "Node to sleep on; may be repeated", "string"),
+    "--no-master": _off("on_master", "Do not sleep on the master"),
+    "-r/--repeat": _value("repeat", "How many more times to sleep", "int", "0"),
+}
+
+OPTIONS: dict[str, Entry] = {
+    **_COMMON,
+    **_JOBS,
+    **_LISTS,
+    **_SELECTION,
+    **_PARAMETERS,
+    **_INSTANCE,
+    **_NODE,
+    **_CLUSTER,
+    **_REST,
+}

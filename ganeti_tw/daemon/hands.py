@@ -1,0 +1,70 @@
+"""The agent of a host, put together from its drivers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from ganeti_tw.agent.figures import Figures
+from ganeti_tw.agent.hypervisor.base import Hypervisor, HypervisorHost
+from ganeti_tw.agent.hypervisor.registry import build_hypervisors
+from ganeti_tw.agent.node import NodeAgent
+from ganeti_tw.agent.osdef.definition import OsDefinitions
+from ganeti_tw.agent.osdef.scripts import OsScripts
+from ganeti_tw.agent.processes import ReactorSpawner
+from ganeti_tw.agent.storage.base import StorageHost
+from ganeti_tw.agent.storage.registry import build_storages
+from ganeti_tw.daemon.record import HostRecord
+from ganeti_tw.daemon.settings import Settings
+from ganeti_tw.kernel import ActorSystem, Blocking, Ref
+
+class Hands:
+    """Hypervisors, storage and OS definitions of this host, and the agent that uses them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        system: ActorSystem,
+        reactor: Any,
+        now: Callable[[], float],
+        tools: Blocking,
+        hypervisor_calls: Blocking,
+        record: Callable[[], HostRecord | None],
+    ) -> None:
+        host = HypervisorHost(
+            node=settings.name,
+            run=settings.paths.hypervisor_run,
+            clock=reactor,
+            blocking=hypervisor_calls,
+            from_thread=reactor.callFromThread,
+            **({"libvirt_uri": settings.libvirt_uri} if settings.libvirt_uri else {}),
+        )
+        self.hypervisors: dict[str, Hypervisor] = build_hypervisors(host)
+        storages = build_storages(StorageHost(tools, lambda: allowed_directories(settings, record())))
+        definitions = OsDefinitions(settings.paths.os_search_path, tools)
+        scripts = OsScripts(definitions, ReactorSpawner(reactor), settings.paths.os_log, now)
+        self.agent: Ref = system.spawn(
+            "node",
+            lambda: NodeAgent(
+                system, self.hypervisors, storages, scripts, Figures(tools), reactor, self._enabled(record())
+            ),
+        )
+
+    def _enabled(self, record: HostRecord | None) -> tuple[str, ...]:
+        return tuple(h for h in (record.hypervisors if record else ()) if h in self.hypervisors)
+
+    def enabled(self, record: HostRecord) -> tuple[str, ...]:
+        """The enabled hypervisors that this host has a driver for."""
+        return self._enabled(record)
+
+    async def close(self) -> None:
+        """Let go of the hypervisors; guests run on."""
+        for hypervisor in self.hypervisors.values():
+            await hypervisor.close()
+
+
+def allowed_directories(settings: Settings, record: HostRecord | None) -> tuple[str, ...]:
+    """Directories below which disks may be files: the cluster's, and those in this host's settings."""
+    told = tuple(record.file_storage_dirs.values()) if record else ()
+    return tuple(os.path.normpath(d) for d in (*told, *settings.file_storage_dirs) if d)

@@ -1,0 +1,103 @@
+"""Hosts as jobs see them: bringing them in, sending them away, finding them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
+from twisted.internet.error import ConnectError
+from twisted.internet.protocol import Factory, Protocol
+
+from ganeti_tw.daemon.names import Names
+from ganeti_tw.daemon.record import HostRecord
+from ganeti_tw.errors import BadRequest
+from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.protocol.node import JoinHello, JoinWelcome, LeaveCluster
+from ganeti_tw.wire.identity import CertificateAuthority, Identity
+from ganeti_tw.wire.links import Links
+from ganeti_tw.wire.token import Token, join_proof
+
+HELLO_TIMEOUT, WELCOME_TIMEOUT, LEAVE_TIMEOUT = 10.0, 30.0, 15.0
+PROBE_TIMEOUT = 3.0
+
+
+class MasterHosts:
+    """What the master does with hosts that are not, or no longer, nodes."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        links: Links,
+        directory: Directory,
+        names: Names,
+        authority: CertificateAuthority,
+        identity: Identity,
+        hmac_key: str,
+        record: Callable[[], HostRecord],
+        now: Callable[[], float],
+        port: int,
+    ) -> None:
+        self._reactor = reactor
+        self._links = links
+        self._directory = directory
+        self._names = names
+        self._authority = authority
+        self._identity = identity
+        self._hmac_key = hmac_key
+        self._record = record
+        self._now = now
+        self._port = port
+
+    async def join(self, name: str, token: str, uuid: str) -> dict[str, Any]:
+        """Prove each to the other by the token, then give the host its certificate."""
+        shown = Token.parse(token)
+        shown.check_time(self._now())
+        if shown.name != name:
+            raise BadRequest(f"the token is of host {shown.name}, not of {name}")
+        record = self._record()
+        link = self._links.pinned(shown.host, shown.port, shown.fingerprint)
+        try:
+            host = link.ref("host")
+            hello = await host.ask(JoinHello(record.cluster, name), HELLO_TIMEOUT)
+            certificate = self._authority.sign(hello["csr"], name, self._now())
+            proof = join_proof(shown.secret, hello["nonce"], shown.fingerprint, self._identity.fingerprint)
+            welcome = JoinWelcome(
+                proof=proof,
+                cluster=record.cluster,
+                cluster_uuid=record.cluster_uuid,
+                node=name,
+                node_uuid=uuid,
+                master=record.name,
+                epoch=record.epoch,
+                ca=self._identity.ca,
+                certificate=certificate,
+                hmac_key=self._hmac_key,
+            )
+            await host.ask(welcome, WELCOME_TIMEOUT)
+        finally:
+            await link.close()
+        return {"host": shown.host, "port": shown.port}
+
+    async def leave(self, name: str) -> None:
+        """Tell a host to forget the cluster."""
+        try:
+            await self._directory.ref(name, "host").ask(LeaveCluster(), LEAVE_TIMEOUT)
+        finally:
+            await self._links.forget(name)
+
+    async def resolve(self, name: str) -> str:
+        """The address of a host name; ResolverError."""
+        return await self._names.address(name)
+
+    async def answers(self, address: str) -> bool:
+        """Whether something at an address accepts connections on the node daemon's port."""
+        kind = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
+        endpoint = kind(self._reactor, address, self._port, PROBE_TIMEOUT)
+        try:
+            protocol = await endpoint.connect(Factory.forProtocol(Protocol))
+        except (ConnectError, DeferredTimeout):
+            return False
+        protocol.transport.loseConnection()  # type: ignore[union-attr]
+        return True

@@ -1,0 +1,180 @@
+"""The master's services: ledger, configuration, locks, jobs, and the way to the nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from ganeti_tw.api.master import MasterApi
+from ganeti_tw.api.query.sources import ClusterSources
+from ganeti_tw.config.keeper import ConfigKeeper, Published
+from ganeti_tw.daemon.newcluster import SECRET
+from ganeti_tw.errors import Corrupt, GanetiError
+from ganeti_tw.jobs.places import Hosts, Places
+from ganeti_tw.jobs.queue import SERIAL, Queue
+from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, decode
+from ganeti_tw.kernel import Actor, ActorSystem, Gone, Overflow, Rank, Ref, receive
+from ganeti_tw.ledger.ledger import Ledger
+from ganeti_tw.ledger.messages import SetFollowers
+from ganeti_tw.ledger.seam import Store
+from ganeti_tw.locks.manager import LockManager
+from ganeti_tw.model.codec import CLASSES
+from ganeti_tw.model.config import Config
+from ganeti_tw.model.versions import RELEASE
+from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.nodes.updater import Spreader
+from ganeti_tw.operations.registry import load_all
+from ganeti_tw.protocol.config import ConfigChanged, Follow
+
+FOLLOWERS_TIMEOUT = 10.0
+
+log = Logger()
+
+
+@frozen
+class Found:
+    """What a master finds in its ledger when it begins."""
+
+    config: Config
+    authority: str  # PEM, key and certificate
+    hmac_key: str
+    last_job: int
+    unfinished: list[JobRecord]
+
+
+async def read_ledger(store: Store) -> Found:
+    """Everything a master needs to begin; Corrupt names the row that is wrong."""
+    snapshot = await store.load((*CLASSES, SECRET, SERIAL[0], LIVE))
+    rows = snapshot.rows
+    live = [key for kind, key in rows if kind == LIVE]
+    stored = await store.read(KIND, live)
+    return Found(
+        config=Config.from_rows({place: value for place, value in rows.items() if place[0] in CLASSES}),
+        authority=_text(rows, "ca"),
+        hmac_key=_text(rows, "hmac"),
+        last_job=msgspec.json.decode(rows.get(SERIAL, b"0"), type=int),
+        unfinished=sorted((decode(key, value) for key, value in stored.items()), key=lambda r: r.id),
+    )
+
+
+def _text(rows: Mapping[tuple[str, str], bytes], key: str) -> str:
+    try:
+        return msgspec.json.decode(rows[SECRET, key], type=str)
+    except (KeyError, msgspec.MsgspecError):
+        raise Corrupt(f"the ledger has no usable secret {key!r}: restore it from another master candidate") from None
+
+
+class FollowerKeeper(Actor):
+    """Tells the ledger which nodes are master candidates."""
+
+    rank = Rank.CONFIG
+    overflow = Overflow.KEEP_LATEST
+
+    def __init__(self, own_name: str, ledger: Ref, directory: Directory) -> None:
+        self._own_name = own_name
+        self._ledger = ledger
+        self._directory = directory
+        self._names: frozenset[str] | None = None
+
+    @receive(ConfigChanged)
+    def config_changed(self, m: ConfigChanged) -> Deferred[None] | None:
+        names = frozenset(n.name for n in m.config.candidates if n.name != self._own_name and not n.offline)
+        if names == self._names:
+            return None
+        self._names = names
+        followers = {name: self._directory.ref(name, "follower") for name in sorted(names)}
+        return self.ask(self._ledger, SetFollowers(followers), FOLLOWERS_TIMEOUT)
+
+
+class Watchman(Actor):
+    """Ends the process when an actor ends that a master cannot do without."""
+
+    rank = 1
+
+    def __init__(self, fatal: Callable[[str], None]) -> None:
+        self._fatal = fatal
+
+    @receive(Gone)
+    def gone(self, m: Gone) -> None:
+        if m.failure is not None:
+            self._fatal(f"{m.path} ended: {m.failure.getErrorMessage()}")
+
+
+class Master:
+    """Runs on the master node for the length of a reign."""
+
+    def __init__(
+        self,
+        *,
+        system: ActorSystem,
+        store: Store,
+        found: Found,
+        epoch: int,
+        own_name: str,
+        directory: Directory,
+        hosts: Hosts,
+        clock: IReactorTime,
+        now: Callable[[], float],
+        random: Callable[[], float],
+        new_uuid: Callable[[], str],
+        random_bytes: Callable[[int], bytes],
+        pause: Callable[[], Awaitable[None]],
+        fatal: Callable[[str], None],
+    ) -> None:
+        load_all()
+        self._system = system
+        self.published = Published(found.config)
+        spawn = system.spawn
+
+        def deposed(reason: GanetiError) -> None:
+            fatal(f"this host is the master no longer: {reason.text}")
+
+        self.ledger = spawn("ledger", lambda: Ledger(store, epoch, spawn, clock, now, random, deposed))
+        self.keeper = spawn("config", lambda: ConfigKeeper(self.published, self.ledger, now))
+        self.locks = spawn("locks", LockManager)
+        self.followers = spawn("followers", lambda: FollowerKeeper(own_name, self.ledger, directory))
+        self.spreader = spawn("spreader", lambda: Spreader(system, directory, clock, RELEASE))
+        places = Places(
+            ledger=self.ledger,
+            locks=self.locks,
+            keeper=self.keeper,
+            published=self.published,
+            directory=directory,
+            hosts=hosts,
+            clock=clock,
+            now=now,
+            new_uuid=new_uuid,
+            random_bytes=random_bytes,
+        )
+
+        def read_jobs(keys: tuple[str, ...] | None) -> Deferred[Mapping[str, bytes]]:
+            return store.read(KIND, keys)  # type: ignore[return-value]
+
+        self.queue = spawn(
+            "queue", lambda: Queue(system, places, read_jobs, found.last_job, list(found.unfinished))
+        )
+        watchman = spawn("watchman", lambda: Watchman(fatal))
+        for critical in (self.ledger, self.keeper, self.locks, self.queue):
+            critical.watch(watchman)
+        for follower in (self.followers, self.spreader):
+            self.keeper.ask(Follow(follower), 10.0)
+        sources = ClusterSources(self.published, directory, self.queue, self.locks)
+        self.api = MasterApi(self.queue, places, sources, pause)
+
+    def follow(self, ref: Ref) -> Deferred[Any]:
+        """Tell an actor of every change of the configuration."""
+        return self.keeper.ask(Follow(ref), 10.0)
+
+    def stop(self) -> None:
+        """End the reign on this host."""
+        jobs = [state.path for state in self._system.list() if state.path.startswith("job/")]
+        for path in ("watchman", "queue", *jobs, "spreader", "followers", "locks", "config", "ledger"):
+            ref = self._system.find(path)
+            if ref is not None:
+                ref.stop()

@@ -1,0 +1,54 @@
+"""Addresses of host names: the host's own list first, then the system's resolver."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+
+from ganeti_tw.errors import Corrupt, ResolverError
+from ganeti_tw.kernel import Blocking
+
+RESOLVE_TIMEOUT = 10.0
+
+
+def parse_hosts(text: str) -> dict[str, str]:
+    """Name -> address of a file like ``/etc/hosts``; the first mention of a name counts."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        address, *names = line.partition("#")[0].split() or [""]
+        for name in names:
+            found.setdefault(name.lower(), address)
+    return found
+
+
+class Names:
+    """Finds addresses.  ``hosts``: path of the list, which is read anew each time since people edit it."""
+
+    def __init__(self, hosts: str, blocking: Blocking) -> None:
+        self._hosts = hosts
+        self._blocking = blocking
+
+    async def address(self, name: str) -> str:
+        """The address of a name; ResolverError says where it was looked for."""
+        return await self._blocking.run(_look_up, name.lower(), self._hosts, deadline=RESOLVE_TIMEOUT)
+
+
+def _look_up(name: str, path: str) -> str:
+    listed = _listed(path)
+    if name in listed:
+        return listed[name]
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except OSError as e:
+        raise ResolverError(f"{name} has no address: it is not in {path}, and the resolver says: {e.strerror}") from None
+    return str(found[0][4][0])
+
+
+def _listed(path: str) -> Mapping[str, str]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return parse_hosts(file.read())
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as e:
+        raise Corrupt(f"{path} cannot be read: {e}") from None

@@ -1,0 +1,124 @@
+"""Files written from the ledger for the tools that read them; never read back."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Mapping
+
+from attrs import frozen
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from ganeti_tw.daemon.record import write_safely
+from ganeti_tw.kernel import Actor, Blocking, Outcome, Overflow, Rank, receive
+from ganeti_tw.ledger.seam import Snapshot, Store
+from ganeti_tw.model.codec import CLASSES
+from ganeti_tw.model.config_data import config_data
+from ganeti_tw.model.paths import Paths
+from ganeti_tw.protocol.config import ConfigChanged
+
+DEADLINE = 60.0
+INTERVAL = 0.5  # seconds between two writes of config.data, at least
+SHARE = 10  # at most one part in this many of the time is spent writing it
+
+log = Logger()
+
+
+def write_ssconf(paths: Paths, wanted: Mapping[str, str]) -> list[str]:
+    """Write what differs, remove what is no more; gives the keys that changed.  Blocks."""
+    changed = []
+    present = {p.rpartition("/ssconf_")[2] for p in glob.glob(glob.escape(paths.data) + "/ssconf_*")}
+    for key, text in sorted(wanted.items()):
+        content = text.encode()
+        if key in present and _content(paths.ssconf(key)) == content:
+            continue
+        write_safely(paths.ssconf(key), content, 0o444, sync=False)
+        changed.append(key)
+    for key in sorted(present - set(wanted)):
+        os.unlink(paths.ssconf(key))
+        changed.append(key)
+    return changed
+
+
+def _content(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+@frozen
+class _Due:
+    """The interval is over."""
+
+
+@frozen
+class _Written:
+    """A write ended."""
+
+    outcome: Outcome
+
+
+class ConfigDataWriter(Actor):
+    """Keeps ``config.data`` of this host equal to its ledger, a moment later.
+
+    The file is written whole, so the time from one write to the next grows
+    with what it takes.
+    """
+
+    rank = Rank.LEDGER + 1
+    overflow = Overflow.KEEP_LATEST
+    restarts = 3
+
+    def __init__(self, path: str, store: Store, blocking: Blocking, clock: IReactorTime) -> None:
+        self._path = path
+        self._store = store
+        self._blocking = blocking
+        self._clock = clock
+        self._wanted = 0  # serial of the configuration
+        self._written = -1
+        self._busy = False
+        self._not_before = 0.0
+
+    @receive(ConfigChanged)
+    def config_changed(self, m: ConfigChanged) -> None:
+        self._wanted = m.config.serial
+        self._go_on()
+
+    @receive(_Due)
+    def due(self, m: _Due) -> None:
+        self._busy = False
+        self._go_on()
+
+    @receive(_Written)
+    def written(self, m: _Written) -> None:
+        if m.outcome.failure is not None:
+            log.error("{path} was not written: {error}", path=self._path, error=m.outcome.failure.getErrorMessage())
+            pause = 10.0
+        else:
+            self._written, took = m.outcome.value
+            pause = max(INTERVAL, SHARE * took)
+        self.later(pause, _Due())
+
+    def _go_on(self) -> None:
+        if self._busy or self._wanted == self._written:
+            return
+        self._busy = True
+        work = _write(self._path, self._wanted, self._store, self._blocking, self._clock)
+        self.aside(work, then=_Written)
+
+
+async def _write(
+    path: str, serial: int, store: Store, blocking: Blocking, clock: IReactorTime
+) -> tuple[int, float]:
+    begin = clock.seconds()
+    snapshot = await store.load(tuple(CLASSES))
+    await blocking.run(_write_file, path, snapshot, deadline=DEADLINE)
+    return serial, clock.seconds() - begin
+
+
+def _write_file(path: str, snapshot: Snapshot) -> None:
+    write_safely(path, config_data(snapshot.rows), 0o640)
+

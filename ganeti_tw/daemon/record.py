@@ -1,0 +1,102 @@
+"""What a host remembers of its cluster, in one small file."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import msgspec
+from attrs import field, frozen
+
+from ganeti_tw.errors import Corrupt, DriverError, Refused, StaleEpoch
+
+
+@frozen
+class HostRecord:
+    """Membership and role.  ``epoch`` is the highest seen; a lower one is never obeyed again."""
+
+    cluster: str
+    cluster_uuid: str
+    name: str
+    uuid: str
+    epoch: int
+    master: str  # names
+    candidates: tuple[str, ...]
+    serial: int = 0  # of the configuration this was told from
+    addresses: dict[str, str] = field(factory=dict)  # of all nodes, by name
+    hypervisors: tuple[str, ...] = ()
+    file_storage_dirs: dict[str, str] = field(factory=dict)
+
+    @property
+    def is_master(self) -> bool:
+        return self.master == self.name
+
+    @property
+    def is_candidate(self) -> bool:
+        return self.name in self.candidates
+
+    def check(self, peer: str, epoch: int) -> None:
+        """Refuse what does not come from the master of this or a later epoch."""
+        if epoch < self.epoch:
+            raise StaleEpoch(
+                f"{peer} speaks for epoch {epoch}, {self.name} has seen epoch {self.epoch}: there is another master"
+            )
+        if peer not in self.candidates and peer != self.master:
+            raise Refused(f"{peer} is no master candidate that {self.name} knows of")
+
+
+def load(path: str) -> HostRecord | None:
+    """The record, None when this host is in no cluster; Corrupt names the file."""
+    try:
+        with open(path, "rb") as file:
+            return msgspec.json.decode(file.read(), type=HostRecord)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as e:
+        raise Corrupt(f"{path} cannot be read: {e}; restore it from a backup, or remove it and join again") from None
+
+
+def save(path: str, record: HostRecord) -> None:
+    """Write the record; it survives a power cut right after."""
+    write_safely(path, msgspec.json.format(msgspec.json.encode(record)) + b"\n", 0o600)
+
+
+def write_safely(path: str, content: bytes, mode: int, *, sync: bool = True) -> None:
+    """Replace a file whole: readers see the old or the new content, a crash leaves one of them."""
+    new = f"{path}.new"
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)
+            file.write(content)
+            file.flush()
+            if sync:
+                os.fsync(descriptor)
+        os.replace(new, path)
+        if sync:
+            _sync_folder(os.path.dirname(path))
+    except OSError as e:
+        raise DriverError(f"cannot write {path}: {e.strerror}") from None
+
+
+def _sync_folder(path: str) -> None:
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def remove_files(*paths: str) -> None:
+    """Remove files; those that are not there are fine."""
+    for path in paths:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            continue
+
+
+def as_json(value: Any) -> bytes:
+    """JSON text of a value, for a ledger row."""
+    return msgspec.json.encode(value)

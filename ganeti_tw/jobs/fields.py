@@ -1,0 +1,44 @@
+"""What can be asked of a job: one function per query field (``query_fields.json``, resource job)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ganeti_tw.jobs.record import JobRecord, OpRecord
+from ganeti_tw.operations.registry import summary_of
+
+
+def _each(get: Callable[[OpRecord], Any]) -> Callable[[JobRecord], Any]:
+    return lambda job: [get(op) for op in job.ops]
+
+
+FIELDS: dict[str, Callable[[JobRecord], Any]] = {
+    "archived": lambda job: False,
+    "end_ts": lambda job: job.end_timestamp,
+    "id": lambda job: job.id,
+    "opend": _each(lambda op: op.end_timestamp),
+    "opexec": _each(lambda op: op.exec_timestamp),
+    "oplog": _each(lambda op: op.log),
+    "oppriority": _each(lambda op: op.priority),
+    "opresult": _each(lambda op: op.result),
+    "ops": _each(lambda op: op.input),
+    "opstart": _each(lambda op: op.start_timestamp),
+    "opstatus": _each(lambda op: op.status.value),
+    "priority": lambda job: job.priority,
+    "received_ts": lambda job: job.received_timestamp,
+    "start_ts": lambda job: job.start_timestamp,
+    "status": lambda job: job.status.value,
+    "summary": lambda job: [summary_of(op.input) for op in job.ops],
+}
+
+
+def values(job: JobRecord, fields: tuple[str, ...]) -> list[Any]:
+    """The values of some fields; None for unknown ones, as job waiters have it."""
+    return [FIELDS[name](job) if name in FIELDS else None for name in fields]
+
+
+def log_after(job: JobRecord, serial: int | None) -> list[list[Any]]:
+    """Log entries of all opcodes with a serial above ``serial``, in order."""
+    entries = [entry for op in job.ops for entry in op.log if entry[0] > (serial or 0)]
+    return [list(entry) for entry in sorted(entries)]

@@ -1,0 +1,161 @@
+"""The life of every operation: locks, checks, work, taking back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
+
+from ganeti_tw.errors import GanetiError, Retry
+from ganeti_tw.jobs.places import Places
+from ganeti_tw.jobs.record import error_result
+from ganeti_tw.jobs.status import Status
+from ganeti_tw.kernel import Ref
+from ganeti_tw.model.config import Config
+from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.registry import BGL, EXCLUSIVE, SHARED, Common, Kind, Operation
+from ganeti_tw.protocol.config import Changes, Edit
+from ganeti_tw.protocol.locks import Acquire, Release
+
+LOCK_TIMEOUT = 86400.0  # a job may wait for a day; then something is very wrong
+EDIT_TIMEOUT = 70.0
+SAVE_TIMEOUT = 70.0
+TRIES = 5  # how often an operation starts over when what it needs changed while it waited
+
+
+@frozen
+class Step:
+    """One opcode, ready to be performed."""
+
+    kind: Kind
+    op: Operation
+    common: Common
+
+
+@frozen
+class Advance:
+    """An opcode of a job reached a status.  Answer: None once that is safely stored (waiting is not stored)."""
+
+    index: int
+    status: Status
+    result: Any = None
+
+
+@frozen
+class Say:
+    """A line for the log of a job."""
+
+    index: int
+    kind: str
+    content: Any
+
+
+class JobHands:
+    """What a context may do, in the name of one opcode of one job."""
+
+    def __init__(self, places: Places, job: Ref, index: int) -> None:
+        self._places = places
+        self._job = job
+        self._index = index
+        self.now = places.now
+        self.new_uuid = places.new_uuid
+        self.random_bytes = places.random_bytes
+        self.join = places.hosts.join
+        self.leave = places.hosts.leave
+        self.resolve = places.hosts.resolve
+        self.answers = places.hosts.answers
+
+    def config(self) -> Config:
+        return self._places.published.config
+
+    def edit(self, change: Callable[[Config], Changes]) -> Awaitable[Config]:
+        return self._places.keeper.ask(Edit(change), EDIT_TIMEOUT)
+
+    def on_node(self, node: str, path: str, message: Any, timeout: float) -> Awaitable[Any]:
+        return self._places.directory.ref(node, path).ask(message, timeout)
+
+    def sleep(self, seconds: float) -> Awaitable[None]:
+        waiting: Deferred[None] = deferLater(self._places.clock, seconds)
+        return waiting
+
+    def say(self, kind: str, text: Any) -> None:
+        self._job.tell(Say(self._index, kind, text))
+
+
+async def perform(steps: list[Step], places: Places, job: Ref) -> None:
+    """All opcodes of a job in order; after one that fails the others fail too.
+
+    Every change of status is reported to the job; RUNNING is stored before the
+    work begins, so that after a crash it is known what may have been touched.
+    """
+    for index, step in enumerate(steps):
+        owner = f"{job.path}/{index}"
+        try:
+            result = await _perform_one(step, index, places, job, owner)
+        except CancelledError:
+            await _finish(job, index, Status.CANCELED, "Job canceled by request", len(steps))
+            return
+        except _Failed as e:
+            await _finish(job, index, Status.ERROR, error_result(e.error, e.prerequisite), len(steps))
+            return
+        finally:
+            places.locks.tell(Release(owner))
+        await job.ask(Advance(index, Status.SUCCESS, result), SAVE_TIMEOUT)
+
+
+class _Failed(Exception):
+    """An operation ended with a foreseen error, in its checks or in its work."""
+
+    def __init__(self, error: GanetiError, prerequisite: bool) -> None:
+        super().__init__(error.text)
+        self.error = error
+        self.prerequisite = prerequisite
+
+
+async def _finish(job: Ref, index: int, status: Status, result: Any, count: int) -> None:
+    await job.ask(Advance(index, status, result), SAVE_TIMEOUT)
+    for later in range(index + 1, count):
+        await job.ask(Advance(later, status, result), SAVE_TIMEOUT)
+
+
+async def _perform_one(step: Step, index: int, places: Places, job: Ref, owner: str) -> Any:
+    op = step.op
+    try:
+        await job.ask(Advance(index, Status.WAITING), SAVE_TIMEOUT)
+        await _acquire(step, places, job, owner)
+        op.check(places.published.config)
+    except GanetiError as e:
+        raise _Failed(e, prerequisite=True) from None
+    if step.common.dry_run:
+        prepared = getattr(op, "dry_run_result", None)
+        return prepared(places.published.config) if prepared is not None else None
+    await job.ask(Advance(index, Status.RUNNING), SAVE_TIMEOUT)
+    context = Context(JobHands(places, job, index), debug_level=step.common.debug_level or 0)
+    done = False
+    try:
+        result = await op.run(context)
+        done = True
+        return result
+    except GanetiError as e:
+        raise _Failed(e, prerequisite=False) from None
+    finally:
+        if not done:
+            await context.roll_back()
+
+
+async def _acquire(step: Step, places: Places, job: Ref, owner: str) -> None:
+    """Hold exactly the locks that the operation needs by the configuration at that moment."""
+    for _ in range(TRIES):
+        wanted = _wanted(step, places.published.config)
+        await places.locks.ask(Acquire(owner, wanted, job, step.common.priority), LOCK_TIMEOUT)
+        if _wanted(step, places.published.config) == wanted:
+            return
+        await places.locks.ask(Release(owner), SAVE_TIMEOUT)
+    raise Retry("the locks needed changed again and again while waiting for them; submit the job again")
+
+
+def _wanted(step: Step, config: Config) -> dict[str, int]:
+    return {BGL: EXCLUSIVE if step.kind.big_lock else SHARED, **step.op.locks(config)}

@@ -1,0 +1,174 @@
+"""All actors of one process, and whose turn it is."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import attrs
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from ganeti_tw.errors import ActorStopped, BadRequest, Exists
+from ganeti_tw.kernel.actor import Actor
+from ganeti_tw.kernel.cell import Cell, current_actor
+from ganeti_tw.kernel.deadlines import Deadlines
+from ganeti_tw.kernel.life import Life
+from ganeti_tw.kernel.ref import Ref
+
+
+@attrs.frozen
+class ActorState:
+    """What an administrator can see of an actor."""
+
+    path: str
+    actor: str
+    """Name of its class."""
+    rank: int
+    phase: str
+    depth: int
+    """Messages that wait."""
+    message: str
+    """Name of the message in progress, or unanswered for longest; empty when idle."""
+    age: float
+    """Seconds since that message was taken up."""
+    handled: int
+    failed: int
+    """Messages answered with an error, crashes included."""
+    dropped: int
+    """Messages a full mailbox forgot."""
+    restarts: int
+
+
+class ActorSystem:
+    """The actors of one process; one turn of the reactor handles messages for at most ``budget`` seconds.
+
+    Actors with messages take turns in the order in which they got the first.
+    """
+
+    def __init__(self, clock: IReactorTime, log: Logger | None = None, budget: float = 0.01) -> None:
+        self.clock = clock
+        self.log = log if log is not None else Logger()
+        self.deadlines = Deadlines(clock)
+        self._budget = budget
+        self._cells: dict[str, Cell] = {}
+        self._ready: deque[Life] = deque()
+        self._turning = False
+        self._next_turn: IDelayedCall | None = None
+        self._stopped: Deferred[None] | None = None
+        self._ended = False
+
+    def spawn(self, path: str, make: Callable[[], Actor]) -> Ref:
+        """Start the actor that ``make()`` builds, now and after each crash that is forgiven.
+
+        ``started`` runs in a later turn.  Exists when the path is taken,
+        ActorStopped when the system is stopping; what the first ``make()``
+        raises is raised here.
+        """
+        if not path:
+            raise BadRequest("an actor needs a path")
+        if self._ended or self._stopped is not None:
+            raise ActorStopped(f"{path} cannot be started: this process is stopping")
+        if path in self._cells:
+            raise Exists(f"there is an actor {path} already")
+        cell = Cell(self, path, make)
+        self._cells[path] = cell
+        return cell
+
+    def find(self, path: str) -> Ref | None:
+        """The actor at ``path``, if there is one."""
+        return self._cells.get(path)
+
+    def list(self) -> list[ActorState]:
+        """The state of all actors, by path."""
+        now = self.clock.seconds()
+        states = []
+        for path, cell in sorted(self._cells.items()):
+            message, since = cell.in_progress()
+            states.append(
+                ActorState(
+                    path=path,
+                    actor=cell.kind,
+                    rank=cell.rank,
+                    phase=cell.phase.name.lower(),
+                    depth=cell.depth,
+                    message=message,
+                    age=now - since if message else 0.0,
+                    handled=cell.handled,
+                    failed=cell.failed,
+                    dropped=cell.dropped,
+                    restarts=cell.restarts,
+                )
+            )
+        return states
+
+    def stop(self) -> Deferred[None]:
+        """Stop all actors, those of higher rank first; fires when the last is gone and no timer is left.
+
+        A handler that holds its mailbox is given 5 s from its beginning.
+        """
+        if self._stopped is None:
+            self._stopped = Deferred()
+            for cell in sorted(self._cells.values(), key=lambda cell: -cell.rank):
+                cell.stop()
+            self._settle()
+        if self._ended:
+            return succeed(None)
+        mine: Deferred[None] = Deferred()
+        self._stopped.addCallback(mine.callback)
+        return mine
+
+    def vanish(self) -> None:
+        """Cease at once, as when the power fails: nobody is told, nothing is cleaned up, no timer is left."""
+        self._ended = True
+        for cell in self._cells.values():
+            cell.vanish()
+        self._cells.clear()
+        self._ready.clear()
+        self._clear_timers()
+
+    # -- for cells ------------------------------------------------------------------------------------------------
+
+    def wake(self, cell: Life) -> None:
+        """``cell`` has something to do."""
+        self._ready.append(cell)
+        if self._next_turn is None and not self._turning and not self._ended:
+            self._next_turn = self.clock.callLater(0, self._turn)
+
+    def gone(self, cell: Life) -> None:
+        """``cell`` has ended; its path is free."""
+        if self._cells.get(cell.path) is cell:
+            del self._cells[cell.path]
+
+    def _turn(self) -> None:
+        self._next_turn = None
+        self._turning = self.deadlines.busy = True
+        ready = self._ready
+        now = self.clock.seconds()
+        end = now + self._budget
+        try:
+            while ready:
+                now = ready.popleft().visit(now, end)
+                if now >= end:
+                    break
+        finally:
+            current_actor.set("")
+            self._turning = False
+            self.deadlines.rest()
+            if ready and not self._ended:
+                self._next_turn = self.clock.callLater(0, self._turn)
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._stopped is not None and not self._cells and not self._ended:
+            self._ended = True
+            self._ready.clear()
+            self._clear_timers()
+            self._stopped.callback(None)
+
+    def _clear_timers(self) -> None:
+        self.deadlines.clear()
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None

@@ -1,0 +1,441 @@
+"""The actor that numbers changes and acknowledges them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from ganeti_tw.errors import (
+    BadRequest,
+    Corrupt,
+    DriverError,
+    GanetiError,
+    MailboxFull,
+    OutcomeUnknown,
+    StaleEpoch,
+    WrongState,
+)
+from ganeti_tw.kernel import Actor, Gone, Outcome, Rank, Ref, receive
+from ganeti_tw.ledger.audience import REMIND, Audience
+from ganeti_tw.ledger.members import Member, Members, Standing
+from ganeti_tw.ledger.messages import (
+    OWN_KINDS,
+    Commit,
+    Committed,
+    GetLedgerState,
+    LedgerState,
+    SetFollowers,
+    Subscribe,
+)
+from ganeti_tw.ledger.pipeline import Entry, Pipeline, named_rows
+from ganeti_tw.ledger.reign import Finding, Opened, examine, open_reign
+from ganeti_tw.ledger.replicator import Feed, Lost, Pace, Reached, Replicator
+from ganeti_tw.ledger.seam import EMPTY, Store
+from ganeti_tw.protocol.ledger import Position
+
+log = Logger()
+
+
+@frozen
+class _Opened:
+    """The reign has begun, or could not."""
+
+    outcome: Outcome
+
+
+@frozen
+class _Written:
+    """A batch was written here, or failed."""
+
+    outcome: Outcome
+
+
+@frozen
+class _Examined:
+    """What the store says of a batch that failed."""
+
+    outcome: Outcome
+
+
+@frozen
+class _Retry:
+    """Try again what our disk refused."""
+
+
+@frozen
+class _Unnamed:
+    """Candidates should have been named by now."""
+
+
+@frozen
+class _Remind:
+    """Some news could not be told."""
+
+
+class Ledger(Actor):
+    """The one writer of the cluster; see ``docs/decisions/001-ledger-replication.rst``.
+
+    The rules:
+
+    1. A reign begins with a recorded change, in an epoch higher than all
+       before.  So (serial, epoch) names one change, whoever lost power when.
+    2. Changes go to our disk and to the followers at the same time.  They are
+       acknowledged in order, once on our disk and on that of every candidate
+       in the in-sync set.
+    3. A candidate that fails or is late leaves the set by a change that must
+       be stored here and by all others of the set before it counts; one that
+       is level counts again before its return is recorded.
+    4. When our disk fails, the store is asked what it has.  A batch it has
+       goes on as if nothing had happened.  One it lacks is answered with
+       DriverError and, if a follower may have it, is stored after all together
+       with its reversal as soon as the disk permits: its serials are used for
+       nothing else.  Until a write succeeds, followers get changes only after
+       our disk.
+    5. Once a follower knows a later epoch nothing is acknowledged any more,
+       and ``ended`` is called with the reason; likewise when the store turns
+       out to be damaged or written by someone else.
+
+    ``spawn`` starts the replicators; ``now`` is the time of day for records.
+    """
+
+    rank = Rank.LEDGER
+    capacity = 20_000
+
+    def __init__(
+        self,
+        store: Store,
+        epoch: int,
+        spawn: Callable[[str, Callable[[], Actor]], Ref],
+        clock: IReactorTime,
+        now: Callable[[], float],
+        random: Callable[[], float],
+        ended: Callable[[GanetiError], None] = lambda reason: None,
+        pace: Pace | None = None,
+    ) -> None:
+        self._store = store
+        self._epoch = epoch
+        self._spawn = spawn
+        self._clock = clock
+        self._now = now
+        self._random = random
+        self._ended = ended
+        self._pace = pace if pace is not None else Pace()
+        self._since = now()
+        self._opening: Position | None = None  # None: the reign has not begun
+        self._told = EMPTY
+        self._line = Pipeline(EMPTY)
+        self._members = Members()
+        self._wanted: Mapping[str, Ref] | None = None  # None: nobody has told us the candidates
+        self._replicators = 0  # started so far
+        self._problem: GanetiError | None = None
+        self._batch_error = DriverError("")
+        self._over = False  # no way back from the problem
+        self._blind = False  # the store would not even say what it has
+        self._retrying = False
+        self._audience = Audience(lambda: self.later(REMIND, _Remind()))
+
+    # -- beginning and end ----------------------------------------------------------------------------------------
+
+    def started(self) -> None:
+        self.aside(open_reign(self._store, self._epoch, self._since, False), then=_Opened)
+
+    def stopped(self) -> None:
+        for member in self._members.values():
+            self._stop_replicator(member)
+
+    @receive(_Opened)
+    def opened(self, m: _Opened) -> None:
+        try:
+            opened: Opened = m.outcome.result()
+        except (Corrupt, WrongState) as e:
+            self._give_up(e)
+            return
+        except GanetiError as e:
+            self._problem = e
+            log.error("the ledger cannot be opened: {error}", error=e)
+            self._refuse(self._line.refuse_waiting(), e)
+            self._retry_soon()
+            return
+        self._problem = None
+        self._opening = self._told = self._line.at = opened.at
+        self._members = Members.recorded(opened.in_sync)
+        log.info("epoch {epoch} of the ledger begins with change {serial}", epoch=self._epoch, serial=opened.at.serial)
+        if self._wanted is not None:
+            self._follow(self._wanted)
+        elif self._members:
+            self.later(self._pace.deadline, _Unnamed())
+        self._write()
+
+    def _give_up(self, error: GanetiError) -> None:
+        """Acknowledge nothing any more."""
+        if self._over:
+            return
+        self._over, self._problem = True, error
+        log.error("the ledger takes no more changes: {error}", error=error)
+        untouched, unknown = self._line.abandon()
+        self._refuse(untouched, error)
+        self._refuse(unknown, OutcomeUnknown(f"the change may or may not last: {error}"))
+        for member in self._members.values():
+            self._stop_replicator(member)
+        self._ended(error)
+
+    def _retry_soon(self) -> None:
+        if not self._retrying:
+            self._retrying = True
+            self.later(self._pace.retry, _Retry())
+
+    @receive(_Retry)
+    def retry(self, m: _Retry) -> None:
+        self._retrying = False
+        if self._over:
+            return
+        if self._opening is None:
+            self.aside(open_reign(self._store, self._epoch, self._since, True), then=_Opened)
+            return
+        for member in self._members.values():
+            if member.standing is Standing.LEAVING and not member.asked:
+                self._record(member, Standing.LEAVING)
+            if member.follower is not None and member.replicator is None:
+                self._replicate(member)
+        if self._blind:
+            self._examine()
+        else:
+            self._write(repair=True)
+
+    # -- commits --------------------------------------------------------------------------------------------------
+
+    @receive(Commit)
+    def commit(self, m: Commit) -> Deferred[int]:
+        if self._problem is not None:
+            raise self._problem
+        if self._line.full:
+            raise MailboxFull("more changes wait than the disk and the candidates keep up with; try again later")
+        rows = named_rows(m.puts, m.deletes)
+        if not rows or len(set(rows)) < len(rows):
+            raise BadRequest("a change must name some rows, each of them once")
+        if any(kind in OWN_KINDS for kind, _ in rows):
+            raise BadRequest(f"rows of kind {' and '.join(sorted(OWN_KINDS))} are written by the ledger alone")
+        answer: Deferred[int] = Deferred()
+        self._line.add(Entry(m.puts, m.deletes, answer))
+        self._write()
+        return answer
+
+    def _write(self, repair: bool = False) -> None:
+        """Begin the next batch, unless one is being written; for a repair alone only when told so."""
+        if self._opening is None or self._over or self._line.writing:
+            return
+        if not self._line.has_waiting and not (repair and self._line.repairing):
+            return
+        batch = [entry.change for entry in self._line.next_batch()]
+        if not self._line.cautious:
+            self._feed()
+        self.aside(self._store.append(batch), then=_Written)
+
+    def _feed(self) -> None:
+        fresh = self._line.feed()
+        for member in self._members.values():
+            if member.replicator is not None and fresh:
+                try:
+                    member.replicator.tell(Feed(fresh))
+                except GanetiError as e:
+                    self._leave(member, f"its replicator did not take a change: {e}")
+
+    @receive(_Written)
+    def written(self, m: _Written) -> None:
+        if self._over:
+            return
+        try:
+            m.outcome.result()
+        except GanetiError as e:
+            self._batch_error = DriverError(f"the ledger could not be written: {e}")
+            log.warn("the ledger could not be written: {error}", error=e)
+            self._examine()
+        else:
+            self._stored()
+
+    def _stored(self) -> None:
+        self._blind = False
+        self._feed()
+        self._line.stored()
+        self._progress()
+        self._write()
+
+    def _examine(self) -> None:
+        batch = tuple(entry.change for entry in self._line.writing)
+        self.aside(examine(self._store, self._line.at, batch), then=_Examined)
+
+    @receive(_Examined)
+    def examined(self, m: _Examined) -> None:
+        if self._over:
+            return
+        try:
+            finding: Finding = m.outcome.result()
+        except Corrupt as e:
+            self._give_up(e)
+        except GanetiError as e:
+            self._blind = True
+            self._refuse(self._line.writing, OutcomeUnknown(f"the change may have been stored, or not: {e}"))
+            self._refuse(self._line.refuse_waiting(), e)
+            self._retry_soon()
+        else:
+            if finding.stored:
+                self._stored()
+            else:
+                self._lost(finding)
+
+    def _lost(self, finding: Finding) -> None:
+        self._blind = False
+        self._refuse(self._line.lost(Entry(finding.puts, finding.deletes)), self._batch_error)
+        self._progress()
+        self._retry_soon()
+        self._write()
+
+    def _refuse(self, entries: Iterable[Entry], error: GanetiError) -> None:
+        for entry in entries:
+            if entry.answer is not None and not entry.answer.called:
+                entry.answer.errback(error)
+
+    def _progress(self) -> None:
+        """Acknowledge what can be, and let in who is level."""
+        done = self._line.acknowledge(self._members.acknowledged(self._line.at.serial))
+        if done:
+            self._told = Position(done[-1].change.serial, self._epoch)
+            self._audience.tell(Committed(tuple(entry.change for entry in done)))
+        for entry in done:
+            if entry.answer is not None and not entry.answer.called:
+                entry.answer.callback(entry.change.serial)
+        for member in list(self._members.values()):
+            if member.standing is Standing.OUT:
+                if member.wanted and member.level and not self._line.cautious:
+                    self._record(member, Standing.JOINING)
+                elif not member.wanted and self._wanted is not None:
+                    self._forget(member)
+
+    # -- followers ------------------------------------------------------------------------------------------------
+
+    @receive(SetFollowers)
+    def set_followers(self, m: SetFollowers) -> None:
+        self._wanted = dict(m.followers)
+        if self._opening is not None and not self._over:
+            self._follow(self._wanted)
+            self._progress()
+            self._write()
+
+    @receive(_Unnamed)
+    def unnamed(self, m: _Unnamed) -> None:
+        if self._wanted is None and not self._over:
+            for member in self._members.values():
+                self._leave(member, "it was not named as a candidate")
+            self._write()
+
+    @receive(Reached)
+    def reached(self, m: Reached) -> None:
+        member = self._members.of(m.replicator)
+        if member is None or self._over:
+            return
+        member.position, member.contact, member.error, member.level = m.serial, self._clock.seconds(), "", m.level
+        self._progress()
+        self._write()
+
+    @receive(Lost)
+    def lost(self, m: Lost) -> None:
+        member = self._members.of(m.replicator)
+        if member is None or self._over:
+            return
+        if m.stale:
+            self._give_up(StaleEpoch(f"{member.name} follows a later master: {m.reason}"))
+            return
+        self._leave(member, m.reason)
+        self._write()
+
+    def _follow(self, wanted: Mapping[str, Ref]) -> None:
+        for name, follower in wanted.items():
+            member = self._members.setdefault(name, Member(name))
+            member.wanted = True
+            if member.follower is not follower:
+                self._stop_replicator(member)
+                member.follower = follower
+                self._replicate(member)
+        for name in self._members.keys() - wanted.keys():
+            member = self._members[name]
+            member.wanted, member.follower = False, None
+            self._stop_replicator(member)
+            self._leave(member, "it is no candidate any more")
+
+    def _replicate(self, member: Member) -> None:
+        self._replicators += 1
+        assert member.follower is not None and self._opening is not None
+        follower, opening = member.follower, self._opening
+
+        def make() -> Replicator:
+            # A batch being written is not counted: the next one tells the replicator that it exists.
+            last = self._line.at.serial
+            return Replicator(follower, self.me, self._store, opening, last, self._random, self._pace)
+
+        member.replicator = self._spawn(f"{self.me.path}/{member.name}/{self._replicators}", make)
+        member.replicator.watch(self.me)
+
+    def _stop_replicator(self, member: Member) -> None:
+        replicator, member.replicator, member.level = member.replicator, None, False
+        if replicator is not None:
+            replicator.stop()
+
+    def _leave(self, member: Member, reason: str) -> None:
+        """It counts no longer, once that is recorded."""
+        member.error, member.level = reason, False
+        if member.standing in (Standing.IN, Standing.JOINING):
+            log.warn("{name} leaves the in-sync set: {reason}", name=member.name, reason=reason)
+            self._record(member, Standing.LEAVING)
+
+    def _record(self, member: Member, standing: Standing) -> None:
+        if standing is Standing.JOINING:
+            log.info("{name} is level and joins the in-sync set", name=member.name)
+        member.becomes(standing)
+        self._line.add(Entry((member.row(self._now()),), member=member))
+
+    def _forget(self, member: Member) -> None:
+        """It is no candidate and does not count."""
+        del self._members[member.name]
+        if member.has_row:
+            self._line.add(Entry((), (member.no_row(),)))
+
+    # -- whoever looks or listens ---------------------------------------------------------------------------------
+
+    @receive(Subscribe)
+    def subscribe(self, m: Subscribe) -> Position:
+        self._audience.add(m.subscriber)
+        m.subscriber.watch(self.me)
+        return self._told
+
+    @receive(_Remind)
+    def remind(self, m: _Remind) -> None:
+        self._audience.deliver()
+
+    @receive(Gone)
+    def gone(self, m: Gone) -> None:
+        self._audience.remove(m.path)
+        for member in self._members.values():
+            if member.replicator is not None and member.replicator.path == m.path:
+                member.replicator = None
+                self._leave(member, "its replicator crashed")
+                self._retry_soon()
+                self._write()
+
+    @receive(GetLedgerState)
+    def state(self, m: GetLedgerState) -> LedgerState:
+        now = self._clock.seconds()
+        problem = "" if self._problem is None else str(self._problem)
+        if not problem and self._line.cautious:
+            problem = str(self._batch_error)
+        return LedgerState(
+            position=self._told,
+            epoch=self._epoch,
+            stored=self._line.at.serial,
+            waiting=self._line.waiting,
+            problem=problem,
+            followers=tuple(self._members[name].state(self._line.at.serial, now) for name in sorted(self._members)),
+        )

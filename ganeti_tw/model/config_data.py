@@ -1,0 +1,67 @@
+"""The text of Ganeti's ``config.data`` from and to rows of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from ganeti_tw.errors import Corrupt, NoCluster
+from ganeti_tw.model.codec import SECTIONS, from_json, parse
+from ganeti_tw.model.rows import CLUSTER, TOP, Put
+
+MAJOR = 3
+"""The major version of the configurations understood here."""
+
+_NOT_TOP = {"cluster", *SECTIONS.values()}
+
+
+def config_data(rows: Mapping[tuple[str, str], bytes]) -> bytes:
+    """The file from the values of all rows, joined as they are; other kinds are ignored.
+
+    NoCluster when there is no cluster among them.
+    """
+    if TOP not in rows or CLUSTER not in rows:
+        raise NoCluster("the ledger holds no cluster")
+    sections: dict[str, list[bytes]] = {kind: [] for kind in SECTIONS}
+    for (kind, key), value in rows.items():
+        members = sections.get(kind)
+        if members is not None:
+            members.append(b"%b:%b" % (msgspec.json.encode(key), value))
+    top = rows[TOP].strip()
+    parts = [top[1:-1].strip(), b'"cluster":' + rows[CLUSTER]]
+    for kind, members in sections.items():
+        parts.append(b'"%b":{%b}' % (SECTIONS[kind].encode(), b",\n".join(members)))
+    return b"{" + b",\n".join(parts) + b"}\n"
+
+
+def rows_from_config_data(text: bytes | str) -> list[Put]:
+    """The rows a configuration file stands for.  Corrupt says what is wrong with it."""
+    data = parse("config.data", text)
+    if not isinstance(data, dict):
+        raise Corrupt("config.data must be an object")
+    _check_version(data.get("version"))
+    missing = sorted(name for name in _NOT_TOP if name not in data)
+    if missing:
+        raise Corrupt(f"config.data: {', '.join(missing)} missing")
+    top = {name: value for name, value in data.items() if name not in _NOT_TOP}
+    puts = [_put(*TOP, top), _put(*CLUSTER, data["cluster"])]
+    for kind, section in SECTIONS.items():
+        objects = data[section]
+        if not isinstance(objects, dict):
+            raise Corrupt(f"config.data: {section} must be an object")
+        puts.extend(_put(kind, key, value) for key, value in objects.items())
+    return puts
+
+
+def _put(kind: str, key: str, value: Any) -> Put:
+    from_json(kind, key, value)
+    return Put(kind, key, msgspec.json.encode(value))
+
+
+def _check_version(version: Any) -> None:
+    if type(version) is not int:
+        raise Corrupt("config.data: version is missing or no integer")
+    if version // 1_000_000 != MAJOR:
+        raise Corrupt(f"config.data: version {version} is not one of Ganeti {MAJOR}")

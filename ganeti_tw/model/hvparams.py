@@ -1,0 +1,176 @@
+"""The parameters of every hypervisor.
+
+The default values are copied into the cluster when it is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ganeti_tw.model.declared import (
+    Parameter,
+    Table,
+    Type,
+    absolute_path,
+    between,
+    boot_letters,
+    cpu_mask,
+    ip_address,
+    ip_version,
+    not_negative,
+    path_or_url,
+    port,
+    table,
+)
+
+_P = Parameter
+BOOL, INT, TEXT, MAYBE_TEXT = Type.BOOL, Type.INT, Type.TEXT, Type.MAYBE_TEXT
+
+_KVM_DISKS = ("ide", "mtd", "paravirtual", "pflash", "scsi", "scsi-block", "scsi-cd", "scsi-generic", "scsi-hd", "sd")
+_KVM_NICS = ("e1000", "i82551", "i82557b", "i82559er", "ne2k_isa", "ne2k_pci", "paravirtual", "pcnet", "rtl8139")
+_XEN_NICS = ("e1000", "ne2k_isa", "ne2k_pci", "paravirtual", "rtl8139")
+_MIGRATION_MODES = ("live", "non-live")
+_REBOOT = ("exit", "reboot")
+_LXC_DEVICES = "c 1:3 rw,c 1:5 rw,c 1:7 rw,c 1:8 rw,c 1:9 rw,c 1:10 rw,c 5:0 rw,c 5:1 rw,c 5:2 rw,c 136:* rw"
+
+HYPERVISORS: Mapping[str, Table] = {
+    "kvm": table(
+        _P("acpi", BOOL, True),
+        _P("boot_order", TEXT, "disk", required=True, allowed=("cdrom", "disk", "floppy", "network")),
+        _P("cdrom2_image_path", TEXT, "", check=path_or_url),
+        _P("cdrom_disk_type", TEXT, "", allowed=_KVM_DISKS),
+        _P("cdrom_image_path", TEXT, "", check=path_or_url),
+        _P("cpu_cores", INT, 0, check=not_negative),
+        _P("cpu_mask", TEXT, "all", check=cpu_mask),
+        _P("cpu_sockets", INT, 0, check=not_negative),
+        _P("cpu_threads", INT, 0, check=not_negative),
+        _P("cpu_type", TEXT, ""),
+        _P("disk_aio", TEXT, "threads", allowed=("native", "threads")),
+        _P("disk_cache", TEXT, "default", required=True, allowed=("default", "none", "writeback", "writethrough")),
+        _P("disk_discard", TEXT, "default", allowed=("default", "ignore", "unmap")),
+        _P("disk_type", TEXT, "paravirtual", required=True, allowed=_KVM_DISKS),
+        _P("floppy_image_path", TEXT, "", check=absolute_path, on_nodes="file"),
+        _P("initrd_path", TEXT, "", check=absolute_path, on_nodes="file"),
+        _P("kernel_args", TEXT, "ro"),
+        _P("kernel_path", TEXT, "/boot/vmlinuz-3-kvmU", check=absolute_path, on_nodes="file"),
+        _P("keymap", TEXT, ""),
+        _P("kvm_extra", TEXT, ""),
+        _P("kvm_flag", TEXT, "", allowed=("disabled", "enabled")),
+        _P("kvm_path", TEXT, "/usr/bin/kvm", required=True, check=absolute_path, on_nodes="file"),
+        _P("kvm_pci_reservations", INT, 12, check=between(0, 31)),
+        _P("machine_version", TEXT, ""),
+        _P("mem_path", TEXT, "", check=absolute_path, on_nodes="directory"),
+        _P("migration_bandwidth", INT, 32, required=True, check=not_negative, cluster_only=True),
+        _P("migration_caps", TEXT, ""),
+        _P("migration_downtime", INT, 30, required=True, check=not_negative),
+        _P("migration_mode", TEXT, "live", required=True, allowed=_MIGRATION_MODES, cluster_only=True),
+        _P("migration_port", INT, 8102, required=True, check=port, cluster_only=True),
+        _P("nic_type", TEXT, "paravirtual", required=True, allowed=_KVM_NICS),
+        _P("reboot_behavior", TEXT, "reboot", required=True, allowed=_REBOOT),
+        _P("root_path", MAYBE_TEXT, "/dev/vda1"),
+        _P("scsi_controller_type", TEXT, "lsi", required=True, allowed=("lsi", "megasas", "virtio-scsi-pci")),
+        _P("security_domain", TEXT, ""),
+        _P("security_model", TEXT, "none", required=True, allowed=("none", "pool", "user")),
+        _P("serial_console", BOOL, True),
+        _P("serial_speed", INT, 38400),
+        _P("soundhw", TEXT, ""),
+        _P("spice_bind", TEXT, ""),
+        _P("spice_image_compression", TEXT, "", allowed=("auto_glz", "auto_lz", "glz", "lz", "off", "quic")),
+        _P("spice_ip_version", INT, 0, check=ip_version),
+        _P("spice_jpeg_wan_compression", TEXT, "", allowed=("always", "auto", "never")),
+        _P("spice_password_file", TEXT, "", check=absolute_path, on_nodes="file"),
+        _P("spice_playback_compression", BOOL, True),
+        _P("spice_streaming_video", TEXT, "", allowed=("all", "filter", "off")),
+        _P("spice_tls_ciphers", TEXT, "HIGH:-DES:-3DES:-EXPORT:-DH"),
+        _P("spice_use_tls", BOOL, False),
+        _P("spice_use_vdagent", BOOL, True),
+        _P("spice_zlib_glz_wan_compression", TEXT, "", allowed=("always", "auto", "never")),
+        _P("usb_devices", TEXT, ""),
+        _P("usb_mouse", TEXT, "", allowed=("mouse", "tablet")),
+        _P("use_chroot", BOOL, False),
+        _P("use_guest_agent", BOOL, False),
+        _P("use_localtime", BOOL, False),
+        _P("user_shutdown", BOOL, False),
+        _P("vga", TEXT, ""),
+        _P("vhost_net", BOOL, False),
+        _P("virtio_net_queues", INT, 1, check=between(1, 8)),
+        _P("vnc_bind_address", TEXT, ""),
+        _P("vnc_password_file", TEXT, "", check=absolute_path, on_nodes="file"),
+        _P("vnc_tls", BOOL, False),
+        _P("vnc_x509_path", TEXT, "", check=absolute_path, on_nodes="directory"),
+        _P("vnc_x509_verify", BOOL, False),
+        _P("vnet_hdr", BOOL, True),
+    ),
+    "xen-pvm": table(
+        _P("blockdev_prefix", TEXT, "sd"),
+        _P("bootloader_args", TEXT, ""),
+        _P("bootloader_path", TEXT, "", check=absolute_path, on_nodes="file"),
+        _P("cpu_cap", INT, 0, check=not_negative),
+        _P("cpu_mask", TEXT, "all", check=cpu_mask),
+        _P("cpu_weight", INT, 256, check=between(1, 65535)),
+        _P("cpuid", TEXT, ""),
+        _P("initrd_path", TEXT, "", check=absolute_path, on_nodes="file"),
+        _P("kernel_args", TEXT, "ro"),
+        _P("kernel_path", TEXT, "/boot/vmlinuz-3-xenU", required=True, check=absolute_path, on_nodes="file"),
+        _P("migration_mode", TEXT, "live", required=True, allowed=_MIGRATION_MODES, cluster_only=True),
+        _P("migration_port", INT, 8002, required=True, check=port, cluster_only=True),
+        _P("reboot_behavior", TEXT, "reboot", required=True, allowed=_REBOOT),
+        _P("root_path", MAYBE_TEXT, "/dev/xvda1"),
+        _P("soundhw", TEXT, ""),
+        _P("use_bootloader", BOOL, False),
+        _P("vif_script", TEXT, "", check=absolute_path, on_nodes="file"),
+        _P("xen_cmd", TEXT, "xm", required=True, allowed=("xl", "xm"), cluster_only=True),
+    ),
+    "xen-hvm": table(
+        _P("acpi", BOOL, True),
+        _P("blockdev_prefix", TEXT, "hd"),
+        _P("boot_order", TEXT, "cd", required=True, check=boot_letters),
+        _P("cdrom_image_path", TEXT, "", check=absolute_path, on_nodes="file"),
+        _P("cpu_cap", INT, 0),
+        _P("cpu_mask", TEXT, "all", check=cpu_mask),
+        _P("cpu_weight", INT, 256, check=between(1, 65535)),
+        _P("cpuid", TEXT, ""),
+        _P("device_model", TEXT, "/usr/lib/xen/bin/qemu-dm", required=True, check=absolute_path, on_nodes="file"),
+        _P("disk_type", TEXT, "paravirtual", required=True, allowed=("ioemu", "paravirtual")),
+        _P("kernel_path", TEXT, "/usr/lib/xen/boot/hvmloader", required=True, check=absolute_path, on_nodes="file"),
+        _P("migration_mode", TEXT, "non-live", required=True, allowed=_MIGRATION_MODES, cluster_only=True),
+        _P("migration_port", INT, 8002, required=True, check=port, cluster_only=True),
+        _P("nic_type", TEXT, "rtl8139", required=True, allowed=_XEN_NICS),
+        _P("pae", BOOL, True),
+        _P("pci_pass", TEXT, ""),
+        _P("reboot_behavior", TEXT, "reboot", required=True, allowed=_REBOOT),
+        _P("soundhw", TEXT, ""),
+        _P("use_localtime", BOOL, False),
+        _P("vif_script", TEXT, "", check=absolute_path, on_nodes="file"),
+        _P("vif_type", TEXT, "ioemu", allowed=("ioemu", "vif")),
+        _P("viridian", BOOL, False),
+        _P("vnc_bind_address", TEXT, "0.0.0.0", check=ip_address),
+        _P(
+            "vnc_password_file",
+            TEXT,
+            "/etc/ganeti/vnc-cluster-password",
+            required=True,
+            check=absolute_path,
+            on_nodes="file",
+        ),
+        _P("xen_cmd", TEXT, "xm", required=True, allowed=("xl", "xm"), cluster_only=True),
+    ),
+    "lxc": table(
+        _P("cpu_mask", TEXT, "", check=cpu_mask),
+        _P("devices", TEXT, _LXC_DEVICES),
+        _P("drop_capabilities", TEXT, "mac_override,sys_boot,sys_module,sys_time,sys_admin"),
+        _P("extra_cgroups", TEXT, ""),
+        _P("extra_config", TEXT, ""),
+        _P("num_ttys", INT, 6, required=True, check=not_negative),
+        _P("startup_timeout", INT, 30, check=not_negative),
+    ),
+    "chroot": table(
+        _P("init_script", TEXT, "/ganeti-chroot", required=True, check=absolute_path),
+    ),
+    "fake": table(
+        _P("migration_mode", TEXT, "live", required=True, allowed=_MIGRATION_MODES, cluster_only=True),
+    ),
+}
+
+NEEDS_PORT = ("kvm", "xen-hvm")
+"""Hypervisors whose instances get a network port for their console."""

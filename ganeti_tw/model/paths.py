@@ -1,0 +1,106 @@
+"""Where things lie on a host: Ganeti's places, below the host's root directory.
+
+``GANETI_ROOTDIR`` names the root of a virtual host and ``GANETI_HOSTNAME`` its
+name, so that several hosts live on one machine.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+OS_SEARCH_PATH = (
+    "/srv/ganeti/os",
+    "/usr/local/lib/ganeti/os",
+    "/usr/lib/ganeti/os",
+    "/usr/share/ganeti/os",
+)
+
+
+@frozen
+class Paths:
+    """All paths of one host; ``root`` without a trailing slash, empty for a real host."""
+
+    root: str
+
+    def below(self, path: str) -> str:
+        """The place of an absolute path on this host."""
+        return self.root + path
+
+    @property
+    def settings(self) -> str:
+        return self.below("/etc/ganeti/ganeti.conf")
+
+    @property
+    def hosts(self) -> str:
+        """Names and addresses looked at before the resolver; format of ``hosts(5)``."""
+        return self.below("/etc/ganeti/hosts")
+
+    @property
+    def data(self) -> str:
+        return self.below("/var/lib/ganeti")
+
+    @property
+    def run(self) -> str:
+        return self.below("/var/run/ganeti")
+
+    @property
+    def log(self) -> str:
+        return self.below("/var/log/ganeti")
+
+    @property
+    def config_data(self) -> str:
+        return self.data + "/config.data"
+
+    @property
+    def ledger(self) -> str:
+        return self.data + "/ledger.db"
+
+    @property
+    def host_state(self) -> str:
+        """What this host remembers of its cluster: names, role, highest epoch seen."""
+        return self.data + "/host.json"
+
+    @property
+    def tls(self) -> str:
+        """Directory of this host's key and certificates."""
+        return self.data + "/tls"
+
+    @property
+    def hmac_key(self) -> str:
+        return self.data + "/hmac.key"
+
+    def ssconf(self, key: str) -> str:
+        return f"{self.data}/ssconf_{key}"
+
+    @property
+    def socket(self) -> str:
+        """The local socket that the commands speak to."""
+        return self.run + "/socket/ganeti-amp"
+
+    @property
+    def pid(self) -> str:
+        return self.run + "/ganeti.pid"
+
+    @property
+    def log_file(self) -> str:
+        return self.log + "/ganeti.log"
+
+    @property
+    def os_log(self) -> str:
+        return self.log + "/os"
+
+    @property
+    def hypervisor_run(self) -> str:
+        """Parent of ``fake-hypervisor`` and ``kvm-hypervisor``."""
+        return self.run
+
+    @property
+    def os_search_path(self) -> tuple[str, ...]:
+        """Directories of OS definitions: the host's own, then, for a virtual host, the machine's."""
+        own = tuple(self.below(p) for p in OS_SEARCH_PATH)
+        return own + OS_SEARCH_PATH if self.root else own
+
+
+def paths_from(environ: dict[str, str]) -> Paths:
+    """The paths that the environment selects."""
+    return Paths(environ.get("GANETI_ROOTDIR", "").rstrip("/"))

@@ -1,0 +1,32 @@
+"""``gnt-cluster destroy``."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ganeti_tw.errors import WrongState
+from ganeti_tw.model.config import Config
+from ganeti_tw.operations.context import Context, names
+from ganeti_tw.operations.registry import operation
+
+
+@operation("OP_CLUSTER_DESTROY", big_lock=True)
+@frozen
+class ClusterDestroy:
+    """See that nothing is left but the master; its host then forgets the cluster.
+
+    Result: the name of the master node.
+    """
+
+    def locks(self, config: Config) -> dict[str, int]:
+        return {}
+
+    def check(self, config: Config) -> None:
+        others = [n for n in config.nodes.values() if n.uuid != config.cluster.master_node]
+        if others:
+            raise WrongState(f"there are still nodes besides the master: {names(others)}; remove them first")
+        if config.instances:
+            raise WrongState(f"there are still {len(config.instances)} instances; remove them first")
+
+    async def run(self, context: Context) -> str:
+        return context.config.master.name

@@ -1,0 +1,165 @@
+"""All that a running operation may touch."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Protocol
+
+from ganeti_tw.errors import GanetiError, NodeOffline, Retry
+from ganeti_tw.model.config import Config
+from ganeti_tw.model.node import Node
+from ganeti_tw.protocol.config import Changes
+
+
+class Hands(Protocol):
+    """What a context needs of the world; the job gives it."""
+
+    def config(self) -> Config:
+        """The latest stored configuration."""
+
+    def edit(self, change: Callable[[Config], Changes]) -> Awaitable[Config]:
+        """Change the configuration; safely stored when it answers."""
+
+    def on_node(self, node: str, path: str, message: Any, timeout: float) -> Awaitable[Any]:
+        """Ask an actor of a node, by node name."""
+
+    def join(self, name: str, token: str, uuid: str) -> Awaitable[dict[str, Any]]:
+        """Bring the host that shows this token into the cluster."""
+
+    def leave(self, name: str) -> Awaitable[None]:
+        """Tell a host to forget the cluster."""
+
+    def resolve(self, name: str) -> Awaitable[str]:
+        """The address of a host name; ResolverError."""
+
+    def answers(self, address: str) -> Awaitable[bool]:
+        """Whether something at an address answers on the node daemon's port."""
+
+    def sleep(self, seconds: float) -> Awaitable[None]:
+        """Wait."""
+
+    def say(self, kind: str, text: Any) -> None:
+        """Add to the job's log."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+    def new_uuid(self) -> str:
+        """A fresh UUID."""
+
+    def random_bytes(self, count: int) -> bytes:
+        """Unpredictable bytes."""
+
+
+class Context:
+    """The cluster as an operation sees it while it runs.
+
+    What must be taken back when a later step fails is registered with
+    :meth:`undo` where it is done; undos run in reverse order.
+    """
+
+    def __init__(self, hands: Hands, *, dry_run: bool = False, debug_level: int = 0) -> None:
+        self._hands = hands
+        self._undos: list[tuple[str, Callable[[], Awaitable[Any]]]] = []
+        self.dry_run = dry_run
+        self.debug_level = debug_level
+
+    @property
+    def config(self) -> Config:
+        """The latest stored configuration."""
+        return self._hands.config()
+
+    async def edit(self, change: Callable[[Config], Changes]) -> Config:
+        """Change the configuration by a function of the newest one."""
+        return await self._hands.edit(change)
+
+    async def put(self, *objects: Any) -> Config:
+        """Store changed or new objects; Retry when somebody else changed one meanwhile."""
+
+        def change(config: Config) -> Changes:
+            for thing in objects:
+                current = config.current(thing)
+                if current is not None and current.serial_no != thing.serial_no:
+                    raise Retry(f"{getattr(thing, 'name', thing.uuid)} was changed by somebody else meanwhile")
+            return Changes(puts=objects)
+
+        return await self._hands.edit(change)
+
+    async def delete(self, *objects: Any) -> Config:
+        """Remove objects."""
+        return await self._hands.edit(lambda config: Changes(deletes=objects))
+
+    async def on_node(self, node: Node | str, message: Any, timeout: float, path: str = "node") -> Any:
+        """Ask a node; NodeOffline when it is marked so, else the errors of the wire and of the node."""
+        if isinstance(node, str):
+            node = self.config.node(node)
+        if node.offline:
+            raise NodeOffline(f"node {node.name} is marked offline; bring it back with gnt-node modify --offline=no")
+        return await self._hands.on_node(node.name, path, message, timeout)
+
+    async def join(self, name: str, token: str, uuid: str) -> dict[str, Any]:
+        """Bring the host that shows this token into the cluster; gives what it says of itself."""
+        return await self._hands.join(name, token, uuid)
+
+    async def leave(self, name: str) -> None:
+        """Tell a host to forget the cluster."""
+        await self._hands.leave(name)
+
+    async def resolve(self, name: str) -> str:
+        """The address of a host name; ResolverError."""
+        return await self._hands.resolve(name)
+
+    async def answers(self, address: str) -> bool:
+        """Whether something at an address answers on the node daemon's port."""
+        return await self._hands.answers(address)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await self._hands.sleep(seconds)
+
+    def say(self, text: str) -> None:
+        """A line for those who watch the job."""
+        self._hands.say("message", text)
+
+    def warn(self, text: str) -> None:
+        """A line about something the administrator should look at."""
+        self._hands.say("message", f" - WARNING: {text}")
+
+    def inform(self, text: str) -> None:
+        """A line about a detail."""
+        self._hands.say("message", f" - INFO: {text}")
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self._hands.now()
+
+    def new_uuid(self) -> str:
+        """A fresh UUID."""
+        return self._hands.new_uuid()
+
+    def random_bytes(self, count: int) -> bytes:
+        """Unpredictable bytes, for MAC addresses and secrets."""
+        return self._hands.random_bytes(count)
+
+    def undo(self, what: str, step: Callable[[], Awaitable[Any]]) -> None:
+        """Register how to take back what was just done."""
+        self._undos.append((what, step))
+
+    def keep(self) -> None:
+        """Nothing done so far is taken back any more."""
+        self._undos.clear()
+
+    async def roll_back(self) -> None:
+        """Take back what was done, newest first; failures are reported and the rest goes on."""
+        while self._undos:
+            what, step = self._undos.pop()
+            self.inform(f"taking back: {what}")
+            try:
+                await step()
+            except GanetiError as e:
+                self.warn(f"could not take back {what}: {e.text}")
+
+
+def names(things: Iterable[Any]) -> str:
+    """Names for a message."""
+    return ", ".join(t.name for t in things)

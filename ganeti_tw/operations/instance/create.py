@@ -1,0 +1,297 @@
+"""``gnt-instance add``."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from attrs import evolve, field, frozen
+
+from ganeti_tw.errors import BadRequest, Exists, NotFound, NotUnique, WrongState
+from ganeti_tw.model.config import Config
+from ganeti_tw.model.disk import Disk
+from ganeti_tw.model.instance import Instance
+from ganeti_tw.model.names import added_tags, host_name
+from ganeti_tw.model.node import Node
+from ganeti_tw.model.parameters import beparams as be_input
+from ganeti_tw.model.parameters import hvparams as hv_input
+from ganeti_tw.model.parameters import osparams as os_input
+from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.instance.startup import START_TIMEOUT
+from ganeti_tw.operations.registry import EXCLUSIVE, SHARED, operation
+from ganeti_tw.operations.steps import newdisks, newnics
+from ganeti_tw.operations.steps.disks import create_disks
+from ganeti_tw.operations.steps.nodes import usable
+from ganeti_tw.operations.steps.policy import check_policy
+from ganeti_tw.operations.steps.ports import port_taken
+from ganeti_tw.operations.steps.spec import instance_spec
+from ganeti_tw.protocol.config import Changes
+from ganeti_tw.protocol.instance import InstallOs, StartInstance
+from ganeti_tw.protocol.node import GetFigures, ListOses
+
+INSTALL_TIMEOUT = 3600.0
+NODE_TIMEOUT = 30.0
+HYPERVISORS_WITH_PORT = ("kvm", "xen-hvm")  # their consoles need a TCP port
+
+
+@operation(
+    "OP_INSTANCE_CREATE",
+    summary="instance_name",
+    not_yet=(
+        "opportunistic_locking",
+        "group_name",
+        "iallocator",
+        "identify_defaults",
+        "source_handshake",
+        "source_instance_name",
+        "source_x509_ca",
+        "src_node",
+        "src_node_uuid",
+        "src_path",
+        "forthcoming",
+        "commit",
+        "instance_communication",
+        "helper_startup_timeout",
+        "helper_shutdown_timeout",
+    ),
+)
+@frozen
+class InstanceCreate:
+    """Create an instance: reserve, make disks, install the OS, start.
+
+    A failure before the instance starts takes everything back; an instance that
+    only fails to start stays, marked up.  Result: names of its nodes.
+    """
+
+    instance_name: str
+    disks: list[dict[str, Any]]
+    nics: list[dict[str, Any]]
+    mode: Literal["create", "import", "remote-import"]
+    force_variant: bool = False
+    wait_for_sync: bool = True
+    name_check: bool = True
+    ignore_ipolicy: bool = False
+    opportunistic_locking: bool = False
+    beparams: dict[str, Any] = field(factory=dict)
+    disk_template: str | None = None
+    group_name: str | None = None
+    file_driver: str | None = None
+    file_storage_dir: str | None = None
+    hvparams: dict[str, Any] = field(factory=dict)
+    hypervisor: str | None = None
+    iallocator: str | None = None
+    identify_defaults: bool = False
+    ip_check: bool = True
+    conflicts_check: bool = True
+    no_install: bool | None = None
+    osparams: dict[str, Any] = field(factory=dict)
+    osparams_private: dict[str, Any] | None = None
+    osparams_secret: dict[str, Any] | None = None
+    os_type: str | None = None
+    pnode: str | None = None
+    pnode_uuid: str | None = None
+    snode: str | None = None
+    snode_uuid: str | None = None
+    source_handshake: list[Any] | None = None
+    source_instance_name: str | None = None
+    source_shutdown_timeout: float = 120
+    source_x509_ca: str | None = None
+    src_node: str | None = None
+    src_node_uuid: str | None = None
+    src_path: str | None = None
+    compress: str = "none"
+    start: bool = True
+    forthcoming: bool = False
+    commit: bool = False
+    tags: list[str] = field(factory=list)
+    instance_communication: bool = False
+    helper_startup_timeout: int | None = None
+    helper_shutdown_timeout: int | None = None
+
+    def locks(self, config: Config) -> dict[str, int]:
+        node = self._node(config)
+        return {
+            f"instance/{host_name(self.instance_name)}": EXCLUSIVE,
+            f"nodegroup/{node.group}": SHARED,
+            f"node/{node.uuid}": EXCLUSIVE,
+            f"node-res/{node.uuid}": EXCLUSIVE,
+        }
+
+    def check(self, config: Config) -> None:
+        self._check_request(config)
+        if config.find_instance(host_name(self.instance_name)) is not None:
+            raise Exists(f"there is an instance {host_name(self.instance_name)} already")
+        usable(self._node(config))
+        self._draft(config)
+
+    def dry_run_result(self, config: Config) -> list[str]:
+        return [self._node(config).name]
+
+    async def run(self, context: Context) -> list[str]:
+        node = self._node(context.config)
+        if self.name_check:
+            await self._check_name(context)
+        await self._check_node(context, node)
+        instance, disks = await self._reserve(context)
+        context.say(f"* creating disks of {instance.name} on {node.name}")
+        await create_disks(context, instance, disks)
+        if self.os_type and not self.no_install and disks:
+            context.say(f"* running the OS create script of {self.os_type} for {instance.name}, this may take a while")
+            await self._install(context, node, instance)
+        context.keep()
+        if self.start:
+            instance = await self._mark_up(context, instance)
+            context.say(f"* starting {instance.name} on {node.name}")
+            await context.on_node(node, StartInstance(instance_spec(context.config, instance)), START_TIMEOUT)
+        return [node.name]
+
+    def _check_request(self, config: Config) -> None:
+        cluster = config.cluster
+        if self.mode != "create":
+            raise BadRequest(f"mode {self.mode} is not supported yet; only create is")
+        if self.snode or self.snode_uuid:
+            raise BadRequest("a secondary node goes with drbd disks only, which are not supported yet")
+        template = self._template(config)
+        if template not in cluster.enabled_disk_templates:
+            raise BadRequest(
+                f"disk template {template} is not enabled on this cluster "
+                f"(enabled: {', '.join(cluster.enabled_disk_templates)})"
+            )
+        hypervisor = self.hypervisor or cluster.enabled_hypervisors[0]
+        if hypervisor not in cluster.enabled_hypervisors:
+            raise BadRequest(
+                f"hypervisor {hypervisor} is not enabled on this cluster "
+                f"(enabled: {', '.join(cluster.enabled_hypervisors)})"
+            )
+        if self.start and self.no_install and template != "diskless":
+            raise BadRequest("an instance without an operating system cannot be started: add --no-start")
+        if not self.os_type and not self.no_install:
+            raise BadRequest("no operating system given: name one (-o) or use --no-install")
+        if self.os_type and self.os_type.partition("+")[0] in cluster.blacklisted_os:
+            raise BadRequest(f"OS {self.os_type} is blacklisted on this cluster")
+        if self.ip_check and not self.name_check:
+            raise BadRequest("the IP check needs the name check: give --no-ip-check too")
+
+    def _template(self, config: Config) -> str:
+        if self.disk_template:
+            return self.disk_template
+        return config.cluster.enabled_disk_templates[0] if self.disks else "diskless"
+
+    def _node(self, config: Config) -> Node:
+        name = self.pnode_uuid or self.pnode
+        if not name:
+            raise BadRequest("no node given: name one (-n); choosing one by an allocator is not supported yet")
+        return config.node(name)
+
+    def _draft(self, config: Config) -> Instance:
+        """The instance without what must be reserved; raises for every parameter that is wrong."""
+        cluster = config.cluster
+        hypervisor = self.hypervisor or cluster.enabled_hypervisors[0]
+        template = self._template(config)
+        newdisks.check(self.disks, template)
+        draft = Instance(
+            uuid="",
+            serial_no=1,
+            name=host_name(self.instance_name),
+            primary_node=self._node(config).uuid,
+            os=self.os_type or "",
+            hypervisor=hypervisor,
+            hvparams=hv_input(hypervisor, {}, self.hvparams),
+            beparams=be_input({}, self.beparams, cluster.beparams["default"]),
+            osparams=os_input({}, self.osparams),
+            osparams_private=os_input({}, self.osparams_private or {}),
+            admin_state="down",
+            tags=added_tags((), self.tags),
+            nics=newnics.drafts(config, self.nics),
+        )
+        if not self.ignore_ipolicy:
+            sizes = [newdisks.size_of(d) for d in self.disks]
+            check_policy(config, draft, self._node(config), template, sizes)
+        return draft
+
+    async def _check_name(self, context: Context) -> None:
+        address = await context.resolve(host_name(self.instance_name))
+        if self.ip_check and await context.answers(address):
+            raise NotUnique(f"{address}, the address of {self.instance_name}, is in use by a machine that answers")
+
+    async def _check_node(self, context: Context, node: Node) -> None:
+        """Ask the node what only it knows: its OS definitions, its memory."""
+        config = context.config
+        draft = self._draft(config)
+        if self.os_type and not self.no_install:
+            oses = await context.on_node(node, ListOses(), NODE_TIMEOUT)
+            self._check_os(oses, node)
+        if self.start:
+            wanted = config.filled_beparams(draft)["maxmem"]
+            figures = await context.on_node(node, GetFigures(draft.hypervisor), NODE_TIMEOUT)
+            if figures.memory_free is not None and figures.memory_free < wanted and draft.hypervisor != "fake":
+                raise WrongState(f"{node.name} has {figures.memory_free} MiB of memory free, {wanted} are needed")
+
+    def _check_os(self, oses: Any, node: Node) -> None:
+        name, _, variant = (self.os_type or "").partition("+")
+        found = next((o for o in oses if o.name == name), None)
+        if found is None:
+            known = ", ".join(o.name for o in oses if o.valid) or "none"
+            raise NotFound(f"there is no OS {name} on {node.name} (valid ones: {known}); see gnt-os diagnose")
+        if not found.valid:
+            raise WrongState(f"OS {name} on {node.name} is not valid: {found.problem}")
+        if found.variants and not variant:
+            raise BadRequest(f"OS {name} needs a variant: {', '.join(f'{name}+{v}' for v in found.variants)}")
+        if variant and variant not in found.variants and not self.force_variant:
+            raise BadRequest(f"OS {name} has no variant {variant} (it has: {', '.join(found.variants) or 'none'})")
+        known_parameters = {p[0] for p in found.parameters}
+        given = {**self.osparams, **(self.osparams_private or {}), **(self.osparams_secret or {})}
+        unknown = sorted(set(given) - known_parameters)
+        if unknown:
+            raise BadRequest(f"OS {name} has no parameter {', '.join(unknown)}")
+
+    async def _reserve(self, context: Context) -> tuple[Instance, tuple[Disk, ...]]:
+        """Write the instance into the configuration, with everything it takes from pools."""
+        uuid = context.new_uuid()
+        disk_uuids = [(context.new_uuid(), context.new_uuid()) for _ in self.disks]
+        nic_uuids = [context.new_uuid() for _ in self.nics]
+        octets = [context.random_bytes(3) for _ in range(8 * max(1, len(self.nics)))]
+
+        def reserve(config: Config) -> Changes:
+            if config.find_instance(host_name(self.instance_name)) is not None:
+                raise Exists(f"there is an instance {host_name(self.instance_name)} already")
+            draft = self._draft(config)
+            disks = newdisks.build(
+                config,
+                self.disks,
+                template=self._template(config),
+                instance=draft.name,
+                node=draft.primary_node,
+                directory=self.file_storage_dir,
+                driver=self.file_driver,
+                uuids=disk_uuids,
+            )
+            puts: list[Any] = [*disks]
+            port = None
+            if draft.hypervisor in HYPERVISORS_WITH_PORT:
+                port, cluster = port_taken(config.cluster)
+                puts.append(cluster)
+            nics = newnics.finished(config, draft.nics, nic_uuids, octets, self.conflicts_check)
+            instance = evolve(draft, uuid=uuid, nics=nics, disks=tuple(d.uuid for d in disks), network_port=port)
+            return Changes(puts=(instance, *puts))
+
+        config = await context.edit(reserve)
+        instance = config.instance(uuid)
+
+        def forget(newest: Config) -> Changes:
+            thing = newest.instance(uuid)
+            return Changes(deletes=(thing, *newest.disks_of(thing)))
+
+        context.undo(f"instance {instance.name} in the configuration", lambda: context.edit(forget))
+        return instance, config.disks_of(instance)
+
+    async def _install(self, context: Context, node: Node, instance: Instance) -> None:
+        osparams = {**(self.osparams_private or {}), **(self.osparams_secret or {})}
+        spec = instance_spec(context.config, instance, osparams=osparams)
+        install = InstallOs(spec, timeout=INSTALL_TIMEOUT, debug_level=context.debug_level)
+        await context.on_node(node, install, INSTALL_TIMEOUT + 30)
+
+    async def _mark_up(self, context: Context, instance: Instance) -> Instance:
+        newest = context.config.instance(instance.uuid)
+        up = evolve(newest, admin_state="up", disks_active=bool(newest.disks))
+        config = await context.put(up)
+        return config.instance(instance.uuid)

@@ -1,0 +1,64 @@
+"""``gnt-instance remove``."""
+
+from __future__ import annotations
+
+from attrs import evolve, frozen
+
+from ganeti_tw.errors import GanetiError
+from ganeti_tw.model.config import Config
+from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.instance.shutdown import GRACE
+from ganeti_tw.operations.registry import EXCLUSIVE, operation
+from ganeti_tw.operations.steps.disks import remove_disks
+from ganeti_tw.operations.steps.nodes import primary_of, primary_online
+from ganeti_tw.operations.steps.ports import port_given_back
+from ganeti_tw.protocol.config import Changes
+from ganeti_tw.protocol.instance import StopInstance
+
+
+@operation("OP_INSTANCE_REMOVE", summary="instance_name")
+@frozen
+class InstanceRemove:
+    """Shut an instance down and remove it with its disks."""
+
+    instance_name: str
+    instance_uuid: str | None = None
+    shutdown_timeout: float = 120
+    ignore_failures: bool = False
+
+    def locks(self, config: Config) -> dict[str, int]:
+        instance = config.instance(self.instance_name)
+        nodes = [instance.primary_node, *config.secondary_nodes(instance)]
+        return {
+            f"instance/{instance.name}": EXCLUSIVE,
+            **{f"node/{uuid}": EXCLUSIVE for uuid in nodes},
+            **{f"node-res/{uuid}": EXCLUSIVE for uuid in nodes},
+        }
+
+    def check(self, config: Config) -> None:
+        instance = config.instance(self.instance_name)
+        if not self.ignore_failures:
+            primary_online(config, instance)
+
+    async def run(self, context: Context) -> None:
+        config = context.config
+        instance = config.instance(self.instance_name)
+        if instance.admin_up:  # so that nobody starts it again when this stops half way
+            config = await context.put(evolve(instance, admin_state="down", admin_state_source="admin"))
+            instance = config.instance(self.instance_name)
+        try:
+            if not instance.forthcoming:
+                stop = StopInstance(instance.name, instance.hypervisor, self.shutdown_timeout)
+                await context.on_node(primary_of(config, instance), stop, self.shutdown_timeout + GRACE)
+        except GanetiError as e:
+            if not self.ignore_failures:
+                raise
+            context.warn(f"could not shut {instance.name} down: {e.text}")
+        await remove_disks(context, instance, ignore_failures=self.ignore_failures)
+        context.inform(f"removing instance {instance.name} from the configuration")
+
+        def forget(newest: Config) -> Changes:
+            thing = newest.instance(instance.uuid)
+            return Changes(puts=port_given_back(newest, thing), deletes=(thing, *newest.disks_of(thing)))
+
+        await context.edit(forget)

@@ -1,0 +1,56 @@
+"""``gnt-instance shutdown``."""
+
+from __future__ import annotations
+
+from attrs import evolve, frozen
+
+from ganeti_tw.errors import WrongState
+from ganeti_tw.model.config import Config
+from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.registry import EXCLUSIVE, operation
+from ganeti_tw.operations.steps.nodes import primary_of, primary_online
+from ganeti_tw.protocol.instance import StopInstance
+
+GRACE = 30.0  # for pulling the plug, and the way there and back
+
+
+@operation("OP_INSTANCE_SHUTDOWN", summary="instance_name")
+@frozen
+class InstanceShutdown:
+    """Stop an instance and remember that it should stay down."""
+
+    instance_name: str
+    instance_uuid: str | None = None
+    force: bool = False
+    ignore_offline_nodes: bool = False
+    timeout: float = 120  # seconds between asking politely and pulling the plug
+    no_remember: bool = False
+    admin_state_source: str | None = None
+
+    def locks(self, config: Config) -> dict[str, int]:
+        return {f"instance/{config.instance(self.instance_name).name}": EXCLUSIVE}
+
+    def check(self, config: Config) -> None:
+        instance = config.instance(self.instance_name)
+        if self.timeout < 0:
+            raise WrongState("the timeout cannot be negative")
+        if instance.admin_state == "offline" and not self.force:
+            raise WrongState(f"{instance.name} is marked offline; use --force")
+        if not self.ignore_offline_nodes:
+            primary_online(config, instance)
+
+    async def run(self, context: Context) -> None:
+        config = context.config
+        instance = config.instance(self.instance_name)
+        source = self.admin_state_source or "admin"
+        if not self.no_remember and instance.admin_state != "offline":  # the wish before the deed
+            config = await context.put(evolve(instance, admin_state="down", admin_state_source=source))
+            instance = config.instance(self.instance_name)
+        node = primary_of(config, instance)
+        if node.offline:
+            context.warn(f"{node.name} is offline: only marked {instance.name} down")
+            return
+        stop = StopInstance(instance.name, instance.hypervisor, self.timeout)
+        await context.on_node(node, stop, self.timeout + GRACE)
+        if instance.disks_active:
+            await context.put(evolve(instance, disks_active=False))

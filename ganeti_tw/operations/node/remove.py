@@ -1,0 +1,55 @@
+"""``gnt-node remove``."""
+
+from __future__ import annotations
+
+from attrs import evolve, frozen
+
+from ganeti_tw.errors import GanetiError, WrongState
+from ganeti_tw.model.config import Config
+from ganeti_tw.model.roles import promotions
+from ganeti_tw.operations.context import Context, names
+from ganeti_tw.operations.registry import operation
+from ganeti_tw.protocol.config import Changes
+
+
+@operation("OP_NODE_REMOVE", summary="node_name", big_lock=True)
+@frozen
+class NodeRemove:
+    """Take a node without instances out of the cluster; others are promoted to fill the candidate pool."""
+
+    node_name: str
+    node_uuid: str | None = None
+
+    def locks(self, config: Config) -> dict[str, int]:
+        return {}
+
+    def check(self, config: Config) -> None:
+        node = config.node(self.node_uuid or self.node_name)
+        if node.uuid == config.cluster.master_node:
+            raise WrongState(f"{node.name} is the master: move the master to another node first")
+        held = (*config.primaries(node.uuid), *config.secondaries_on(node.uuid))
+        if held:
+            raise WrongState(f"{node.name} still holds instances: {names(held)}; move or remove them first")
+
+    async def run(self, context: Context) -> None:
+        node = context.config.node(self.node_uuid or self.node_name)
+
+        def remove(config: Config) -> Changes:
+            self.check(config)
+            chosen = promotions(
+                config.nodes.values(), config.cluster.candidate_pool_size, lambda nodes, n: nodes[:n], (node.uuid,)
+            )
+            promoted = tuple(evolve(n, master_candidate=True) for n in chosen)
+            return Changes(puts=promoted, deletes=(config.node(node.uuid),))
+
+        before = {n.uuid for n in context.config.candidates}
+        config = await context.edit(remove)
+        for other in config.candidates:
+            if other.uuid not in before:
+                context.inform(f"{other.name} is a master candidate now")
+        try:
+            await context.leave(node.name)
+        except GanetiError as e:
+            context.warn(
+                f"{node.name} could not be told to leave: {e.text}; on it, run 'gnt-cluster forget' before it joins a cluster"
+            )

@@ -1,0 +1,154 @@
+"""Finding operations by their identifier and making them from submitted JSON."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
+
+import attrs
+import msgspec
+
+import ganeti_tw.operations
+from ganeti_tw.errors import BadRequest, NotFound
+from ganeti_tw.model.config import Config
+from ganeti_tw.operations.context import Context
+
+SHARED, EXCLUSIVE = 0, 1
+BGL = "cluster/BGL"
+
+
+class Operation(Protocol):
+    """Something a job does."""
+
+    def locks(self, config: Config) -> Mapping[str, int]:
+        """Locks needed, each shared (0) or exclusive (1); looked up again once they are held."""
+
+    def check(self, config: Config) -> None:
+        """Raise when it cannot work; changes nothing."""
+
+    async def run(self, context: Context) -> Any:
+        """Do it; the value is the result of the opcode."""
+
+
+T = TypeVar("T")
+
+PRIORITIES = (-10, 0, 10)
+
+
+@attrs.frozen
+class Kind:
+    """What is known of an operation besides its fields."""
+
+    op_id: str
+    cls: type[Any]
+    summary: str | None  # field shown in job lists
+    big_lock: bool  # nothing else runs meanwhile
+    read_only: bool  # may be answered without a job
+    not_yet: tuple[str, ...]  # parameters that are refused when given
+
+
+@attrs.frozen
+class Common:
+    """Parameters that every operation has."""
+
+    dry_run: bool | None = None
+    debug_level: int | None = None
+    priority: int = 0
+    depends: list[Any] | None = None
+    comment: str | None = None
+    reason: list[Any] = attrs.field(factory=list)
+
+
+_kinds: dict[str, Kind] = {}
+_COMMON = tuple(a.name for a in attrs.fields(Common))
+
+
+def operation(
+    op_id: str,
+    *,
+    summary: str | None = None,
+    big_lock: bool = False,
+    read_only: bool = False,
+    not_yet: tuple[str, ...] = (),
+) -> Callable[[type[T]], type[T]]:
+    """Make a frozen class the operation of that identifier."""
+
+    def register(cls: type[T]) -> type[T]:
+        if op_id in _kinds:
+            raise ValueError(f"two operations are called {op_id}")
+        _kinds[op_id] = Kind(op_id, cls, summary, big_lock, read_only, not_yet)
+        return cls
+
+    return register
+
+
+def load_all() -> dict[str, Kind]:
+    """Every operation by identifier."""
+    for module in pkgutil.walk_packages(ganeti_tw.operations.__path__, "ganeti_tw.operations."):
+        importlib.import_module(module.name)
+    return dict(sorted(_kinds.items()))
+
+
+def find(op_id: Any) -> Kind:
+    """NotFound names an operation that is not there."""
+    kind = _kinds.get(op_id) if isinstance(op_id, str) else None
+    if kind is None:
+        raise NotFound(f"there is no operation {op_id!r}")
+    return kind
+
+
+def parse(opcode: Any) -> tuple[Kind, Operation, Common]:
+    """The operation of an opcode object; BadRequest names the parameter that is wrong."""
+    if not isinstance(opcode, dict):
+        raise BadRequest("an opcode is an object with OP_ID and parameters")
+    kind = find(opcode.get("OP_ID"))
+    given = {k: v for k, v in opcode.items() if k != "OP_ID"}
+    common = _convert(kind.op_id, {k: given.pop(k) for k in _COMMON if k in given}, Common)
+    if common.priority not in PRIORITIES:
+        raise BadRequest(f"{kind.op_id}: priority {common.priority} is none of -10, 0, 10")
+    if common.depends:
+        raise BadRequest(f"{kind.op_id}: depends is not supported yet; submit the jobs one after the other")
+    fields = {a.name: a for a in attrs.fields(kind.cls)}
+    unknown = sorted(set(given) - set(fields))
+    if unknown:
+        raise BadRequest(f"{kind.op_id} has no parameter {', '.join(unknown)}")
+    op = _convert(kind.op_id, given, kind.cls)
+    for name in kind.not_yet:
+        if getattr(op, name) != _default(fields[name]):
+            raise BadRequest(f"{kind.op_id}: parameter {name} is not supported yet")
+    return kind, op, common
+
+
+def input_of(kind: Kind, op: Operation, common: Common) -> dict[str, Any]:
+    """The opcode object with all defaults filled in, as it is stored and shown."""
+    values = {a.name: getattr(op, a.name) for a in attrs.fields(kind.cls)}
+    values.update({name: getattr(common, name) for name in _COMMON})
+    return {"OP_ID": kind.op_id, **dict(sorted(values.items()))}
+
+
+def summary_of(opcode: Mapping[str, Any]) -> str:
+    """What job lists show of an opcode: ``INSTANCE_CREATE(web1)``."""
+    op_id = str(opcode.get("OP_ID", ""))
+    text = op_id.removeprefix("OP_")
+    kind = _kinds.get(op_id)
+    if kind is None or kind.summary is None:
+        return text
+    value = opcode.get(kind.summary)
+    if isinstance(value, (list, tuple)):
+        value = ",".join(str(v) for v in value)
+    return f"{text}({value})"
+
+
+def _default(field: Any) -> Any:
+    if isinstance(field.default, attrs.Factory):  # type: ignore[arg-type]
+        return field.default.factory()
+    return None if field.default is attrs.NOTHING else field.default
+
+
+def _convert(op_id: str, given: dict[str, Any], cls: type[Any]) -> Any:
+    try:
+        return msgspec.convert(given, cls)
+    except (msgspec.ValidationError, ValueError) as e:
+        raise BadRequest(f"{op_id}: {e}") from None

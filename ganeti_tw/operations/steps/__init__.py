@@ -1,0 +1,1 @@
+"""Steps that several operations share: plain functions of a context or a configuration."""

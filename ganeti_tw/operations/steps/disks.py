@@ -1,0 +1,47 @@
+"""Making and removing the disks of an instance."""
+
+from __future__ import annotations
+
+from ganeti_tw.errors import GanetiError
+from ganeti_tw.model.config import Config
+from ganeti_tw.model.disk import Disk
+from ganeti_tw.model.instance import Instance
+from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.steps.spec import disk_spec
+from ganeti_tw.protocol.instance import CreateDisk, RemoveDisk
+
+DISK_TIMEOUT = 300.0
+
+
+def holders(config: Config, instance: Instance, disk: Disk) -> list[str]:
+    """UUIDs of the nodes on which a disk is made: its own, or the primary for shared templates."""
+    return list(disk.all_nodes()) or [instance.primary_node]
+
+
+async def create_disks(context: Context, instance: Instance, disks: tuple[Disk, ...]) -> None:
+    """Make the disks, each registered to be taken back."""
+    for index, disk in enumerate(disks):
+        for uuid in holders(context.config, instance, disk):
+            node = context.config.node(uuid)
+            spec = disk_spec(index, disk)
+            context.undo(
+                f"disk/{index} of {instance.name} on {node.name}",
+                lambda node=node, spec=spec: context.on_node(  # type: ignore[misc]
+                    node, RemoveDisk(instance.name, spec), DISK_TIMEOUT
+                ),
+            )
+            await context.on_node(node, CreateDisk(instance.name, spec), DISK_TIMEOUT)
+
+
+async def remove_disks(context: Context, instance: Instance, *, ignore_failures: bool) -> None:
+    """Remove all disks of an instance; with ``ignore_failures`` what cannot be removed is only reported."""
+    config = context.config
+    for index, disk in enumerate(config.disks_of(instance)):
+        for uuid in holders(config, instance, disk):
+            node = config.node(uuid)
+            try:
+                await context.on_node(node, RemoveDisk(instance.name, disk_spec(index, disk)), DISK_TIMEOUT)
+            except GanetiError as e:
+                if not ignore_failures:
+                    raise
+                context.warn(f"could not remove disk/{index} of {instance.name} on {node.name}: {e.text}")

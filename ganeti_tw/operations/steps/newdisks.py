@@ -1,0 +1,86 @@
+"""Disks as they are asked for, turned into disks of the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ganeti_tw.errors import BadRequest
+from ganeti_tw.model.config import Config
+from ganeti_tw.model.disk import Disk
+
+LIMIT = 16
+FIELDS = ("size", "mode", "name", "spindles", "access")
+FILE_TEMPLATES = ("file", "sharedfile")
+BUILT = ("diskless", *FILE_TEMPLATES)  # templates that instances can be created with
+
+
+def check(wanted: list[dict[str, Any]], template: str) -> None:
+    """Refuse disks that cannot be made; BadRequest names disk and parameter."""
+    if template not in BUILT:
+        raise BadRequest(f"disk template {template} is not supported yet; there are {', '.join(BUILT)}")
+    if template == "diskless" and wanted:
+        raise BadRequest("a diskless instance has no disks")
+    if template != "diskless" and not wanted:
+        raise BadRequest(f"an instance with {template} disks needs at least one disk")
+    if len(wanted) > LIMIT:
+        raise BadRequest(f"{len(wanted)} disks are too many, at most {LIMIT} are possible")
+    names = [d["name"] for d in wanted if d.get("name") not in (None, "none")]
+    for index, disk in enumerate(wanted):
+        unknown = sorted(set(disk) - set(FIELDS))
+        if unknown:
+            raise BadRequest(f"disk/{index}: unknown or not yet supported parameter {', '.join(unknown)}")
+        size_of(disk, index)
+        if disk.get("mode", "rw") not in ("rw", "ro"):
+            raise BadRequest(f"disk/{index}: mode {disk['mode']!r} is neither rw nor ro")
+        name = disk.get("name")
+        if name is not None and (not isinstance(name, str) or name.isdigit() or names.count(name) > 1):
+            raise BadRequest(f"disk/{index}: name {name!r} is no text, all digits, or given twice")
+
+
+def size_of(disk: Mapping[str, Any], index: int = 0) -> int:
+    """The size asked for, in MiB."""
+    size = disk.get("size")
+    try:
+        value = int(size)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise BadRequest(f"disk/{index}: size {size!r} is not a whole number of MiB") from None
+    if value <= 0:
+        raise BadRequest(f"disk/{index}: size {value} is not positive")
+    return value
+
+
+def build(
+    config: Config,
+    wanted: list[dict[str, Any]],
+    *,
+    template: str,
+    instance: str,
+    node: str,
+    directory: str | None,
+    driver: str | None,
+    uuids: list[tuple[str, str]],
+) -> tuple[Disk, ...]:
+    """The disks; ``uuids`` has one pair per disk, for the disk and for its file."""
+    base = config.cluster.file_storage_dir if template == "file" else config.cluster.shared_file_storage_dir
+    if directory:
+        if directory.startswith("/"):
+            raise BadRequest(f"--file-storage-dir {directory}: give a path relative to {base}")
+        base = f"{base}/{directory}"
+    disks = []
+    for index, (disk, (uuid, file_uuid)) in enumerate(zip(wanted, uuids, strict=True)):
+        name = disk.get("name")
+        disks.append(
+            Disk(
+                uuid=uuid,
+                dev_type=template,
+                size=size_of(disk, index),
+                logical_id=(driver or "loop", f"{base}/{instance}/{file_uuid}.{template}.disk{index}"),
+                nodes=(node,) if template == "file" else (),
+                iv_name=f"disk/{index}",
+                mode=disk.get("mode", "rw"),
+                name=None if name == "none" else name,
+                spindles=disk.get("spindles"),
+            )
+        )
+    return tuple(disks)

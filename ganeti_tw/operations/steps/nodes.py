@@ -1,0 +1,31 @@
+"""Checks of nodes that several operations need."""
+
+from __future__ import annotations
+
+from ganeti_tw.errors import NodeOffline, WrongState
+from ganeti_tw.model.config import Config
+from ganeti_tw.model.instance import Instance
+from ganeti_tw.model.node import Node
+
+
+def usable(node: Node) -> None:
+    """Refuse a node that may not get new instances."""
+    if node.offline:
+        raise NodeOffline(f"node {node.name} is marked offline")
+    if node.drained:
+        raise WrongState(f"node {node.name} is drained: it takes no new instances")
+    if not node.vm_capable:
+        raise WrongState(f"node {node.name} is not vm_capable: it cannot hold instances")
+
+
+def primary_of(config: Config, instance: Instance) -> Node:
+    """The node an instance runs on."""
+    return config.node(instance.primary_node)
+
+
+def primary_online(config: Config, instance: Instance) -> Node:
+    """The primary node; NodeOffline when nothing can be done there."""
+    node = primary_of(config, instance)
+    if node.offline:
+        raise NodeOffline(f"{node.name}, primary node of {instance.name}, is marked offline")
+    return node

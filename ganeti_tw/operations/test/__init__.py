@@ -1,0 +1,1 @@
+"""Operations for trying out the job queue."""

@@ -1,0 +1,192 @@
+"""What the master tells a node about instances, their disks and their consoles.
+
+All are idempotent: starting the running, stopping the stopped, creating what
+is there and removing what is gone succeed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import field, frozen
+
+from ganeti_tw.protocol.registry import wire
+
+
+@frozen
+class DiskSpec:
+    """A disk as a node needs to know it.  ``logical_id`` as in config.data."""
+
+    uuid: str
+    index: int
+    dev_type: str
+    size_mib: int
+    mode: str  # rw or ro
+    logical_id: tuple[Any, ...]
+    name: str | None = None
+    params: dict[str, Any] = field(factory=dict)
+
+
+@frozen
+class NetworkSpec:
+    """The network of a NIC, for the environment of scripts."""
+
+    name: str
+    uuid: str
+    subnet: str
+    gateway: str | None = None
+    subnet6: str | None = None
+    gateway6: str | None = None
+    mac_prefix: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@frozen
+class NicSpec:
+    """A NIC with its parameters filled in."""
+
+    uuid: str
+    index: int
+    mac: str
+    mode: str
+    link: str
+    vlan: str = ""
+    ip: str | None = None
+    name: str | None = None
+    network: NetworkSpec | None = None
+
+
+@frozen
+class InstanceSpec:
+    """An instance with all parameters filled in: enough to run it and its OS scripts."""
+
+    name: str
+    uuid: str
+    os: str
+    hypervisor: str
+    hvparams: dict[str, Any]
+    beparams: dict[str, Any]  # minmem, maxmem in MiB, vcpus, ...
+    disks: tuple[DiskSpec, ...]
+    nics: tuple[NicSpec, ...]
+    primary_node: str  # UUID
+    secondary_nodes: tuple[str, ...] = ()
+    osparams: dict[str, Any] = field(factory=dict)
+    tags: tuple[str, ...] = ()
+    network_port: int | None = None
+    ctime: float = 0.0
+    mtime: float = 0.0
+
+
+@frozen
+class RunningInstance:
+    """An instance a hypervisor of the node knows.
+
+    ``state``: running, paused, or shutdown (known but not running).
+    """
+
+    name: str
+    hypervisor: str
+    state: str
+    memory_mib: int
+    vcpus: int
+    cpu_seconds: float = 0.0
+
+
+@frozen
+class Console:
+    """How to reach a console: kind ``ssh`` (host, user, command), ``vnc``, ``spice`` or ``msg``."""
+
+    instance: str
+    kind: str
+    host: str | None = None
+    port: int | None = None
+    user: str | None = None
+    command: tuple[str, ...] = ()
+    display: int | None = None
+    message: str | None = None
+
+
+@wire("node.start_instance/1", answer=None)
+@frozen
+class StartInstance:
+    """Answer: None once the hypervisor has started it.  DriverError when it does not start."""
+
+    spec: InstanceSpec
+    paused: bool = False
+
+
+@wire("node.stop_instance/1", answer=None)
+@frozen
+class StopInstance:
+    """Answer: None once it is down.  ``timeout``: seconds between asking politely and pulling the plug."""
+
+    name: str
+    hypervisor: str
+    timeout: float
+
+
+@wire("node.reboot_instance/1", answer=None)
+@frozen
+class RebootInstance:
+    """Answer: None.  ``kind`` soft (asked of the guest) or hard (destroyed and started).  The stopped are started."""
+
+    spec: InstanceSpec
+    kind: str
+
+
+@wire("node.list_instances/1", answer=tuple[RunningInstance, ...])
+@frozen
+class ListInstances:
+    """Answer: what the hypervisors named know, without asking the guests."""
+
+    hypervisors: tuple[str, ...]
+
+
+@wire("node.get_console/1", answer=Console)
+@frozen
+class GetConsole:
+    """Answer: a Console.  WrongState when the instance does not run."""
+
+    spec: InstanceSpec
+
+
+@wire("node.create_disk/1", answer=str)
+@frozen
+class CreateDisk:
+    """Answer: the path of the device or file.  NoRoom, DriverError."""
+
+    instance: str
+    disk: DiskSpec
+
+
+@wire("node.remove_disk/1", answer=None)
+@frozen
+class RemoveDisk:
+    """Answer: None, also when it is gone already."""
+
+    instance: str
+    disk: DiskSpec
+
+
+@wire("node.find_disk/1", answer=str | None)
+@frozen
+class FindDisk:
+    """Answer: the path of the disk, None when it is not there."""
+
+    instance: str
+    disk: DiskSpec
+
+
+@wire("node.install_os/1", answer=None)
+@frozen
+class InstallOs:
+    """Run the OS definition's ``create`` script.
+
+    Answer: None.  DriverError holds the last 20 lines of its output; all of it
+    is in the OS log of the node.
+    """
+
+    spec: InstanceSpec
+    reinstall: bool = False
+    timeout: float = 3600.0
+    debug_level: int = 0

@@ -1,0 +1,55 @@
+"""What is asked of the job queue and of jobs.  Stays in the master's process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import frozen
+
+
+@frozen
+class SubmitJob:
+    """A list of opcode objects.
+
+    Answer: the job's id, once the job is safely stored.  BadRequest, NotFound for bad opcodes;
+    WrongState while the queue is drained; TryLater when it is full.
+    """
+
+    ops: list[Any]
+
+
+@frozen
+class WaitForChange:
+    """Answer: ``(values of fields, log entries)`` once something changed; ask with the time you want to wait.
+
+    Changed means: the values of ``fields`` differ from ``previous``, or there
+    are log entries with a serial above ``log_serial``.  NotFound for a job that
+    never was.
+    """
+
+    job_id: int
+    fields: tuple[str, ...]
+    previous: Any
+    log_serial: int | None
+
+
+@frozen
+class CancelJob:
+    """Answer: ``(done, text)``."""
+
+    job_id: int
+    kill: bool = False
+
+
+@frozen
+class ListJobs:
+    """Answer: JobRecords by ascending id; of ``ids`` (unknown ones are left out) or of all."""
+
+    ids: tuple[int, ...] | None = None
+
+
+@frozen
+class JobEnded:
+    """News from a job to the queue."""
+
+    job_id: int

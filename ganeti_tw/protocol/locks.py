@@ -1,0 +1,41 @@
+"""What the lock manager is asked.  Stays in the master's process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import frozen
+
+
+@frozen
+class Acquire:
+    """All locks an owner needs, in one request.
+
+    Answer: None once all are held.  ``wanted``: lock name -> mode (0 shared, 1
+    exclusive).  ``ref``: the owning actor; its end releases what it had.
+    """
+
+    owner: str
+    wanted: Mapping[str, int]
+    ref: Any
+    priority: int = 0
+
+
+@frozen
+class Release:
+    """Give up everything an owner holds or waits for.  Answer: None."""
+
+    owner: str
+
+
+@frozen
+class ListLocks:
+    """Answer: list of LockState."""
+
+
+@frozen
+class WhyWaiting:
+    """Answer: list of (lock, owners in front) for what an owner waits for."""
+
+    owner: str

@@ -1,0 +1,193 @@
+"""Certificates: a cluster's own authority, and the names it vouches for."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import re
+
+from attrs import field, frozen
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from ganeti_tw.errors import BadRequest, Corrupt
+
+DAY = 86400.0
+HOST_DAYS = 5 * 365
+CA_DAYS = 20 * 365
+_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.IGNORECASE)
+
+
+def checked_name(name: str) -> str:
+    """The node name, if a certificate can hold it; BadRequest when not."""
+    if len(name) > 253 or not _NAME.fullmatch(name) or _is_address(name):
+        raise BadRequest(f"{name!r} is not a host name")
+    return name.lower()
+
+
+def new_key() -> str:
+    """A P-256 key as PEM."""
+    return (
+        ec.generate_private_key(ec.SECP256R1())
+        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        .decode()
+    )
+
+
+def load_key(pem: str) -> ec.EllipticCurvePrivateKey:
+    """The key; Corrupt when it is none, or of another kind."""
+    try:
+        key = serialization.load_pem_private_key(pem.encode(), None)
+    except (ValueError, TypeError) as e:
+        raise Corrupt(f"not a private key: {e}") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise Corrupt("the private key is not an elliptic curve key")
+    return key
+
+
+def load_certificates(pem: str) -> list[x509.Certificate]:
+    """All certificates of a bundle, at least one; Corrupt when something is wrong."""
+    try:
+        return x509.load_pem_x509_certificates(pem.encode())
+    except ValueError as e:
+        raise Corrupt(f"not a certificate: {e}") from None
+
+
+def fingerprint(pem: str) -> str:
+    """SHA-256 of the (first) certificate, hex."""
+    return fingerprint_of(load_certificates(pem)[0])
+
+
+def fingerprint_of(certificate: x509.Certificate) -> str:
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def self_signed(key_pem: str, name: str, now: float) -> str:
+    """A certificate nobody vouches for: it is known by its fingerprint."""
+    key = load_key(key_pem)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
+    builder = _for_host(subject, subject, checked_name(name), key.public_key(), now, CA_DAYS)
+    return _pem(builder.sign(key, hashes.SHA256()))
+
+
+def signing_request(key_pem: str, name: str) -> str:
+    """What is sent to the authority.  It decides the name; the one in here is only a hint."""
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(load_key(key_pem), hashes.SHA256())
+    return request.public_bytes(serialization.Encoding.PEM).decode()
+
+
+@frozen
+class CertificateAuthority:
+    """What vouches for the names of a cluster's hosts.  The key belongs to the master candidates."""
+
+    key: str = field(repr=False)  # PEM
+    certificate: str  # PEM
+
+    @classmethod
+    def create(cls, cluster: str, now: float, days: int = CA_DAYS) -> CertificateAuthority:
+        """A new authority.  ``now``: seconds since 1970."""
+        key_pem = new_key()
+        key = load_key(key_pem)
+        serial = x509.random_serial_number()
+        # The serial number keeps the authorities of one cluster apart during a renewal.
+        subject = x509.Name(
+            [
+                x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Ganeti cluster"),
+                x509.NameAttribute(NameOID.COMMON_NAME, cluster[:64]),
+                x509.NameAttribute(NameOID.SERIAL_NUMBER, f"{serial:x}"),
+            ]
+        )
+        builder = (
+            _builder(subject, subject, key.public_key(), now, days)
+            .serial_number(serial)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_usage(authority=True), critical=True)
+        )
+        return cls(key_pem, _pem(builder.sign(key, hashes.SHA256())))
+
+    def sign(self, csr_pem: str, name: str, now: float, days: int = HOST_DAYS) -> str:
+        """A certificate as PEM for the key of the request; its only name is ``name``."""
+        try:
+            request = x509.load_pem_x509_csr(csr_pem.encode())
+            public = request.public_key()
+            valid = request.is_signature_valid
+        except (ValueError, InvalidSignature) as e:
+            raise BadRequest(f"not a certificate signing request: {e}") from None
+        if not valid:
+            raise BadRequest("the certificate signing request is not signed with its own key")
+        if not isinstance(public, ec.EllipticCurvePublicKey):
+            raise BadRequest("the certificate signing request is not for an elliptic curve key")
+        issuer = load_certificates(self.certificate)[0]
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
+        builder = _for_host(subject, issuer.subject, checked_name(name), public, now, days).add_extension(
+            _authority_id(issuer), critical=False
+        )
+        return _pem(builder.sign(load_key(self.key), hashes.SHA256()))
+
+
+def _for_host(
+    subject: x509.Name, issuer: x509.Name, name: str, key: ec.EllipticCurvePublicKey, now: float, days: int
+) -> x509.CertificateBuilder:
+    both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    return (
+        _builder(subject, issuer, key, now, days)
+        .serial_number(x509.random_serial_number())
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(authority=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage(both), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+    )
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: float, days: int
+) -> x509.CertificateBuilder:
+    # A day of grace for clocks that are behind.
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .not_valid_before(_date(now - DAY))
+        .not_valid_after(_date(now + days * DAY))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
+
+
+def _authority_id(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    key_id = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(key_id)
+
+
+def _usage(authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not authority,
+        key_encipherment=not authority,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        content_commitment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _date(seconds: float) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(int(seconds), datetime.UTC)
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

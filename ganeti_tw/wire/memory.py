@@ -1,0 +1,153 @@
+"""Hosts in one process that speak as if there were a network between them.
+
+Only what may travel travels, packed and unpacked on its way; gates, deadlines
+and errors are those of the real wire.  Connections are cut and delayed at
+will, and time is the clock's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+
+from ganeti_tw.kernel import ActorSystem, Rank
+from ganeti_tw.wire.delivery import JOINING, Delivery, Gate
+from ganeti_tw.wire.link import LinkState
+from ganeti_tw.wire.memory_link import MemoryLink
+from ganeti_tw.wire.remote import RemoteRef
+
+Delay = Callable[[str, str], float]
+
+
+def _yes() -> bool:
+    return True
+
+
+@frozen
+class MemoryHost:
+    """A host as others reach it.  ``joined``: whether it is in the cluster now."""
+
+    name: str
+    delivery: Delivery
+    joined: Callable[[], bool]
+    address: tuple[str, int] | None
+    fingerprint: str
+
+
+class MemoryNetwork:
+    """The network.  ``delay(sender, receiver)``: seconds a message takes, asked for each."""
+
+    def __init__(self, clock: IReactorTime, delay: Delay | float = 0.0) -> None:
+        self.clock = clock
+        self.delay: Delay = delay if callable(delay) else lambda sender, receiver: delay
+        self.hosts: dict[str, MemoryHost] = {}
+        self._cuts: set[frozenset[str]] = set()
+        self._links: list[MemoryLink] = []
+
+    def attach(
+        self,
+        name: str,
+        system: ActorSystem,
+        gate: Gate,
+        *,
+        joined: Callable[[], bool] = _yes,
+        address: tuple[str, int] | None = None,
+        fingerprint: str = "",
+        open_names: frozenset[str] = JOINING,
+    ) -> None:
+        """A host begins to listen.  ``address`` and ``fingerprint`` are needed only to be joined by token."""
+        self.hosts[name] = MemoryHost(name, Delivery(system, gate, open_names), joined, address, fingerprint)
+
+    def detach(self, name: str) -> None:
+        """The process of a host dies: its connections are lost at once, its own requests vanish."""
+        self.hosts.pop(name, None)
+        for link in tuple(self._links):
+            if link.owner == name:
+                self._links.remove(link)
+                link.vanish()
+            elif link.peer == name:
+                link.lose(f"{name} closed the connection")
+
+    def links(self, name: str, epoch: Callable[[], int]) -> MemoryLinks:
+        """The links of a host, to be used like :class:`ganeti_tw.wire.links.Links`."""
+        return MemoryLinks(self, name, epoch)
+
+    def cut(self, one: str, other: str, notice: float = 0.0) -> None:
+        """No message passes between two hosts any more, either way.
+
+        They notice after ``notice`` seconds; what is sent until then may still
+        arrive if the cut is mended first.
+        """
+        pair = frozenset((one, other))
+        self._cuts.add(pair)
+        if notice:
+            self.clock.callLater(notice, self._noticed, pair)
+        else:
+            self._noticed(pair)
+
+    def mend(self, one: str, other: str) -> None:
+        """Messages pass again."""
+        pair = frozenset((one, other))
+        self._cuts.discard(pair)
+        for link in tuple(self._links):
+            if link.pair == pair:
+                link.flow()
+
+    def is_cut(self, pair: frozenset[str]) -> bool:
+        return pair in self._cuts
+
+    def add(self, link: MemoryLink) -> None:
+        self._links.append(link)
+
+    def _noticed(self, pair: frozenset[str]) -> None:
+        if pair in self._cuts:
+            for link in tuple(self._links):
+                if link.pair == pair:
+                    link.lose("nothing was heard for too long")
+
+
+class MemoryLinks:
+    """Every link of one host."""
+
+    def __init__(self, network: MemoryNetwork, name: str, epoch: Callable[[], int]) -> None:
+        self._network, self._name, self._epoch = network, name, epoch
+        self._links: dict[str, MemoryLink] = {}
+        self._pinned: list[MemoryLink] = []
+
+    def ref(self, node: str, path: str, rank: int = Rank.NODE) -> RemoteRef:
+        """The actor at ``path`` on the node of that name."""
+        return self.link(node).ref(path, rank)
+
+    def link(self, node: str) -> MemoryLink:
+        """The link to a node."""
+        if node not in self._links:
+            self._links[node] = MemoryLink(self._network, self._name, node, self._epoch)
+        return self._links[node]
+
+    def pinned(self, host: str, port: int, fingerprint: str) -> MemoryLink:
+        """A link to a host in no cluster, known by its certificate.  The caller closes it."""
+        found = [h.name for h in self._network.hosts.values() if h.address == (host, port)]
+        link = MemoryLink(self._network, self._name, (found or [f"{host}:{port}"])[0], self._epoch, fingerprint)
+        self._pinned.append(link)
+        return link
+
+    def state(self) -> list[LinkState]:
+        """How each link is doing, by name."""
+        return [link.state() for _, link in sorted(self._links.items())]
+
+    def use(self, identity: object) -> None:
+        """Identities are told by ``attach`` here; the connections are made anew all the same."""
+
+    def forget(self, node: str) -> Deferred[None]:
+        """Close the link to a node that left."""
+        link = self._links.pop(node, None)
+        return link.close() if link is not None else succeed(None)
+
+    def close(self) -> Deferred[None]:
+        """Close all links."""
+        for link in (*self._links.values(), *self._pinned):
+            link.close()
+        return succeed(None)

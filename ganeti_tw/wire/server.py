@@ -1,0 +1,189 @@
+"""Listens for peers and delivers what they say to the actors of this host."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, cast
+
+from cryptography import x509
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress, IDelayedCall, IListeningPort, IReactorTime
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.protocols import amp
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from ganeti_tw.errors import DriverError, NotSent, Refused, TryLater
+from ganeti_tw.kernel import ActorSystem
+from ganeti_tw.wire.certificates import fingerprint_of
+from ganeti_tw.wire.connection import HELLO, VERSION, PeerConnection
+from ganeti_tw.wire.delivery import JOINING, Delivery, Gate
+from ganeti_tw.wire.envelope import DELIVER, Envelope, Sender
+from ganeti_tw.wire.identity import Identity, Unjoined
+from ganeti_tw.wire.tls import ServerSide, client_name
+
+PORT = 1811
+STRANGER_LIMIT = 2**18  # bytes a stranger may say at a time
+STRANGER_TIME = 120.0  # seconds a stranger may stay
+UNPROVEN = 64  # connections that may be in their handshake, or with strangers
+
+
+class Inbound(PeerConnection):
+    """Our end of a connection a peer dialled."""
+
+    def __init__(self, server: WireServer, clock: IReactorTime, identity: Identity | Unjoined) -> None:
+        super().__init__(clock, {DELIVER: self._deliver})
+        self.sender: Sender | None = None
+        self._server, self._identity = server, identity
+        self._asks: set[Deferred[bytes]] = set()
+        self._retiring = False
+        self._visit: IDelayedCall | None = None  # ends a stranger's
+
+    def peer(self) -> str:
+        if self.sender is not None and self.sender.name is not None:
+            return self.sender.name
+        return super().peer()
+
+    def verified(self, certificate: x509.Certificate | None) -> None:
+        if isinstance(self._identity, Identity):
+            name: str | None = client_name(certificate)
+        else:
+            name, self.limit = None, STRANGER_LIMIT
+        if certificate is None:
+            raise Refused("the client shows no certificate")
+        self.sender = Sender(name, fingerprint_of(certificate))
+        self.calls.say(HELLO, {"wire": VERSION, "name": self._identity.name.encode()})
+
+    def handshakeCompleted(self) -> None:
+        super().handshakeCompleted()
+        if self.proven and self.sender is not None and self.sender.name is None:
+            self._visit = self._clock.callLater(STRANGER_TIME, self.hang_up)
+
+    def ended(self) -> None:
+        self._server.ended(self)
+        if self._visit is not None and self._visit.active():
+            self._visit.cancel()
+        # Nobody waits for the answers: what no actor has begun need not be done.
+        for ask in tuple(self._asks):
+            ask.cancel()
+
+    def retire(self) -> None:
+        """Close once everything asked is answered; take nothing new."""
+        self._retiring = True
+        if not self._asks:
+            self.hang_up()
+
+    def _deliver(self, box: amp.AmpBox) -> Deferred[bytes]:
+        if self.sender is None:
+            raise Refused("not proven yet")
+        if self._retiring:
+            raise NotSent("this host is closing the connection")
+        if len(self._asks) >= self._server.most_asks:
+            raise TryLater(f"{len(self._asks)} requests over this connection wait for their answer already")
+        answer = self._server.delivery.deliver(self.sender, Envelope.read(box))
+        if not answer.called:
+            self._asks.add(answer)
+            answer.addBoth(self._answered, answer)
+        return answer
+
+    def _answered(self, result: Any, answer: Deferred[bytes]) -> Any:
+        self._asks.discard(answer)
+        if self._retiring and not self._asks:
+            # Later: the answer itself is written after this.
+            self._clock.callLater(0, self.hang_up)
+        return result
+
+
+class WireServer:
+    """The door of this host to its peers.
+
+    ``gate``: asked before each message of a proven peer.  ``open_names``: what
+    strangers may say to a host in no cluster.  ``most_asks``: unanswered
+    requests a connection may have, above which they get TryLater.
+    """
+
+    log: ClassVar[Logger] = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        identity: Identity | Unjoined,
+        system: ActorSystem,
+        gate: Gate,
+        *,
+        open_names: frozenset[str] = JOINING,
+        most_asks: int = 1000,
+    ) -> None:
+        self._reactor, self._identity = reactor, identity
+        self._clock = cast(IReactorTime, reactor)
+        self.delivery = Delivery(system, gate, open_names)
+        self.most_asks = most_asks
+        self._connections: set[Inbound] = set()
+        self._ports: list[IListeningPort] = []
+        self._closed: Deferred[None] | None = None
+
+    def factory(self) -> TLSMemoryBIOFactory:
+        """Makes the protocol of an accepted connection, TLS and all."""
+        tls = ServerSide(lambda: self._identity)
+        tls.context()
+        return TLSMemoryBIOFactory(tls, False, _Inbounds(self), self._clock)
+
+    def listen(self, port: int = PORT, interface: str = "") -> tuple[str, int]:
+        """Begin to listen; gives the address.  DriverError when it is taken, Corrupt when the identity is of no use."""
+        try:
+            listening = self._reactor.listenTCP(port, self.factory(), interface=interface)
+        except CannotListenError as e:
+            raise DriverError(f"cannot listen on {interface or '*'} port {port}: {e.socketError}") from None
+        self._ports.append(listening)
+        address = listening.getHost()
+        return address.host, address.port
+
+    def use(self, identity: Identity | Unjoined) -> None:
+        """Be someone else from the next connection on; present ones end with their last answer."""
+        self._identity = identity
+        for connection in tuple(self._connections):
+            connection.retire()
+
+    def peers(self) -> list[str]:
+        """The names of the peers connected, sorted."""
+        return sorted(c.sender.name for c in self._connections if c.sender is not None and c.sender.name is not None)
+
+    def close(self) -> Deferred[None]:
+        """Stop listening and close all connections; what was asked remains unanswered."""
+        return Deferred.fromCoroutine(self._close())
+
+    async def _close(self) -> None:
+        ports, self._ports = self._ports, []
+        for port in ports:
+            await maybeDeferred(port.stopListening)
+        if self._connections:
+            closed = self._closed = Deferred()
+            for connection in tuple(self._connections):
+                connection.hang_up()
+            await closed
+
+    def accept(self, address: IAddress | None) -> Inbound | None:
+        """The protocol of a new connection; None when too many are not proven yet."""
+        unproven = sum(1 for c in self._connections if c.sender is None or c.sender.name is None)
+        if unproven >= UNPROVEN:
+            self.log.warn("refusing {peer}: {count} connections are not proven yet", peer=address, count=unproven)
+            return None
+        connection = Inbound(self, self._clock, self._identity)
+        self._connections.add(connection)
+        return connection
+
+    def ended(self, connection: Inbound) -> None:
+        self._connections.discard(connection)
+        if self._closed is not None and not self._connections:
+            closed, self._closed = self._closed, None
+            closed.callback(None)
+
+
+class _Inbounds(Factory):
+    noisy = False
+
+    def __init__(self, server: WireServer) -> None:
+        self._server = server
+
+    def buildProtocol(self, addr: IAddress | None) -> Inbound | None:
+        return self._server.accept(addr)
