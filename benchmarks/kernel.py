@@ -24,7 +24,7 @@ from ganeti_tw.kernel import Actor, ActorSystem, receive
 RATIO = 5.0
 IDLE_BYTES = 2048
 IDLE_ACTORS = 100_000
-ROUNDS = 5
+ROUNDS = 7
 
 
 @attrs.frozen

@@ -166,8 +166,8 @@ class Client:
 
     def _take(self, data: bytes) -> None:
         for box in self._boxes.feed(data):
-            tag = box.get(b"_answer") or box.get(b"_error")
-            number = int(tag, 16) if tag else 0
+            tag = box.get(b"_answer", box.get(b"_error", b""))
+            number = _number(tag)
             if number in self._waiting:  # else nobody waits any more
                 self._waiting.discard(number)
                 self._answers[number] = box
@@ -243,3 +243,10 @@ def _value(box: Mapping[bytes, bytes]) -> Any:
         return json.loads(_join(b"body", box))
     except ValueError as e:
         raise GanetiError(f"the answer of the host process is not JSON: {e}") from None
+
+
+def _number(tag: bytes) -> int:
+    try:
+        return int(tag, 16)
+    except ValueError:
+        return 0

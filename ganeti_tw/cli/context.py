@@ -79,6 +79,7 @@ class Context:
         open_terminal: Callable[[], Terminal | None],
         open_machine: Callable[[], Machine],
         now: Callable[[], float],
+        sleep: Callable[[float], None],
     ) -> None:
         self.program = program
         self.subcommand = subcommand
@@ -87,6 +88,7 @@ class Context:
         self.stdout = stdout
         self.stderr = stderr
         self.now = now
+        self.sleep = sleep
         self._connect = connect
         self._find_paths = find_paths
         self._open_terminal = open_terminal

@@ -16,7 +16,8 @@ PREREQUISITE = "OpPrereqError"
 EXECUTION = "OpExecError"
 HOOKS = "HooksAbort"
 
-_UNFORESEEN = (errors.ActorCrashed, errors.ActorStopped, errors.WrongWay)
+_PLAIN = (errors.NotSent, errors.OutcomeUnknown, errors.DriverError, errors.Corrupt)
+"""Nothing was wrong with the request or with what it asks for."""
 
 
 class OpcodeFailed(errors.GanetiError):
@@ -55,7 +56,7 @@ def describe(error: errors.GanetiError) -> list[str]:
             return str(error).splitlines() or [type(error).__name__]
         case JobCanceled():
             return [f"Failure: {error}"]
-    if isinstance(error, _UNFORESEEN) or error.code == errors.GanetiError.code:
+    if isinstance(error, _PLAIN) or error.code == errors.GanetiError.code:
         return _first("Failure: ", str(error) or type(error).__name__)
     return _prerequisite(str(error), error.code)
 
@@ -66,7 +67,7 @@ def one_line(error: errors.GanetiError) -> str:
 
 
 def _prerequisite(text: str, code: Any) -> list[str]:
-    lines = ["Failure: what this operation needs is not there:"]
+    lines = ["Failure: the operation was refused:"]
     if code:
         lines.append(f"error type: {code}, error details:")
     return lines + text.splitlines()

@@ -36,10 +36,11 @@ def main(
     stdin: TextIO,
     stdout: TextIO,
     stderr: TextIO,
+    now: Callable[[], float],
     connect: Callable[[Paths], Client] | None = None,
     terminal: Callable[[], Terminal | None] = open_terminal,
     machine: Callable[[], Machine] | None = None,
-    now: Callable[[], float] = time.time,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> int:
     """Run ``program`` (``gnt-instance``, ...) with the arguments after its name; the exit code."""
     context = Context(
@@ -54,6 +55,7 @@ def main(
         open_terminal=terminal,
         open_machine=machine or _open_machine,
         now=now,
+        sleep=sleep,
     )
     try:
         return _dispatch(context, argv)
@@ -153,7 +155,15 @@ def _imported(name: str) -> Any:
 
 def _console_script(program: str) -> int:
     try:
-        code = main(program, sys.argv[1:], environ=os.environ, stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr)
+        code = main(
+            program,
+            sys.argv[1:],
+            environ=os.environ,
+            stdin=sys.stdin,
+            stdout=sys.stdout,
+            stderr=sys.stderr,
+            now=time.time,
+        )
         sys.stdout.flush()
     except BrokenPipeError:
         code = FAILURE

@@ -77,10 +77,10 @@ def parameters(own: Mapping[str, Any], filled: Mapping[str, Any]) -> dict[str, A
     return {key: str(own[key]) if key in own else f"default ({filled[key]})" for key in filled}
 
 
-def natural(text: str) -> list[tuple[bool, int | str]]:
-    """A key that sorts digits as the numbers they are: web2 before web10."""
-    parts = re.split(r"(\d+)", text)
-    return [(part.isdigit(), int(part) if part.isdigit() else part) for part in parts if part]
+def natural(text: str) -> list[tuple[int, int, str]]:
+    """A key that sorts digits as the numbers they are, before letters: web2 before web10."""
+    parts = re.split("([0-9]+)", text)
+    return [(0, int(part), "") if index % 2 else (1, 0, part) for index, part in enumerate(parts) if part]
 
 
 def comma_joined(items: Iterable[Any], empty: str = "") -> str:

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from attrs import evolve
+
 from ganeti_tw.agent.figures import Figures
 from ganeti_tw.agent.hypervisor.base import Hypervisor, HypervisorHost
 from ganeti_tw.agent.hypervisor.registry import build_hypervisors
@@ -13,11 +15,13 @@ from ganeti_tw.agent.node import NodeAgent
 from ganeti_tw.agent.osdef.definition import OsDefinitions
 from ganeti_tw.agent.osdef.scripts import OsScripts
 from ganeti_tw.agent.processes import ReactorSpawner
-from ganeti_tw.agent.storage.base import StorageHost
+from ganeti_tw.agent.storage.base import Abilities, Storage, StorageHost
 from ganeti_tw.agent.storage.registry import build_storages
 from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.daemon.settings import Settings
 from ganeti_tw.kernel import ActorSystem, Blocking, Ref
+from ganeti_tw.model.paths import Paths
+from ganeti_tw.protocol.instance import DiskSpec
 
 class Hands:
     """Hypervisors, storage and OS definitions of this host, and the agent that uses them."""
@@ -41,7 +45,8 @@ class Hands:
             **({"libvirt_uri": settings.libvirt_uri} if settings.libvirt_uri else {}),
         )
         self.hypervisors: dict[str, Hypervisor] = build_hypervisors(host)
-        storages = build_storages(StorageHost(tools, lambda: allowed_directories(settings, record())))
+        found = build_storages(StorageHost(tools, lambda: allowed_directories(settings, record())))
+        storages = {name: RootedStorage(storage, settings.paths) for name, storage in found.items()}
         definitions = OsDefinitions(settings.paths.os_search_path, tools)
         scripts = OsScripts(definitions, ReactorSpawner(reactor), settings.paths.os_log, now)
         self.agent: Ref = system.spawn(
@@ -64,7 +69,39 @@ class Hands:
             await hypervisor.close()
 
 
+class RootedStorage:
+    """A storage whose files are below the root directory of this host.
+
+    The configuration names the same path for every node; on a virtual host it
+    is found below the host's own root, as everything else.
+    """
+
+    def __init__(self, storage: Storage, paths: Paths) -> None:
+        self._storage = storage
+        self._paths = paths
+        self.template = storage.template
+        self.abilities = storage.abilities
+
+    async def create(self, instance: str, disk: DiskSpec) -> str:
+        return await self._storage.create(instance, self._here(disk))
+
+    async def remove(self, instance: str, disk: DiskSpec) -> None:
+        await self._storage.remove(instance, self._here(disk))
+
+    async def find(self, instance: str, disk: DiskSpec) -> str | None:
+        return await self._storage.find(instance, self._here(disk))
+
+    async def size(self, instance: str, disk: DiskSpec) -> int | None:
+        return await self._storage.size(instance, self._here(disk))
+
+    def _here(self, disk: DiskSpec) -> DiskSpec:
+        if Abilities.FILES not in self.abilities:
+            return disk
+        driver, path = disk.logical_id
+        return evolve(disk, logical_id=(driver, self._paths.below(path)))
+
+
 def allowed_directories(settings: Settings, record: HostRecord | None) -> tuple[str, ...]:
     """Directories below which disks may be files: the cluster's, and those in this host's settings."""
-    told = tuple(record.file_storage_dirs.values()) if record else ()
+    told = tuple(settings.paths.below(d) for d in record.file_storage_dirs.values() if d) if record else ()
     return tuple(os.path.normpath(d) for d in (*told, *settings.file_storage_dirs) if d)

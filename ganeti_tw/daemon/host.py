@@ -26,7 +26,7 @@ from ganeti_tw.daemon.hosts import MasterHosts
 from ganeti_tw.daemon.master import Found, Master, read_ledger
 from ganeti_tw.daemon.monitoring import start_monitor
 from ganeti_tw.daemon.names import Names
-from ganeti_tw.daemon.newcluster import NewCluster, objects, rows, secret_rows
+from ganeti_tw.daemon.newcluster import NewCluster, beginning, secret_rows
 from ganeti_tw.daemon.projections import ConfigDataWriter
 from ganeti_tw.daemon.record import HostRecord, remove_files
 from ganeti_tw.daemon.settings import Settings
@@ -200,11 +200,11 @@ class Host(Service):
     def _gate(self, peer: str, epoch: int, name: str) -> None:
         if self.record is None:
             raise NoCluster(f"{self.settings.name} is in no cluster")
-        self.record.check(peer, epoch)
-        if epoch > self.record.epoch:
+        record = self.record.seen(peer, epoch)
+        if record is not self.record:
             # On disk before it is obeyed; happens once in a reign.
-            self.record = evolve(self.record, epoch=epoch)
-            records.save(self.paths.host_state, self.record)
+            records.save(self.paths.host_state, record)
+            self.record = record
 
     def _epoch(self) -> int:
         return self.record.epoch if self.record is not None else 0
@@ -416,27 +416,27 @@ class Host(Service):
         node_ip = await self._own_address()
         if master_ip == node_ip:
             raise WrongState(f"{new.cluster_name} needs an address of its own, {master_ip} is that of {name}")
-        top, cluster, group, node = objects(
+        begin = beginning(
             new,
             node_name=name,
             node_ip=node_ip,
             master_ip=master_ip,
-            paths=self.paths,
             now=now,
             new_uuid=self.new_uuid,
         )
+        cluster = begin.cluster
         unjoined = self.unjoined()
         assert unjoined is not None, "a host without a record is in no cluster"
         authority = CertificateAuthority.create(cluster.cluster_name, now)
         identity = unjoined.join(authority.sign(unjoined.csr(), name, now), authority.certificate)
         hmac_key = self.random_bytes(20).hex() + "\n"
-        puts = [*rows(top, cluster, group, node), *secret_rows(authority.key + authority.certificate, hmac_key)]
+        puts = [*begin.rows(), *secret_rows(authority.key + authority.certificate, hmac_key)]
         await self.store.install(Snapshot(1, FIRST_EPOCH, {(p.kind, p.key): p.value for p in puts}))
         record = HostRecord(
             cluster=cluster.cluster_name,
             cluster_uuid=cluster.uuid,
             name=name,
-            uuid=node.uuid,
+            uuid=begin.node.uuid,
             epoch=FIRST_EPOCH,
             master=name,
             candidates=(name,),

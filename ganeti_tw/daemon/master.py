@@ -74,22 +74,24 @@ class FollowerKeeper(Actor):
     """Tells the ledger which nodes are master candidates."""
 
     rank = Rank.CONFIG
+    capacity = 1
     overflow = Overflow.KEEP_LATEST
 
     def __init__(self, own_name: str, ledger: Ref, directory: Directory) -> None:
         self._own_name = own_name
         self._ledger = ledger
         self._directory = directory
-        self._names: frozenset[str] | None = None
+        self._refs: dict[str, Ref] | None = None
 
     @receive(ConfigChanged)
     def config_changed(self, m: ConfigChanged) -> Deferred[None] | None:
         names = frozenset(n.name for n in m.config.candidates if n.name != self._own_name and not n.offline)
-        if names == self._names:
+        known = self._refs or {}
+        if self._refs is not None and names == known.keys():
             return None
-        self._names = names
-        followers = {name: self._directory.ref(name, "follower") for name in sorted(names)}
-        return self.ask(self._ledger, SetFollowers(followers), FOLLOWERS_TIMEOUT)
+        # The same ref for the same candidate: a new one would make the ledger begin anew with it.
+        self._refs = {name: known.get(name) or self._directory.ref(name, "follower") for name in sorted(names)}
+        return self.ask(self._ledger, SetFollowers(dict(self._refs)), FOLLOWERS_TIMEOUT)
 
 
 class Watchman(Actor):

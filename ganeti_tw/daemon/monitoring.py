@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
+import ganeti_tw.mond.collectors  # noqa: F401 - registers them all
 from ganeti_tw.mond.guests import Guest, compared
 from ganeti_tw.mond.host import LocalHost
 from ganeti_tw.mond.monitor import Monitor

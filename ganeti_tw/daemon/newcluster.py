@@ -9,18 +9,12 @@ import msgspec
 from attrs import field, frozen
 
 from ganeti_tw.errors import BadRequest
-from ganeti_tw.model import defaults
-from ganeti_tw.model.cluster import CONFIG_VERSION, Cluster, Top
-from ganeti_tw.model.codec import row
-from ganeti_tw.model.group import Group
 from ganeti_tw.model.names import host_name, mac_prefix
-from ganeti_tw.model.node import Node
+from ganeti_tw.model.new import Beginning, new_cluster
 from ganeti_tw.model.parameters import CLUSTER, beparams, diskparams, hvparams, ndparams, nicparams
-from ganeti_tw.model.paths import Paths
 from ganeti_tw.model.rows import Put
 
 SECRET = "secret"  # kind of ledger rows: what only master candidates know
-DEFAULT_GROUP = "default"
 
 
 @frozen
@@ -59,49 +53,41 @@ def parse(options: dict[str, Any]) -> NewCluster:
         raise BadRequest(f"init: {e}") from None
 
 
-def objects(
+def beginning(
     new: NewCluster,
     *,
     node_name: str,
     node_ip: str,
     master_ip: str,
-    paths: Paths,
     now: float,
     new_uuid: Callable[[], str],
-) -> tuple[Top, Cluster, Group, Node]:
+) -> Beginning:
     """The first objects of the configuration; BadRequest for every option that cannot work."""
-    hypervisors = _known(new.enabled_hypervisors or ["kvm"], defaults.HVPARAMS, "hypervisor")
-    templates = _known(new.enabled_disk_templates or ["file", "diskless"], defaults.DISKPARAMS, "disk template")
     size = 10 if new.candidate_pool_size is None else new.candidate_pool_size
     if size < 1:
         raise BadRequest(f"candidate pool size {size}: at least 1 is needed")
-    unknown = sorted(set(new.hvparams) - set(defaults.HVPARAMS))
-    if unknown:
-        raise BadRequest(f"hypervisor parameters for unknown hypervisor {', '.join(unknown)}")
-    storage = paths.below("/srv/ganeti")
-    group_uuid, node_uuid = new_uuid(), new_uuid()
-    cluster = Cluster(
-        cluster_name=host_name(new.cluster_name),
-        master_node=node_uuid,
-        uuid=new_uuid(),
-        serial_no=1,
-        ctime=now,
-        mtime=now,
-        mac_prefix=mac_prefix(new.mac_prefix or "aa:00:00"),
+    if new.secondary_ip is not None and new.secondary_ip != node_ip:
+        raise BadRequest("a network of its own for replication (secondary IP) is not supported yet")
+    return new_cluster(
+        host_name(new.cluster_name),
+        now=now,
+        uuid=new_uuid,
+        node_name=node_name,
+        node_ip=node_ip,
         master_ip=master_ip,
-        master_netdev=new.master_netdev or "lo",
+        master_netdev=new.master_netdev or "",
+        enabled_hypervisors=_distinct(new.enabled_hypervisors, ("kvm",), "hypervisor"),
+        enabled_disk_templates=_distinct(new.enabled_disk_templates, ("file", "diskless"), "disk template"),
+        hvparams={name: hvparams(name, {}, given, CLUSTER) for name, given in new.hvparams.items()},
+        beparams=beparams({}, new.beparams, level=CLUSTER),
+        nicparams=nicparams({}, new.nicparams, CLUSTER),
+        ndparams=ndparams({}, new.ndparams, CLUSTER),
+        diskparams=diskparams({}, new.diskparams, CLUSTER),
+        mac_prefix=mac_prefix(new.mac_prefix or "aa:00:00"),
         master_netmask=32 if new.master_netmask is None else new.master_netmask,
-        file_storage_dir=_directory(new.file_storage_dir, f"{storage}/file-storage"),
-        shared_file_storage_dir=_directory(new.shared_file_storage_dir, f"{storage}/shared-file-storage"),
-        gluster_storage_dir=_directory(new.gluster_storage_dir, paths.run + "/gluster"),
-        enabled_hypervisors=tuple(hypervisors),
-        hvparams={
-            name: hvparams(name, table, new.hvparams.get(name, {}), CLUSTER) for name, table in defaults.HVPARAMS.items()
-        },
-        beparams={"default": beparams(defaults.BEPARAMS, new.beparams, level=CLUSTER)},
-        nicparams={"default": nicparams(defaults.NICPARAMS, new.nicparams, CLUSTER)},
-        ndparams=ndparams(defaults.NDPARAMS, new.ndparams, CLUSTER),
-        diskparams=diskparams(defaults.DISKPARAMS, new.diskparams, CLUSTER),
+        file_storage_dir=_directory(new.file_storage_dir, "/srv/ganeti/file-storage"),
+        shared_file_storage_dir=_directory(new.shared_file_storage_dir, "/srv/ganeti/shared-file-storage"),
+        gluster_storage_dir=_directory(new.gluster_storage_dir, "/var/run/ganeti/gluster"),
         candidate_pool_size=size,
         modify_etc_hosts=new.modify_etc_hosts,
         modify_ssh_setup=new.modify_ssh_setup,
@@ -109,28 +95,7 @@ def objects(
         default_iallocator=new.default_iallocator or "",
         prealloc_wipe_disks=bool(new.prealloc_wipe_disks),
         enabled_user_shutdown=bool(new.enabled_user_shutdown),
-        ipolicy={**defaults.IPOLICY, "disk-templates": list(templates)},
-        enabled_disk_templates=tuple(templates),
-        data_collectors={
-            name: {"active": True, "interval": defaults.COLLECTOR_INTERVAL_US} for name in defaults.COLLECTORS
-        },
     )
-    group = Group(uuid=group_uuid, name=DEFAULT_GROUP, serial_no=1, ctime=now, mtime=now)
-    node = Node(
-        uuid=node_uuid,
-        name=node_name,
-        serial_no=1,
-        ctime=now,
-        mtime=now,
-        primary_ip=node_ip,
-        secondary_ip=new.secondary_ip or node_ip,
-        master_candidate=True,
-        group=group_uuid,
-        master_capable=True,
-        vm_capable=True,
-        powered=True,
-    )
-    return Top(CONFIG_VERSION, 1, now, now), cluster, group, node
 
 
 def secret_rows(ca: str, hmac_key: str) -> list[Put]:
@@ -141,16 +106,10 @@ def secret_rows(ca: str, hmac_key: str) -> list[Put]:
     ]
 
 
-def rows(*things: Any) -> list[Put]:
-    """The rows of these objects."""
-    return [row(thing) for thing in things]
-
-
-def _known(names: list[str], table: Any, what: str) -> list[str]:
-    unknown = [name for name in names if name not in table]
-    if unknown or not names:
-        raise BadRequest(f"there is no {what} {', '.join(unknown) or '(none given)'}; there are {', '.join(table)}")
-    return list(dict.fromkeys(names))
+def _distinct(given: list[str] | None, default: tuple[str, ...], what: str) -> tuple[str, ...]:
+    if given is not None and not given:
+        raise BadRequest(f"at least one {what} is needed")
+    return tuple(dict.fromkeys(given)) if given is not None else default
 
 
 def _directory(given: str | None, default: str) -> str:

@@ -69,6 +69,7 @@ class ConfigDataWriter(Actor):
     """
 
     rank = Rank.LEDGER + 1
+    capacity = 1
     overflow = Overflow.KEEP_LATEST
     restarts = 3
 

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 import msgspec
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from ganeti_tw.errors import Corrupt, DriverError, Refused, StaleEpoch
 
@@ -35,14 +35,15 @@ class HostRecord:
     def is_candidate(self) -> bool:
         return self.name in self.candidates
 
-    def check(self, peer: str, epoch: int) -> None:
-        """Refuse what does not come from the master of this or a later epoch."""
+    def seen(self, peer: str, epoch: int) -> HostRecord:
+        """The record after hearing ``peer``; Refused or StaleEpoch when it may not be obeyed."""
         if epoch < self.epoch:
             raise StaleEpoch(
                 f"{peer} speaks for epoch {epoch}, {self.name} has seen epoch {self.epoch}: there is another master"
             )
         if peer not in self.candidates and peer != self.master:
             raise Refused(f"{peer} is no master candidate that {self.name} knows of")
+        return self if epoch == self.epoch else evolve(self, epoch=epoch)
 
 
 def load(path: str) -> HostRecord | None:

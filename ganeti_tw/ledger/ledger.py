@@ -131,6 +131,7 @@ class Ledger(Actor):
         self._members = Members()
         self._wanted: Mapping[str, Ref] | None = None  # None: nobody has told us the candidates
         self._replicators = 0  # started so far
+        self._late: list[Ref] = []  # of them, those started while a batch was being written
         self._problem: GanetiError | None = None
         self._batch_error = DriverError("")
         self._over = False  # no way back from the problem
@@ -236,13 +237,24 @@ class Ledger(Actor):
         self.aside(self._store.append(batch), then=_Written)
 
     def _feed(self) -> None:
-        fresh = self._line.feed()
+        """Hand the batch to the followers, unless they have it."""
+        members = [(member, member.replicator) for member in self._members.values() if member.replicator is not None]
+        fresh = self._line.feed() if members else ()
+        for member, replicator in members if fresh else ():
+            try:
+                replicator.tell(Feed(fresh))
+            except GanetiError as e:
+                self._leave(member, f"its replicator did not take a change: {e}")
+
+    def _feed_late(self) -> None:
+        """Tell replicators that began while this batch was being written that it exists."""
+        late, self._late = self._late, []
+        if self._line.cautious:
+            return  # everybody is told only now
+        batch = tuple(entry.change for entry in self._line.writing)
         for member in self._members.values():
-            if member.replicator is not None and fresh:
-                try:
-                    member.replicator.tell(Feed(fresh))
-                except GanetiError as e:
-                    self._leave(member, f"its replicator did not take a change: {e}")
+            if member.replicator is not None and member.replicator in late:
+                member.replicator.tell(Feed(batch))
 
     @receive(_Written)
     def written(self, m: _Written) -> None:
@@ -259,6 +271,7 @@ class Ledger(Actor):
 
     def _stored(self) -> None:
         self._blind = False
+        self._feed_late()
         self._feed()
         self._line.stored()
         self._progress()
@@ -372,12 +385,14 @@ class Ledger(Actor):
         follower, opening = member.follower, self._opening
 
         def make() -> Replicator:
-            # A batch being written is not counted: the next one tells the replicator that it exists.
+            # A batch being written is not counted: once it is stored the replicator is told that it exists.
             last = self._line.at.serial
             return Replicator(follower, self.me, self._store, opening, last, self._random, self._pace)
 
         member.replicator = self._spawn(f"{self.me.path}/{member.name}/{self._replicators}", make)
         member.replicator.watch(self.me)
+        if self._line.writing:
+            self._late.append(member.replicator)
 
     def _stop_replicator(self, member: Member) -> None:
         replicator, member.replicator, member.level = member.replicator, None, False

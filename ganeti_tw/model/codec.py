@@ -53,6 +53,7 @@ SECTIONS: Mapping[str, str] = {
 _SHARED_LENGTH = 64  # longer text is hardly ever repeated
 
 _Convert = Callable[[Any], Any]
+_MISSING = object()
 
 
 class _Misfit(Exception):
@@ -73,6 +74,7 @@ class _Field:
 class _Schema:
     fields: tuple[_Field, ...]
     names: frozenset[str]
+    reading: tuple[tuple[str, _Convert, bool, bool, Any], ...]  # fields, unpacked: this is the busy end
 
 
 def key_of(thing: Thing) -> tuple[str, str]:
@@ -136,19 +138,19 @@ def _build(cls: type[Any], plain: Any) -> Any:
     values: dict[str, Any] = {}
     absent: list[str] = []
     explicit: dict[str, Any] = {}  # written though it equals a default that is normally left out
-    for f in schema.fields:
-        name = f.name
-        if name not in plain:
-            if f.required:
+    for name, convert, required, sparse, default in schema.reading:
+        value = plain.get(name, _MISSING)
+        if value is _MISSING:
+            if required:
                 raise _Misfit(f"{name} is missing")
-            if not f.sparse:
+            if not sparse:
                 absent.append(name)
             continue
         try:
-            value = f.convert(plain[name])
+            value = convert(value)
         except _Misfit as e:
             raise _Misfit(f"{name} {e}") from None
-        if f.sparse and value == f.default:
+        if sparse and value == default:
             explicit[name] = value
         else:
             values[name] = value
@@ -203,6 +205,8 @@ def _tuple_of(convert: _Convert) -> _Convert:
     def convert_all(value: Any) -> Any:
         if type(value) is not list:
             raise _Misfit(f"must be a list, not {value!r:.60}")
+        if not value:
+            return ()
         try:
             return tuple([convert(item) for item in value])
         except _Misfit as e:
@@ -253,7 +257,8 @@ def _schema(cls: type[Any]) -> _Schema:
             sparse = a.default is None or "sparse" in a.metadata
             required = a.default is attrs.NOTHING
             fields.append(_Field(a.name, _converter(a.type), required, sparse, a.default, _holds_objects(a.type)))
-    return _Schema(tuple(fields), frozenset(f.name for f in fields))
+    reading = tuple((f.name, f.convert, f.required, f.sparse, f.default) for f in fields)
+    return _Schema(tuple(fields), frozenset(f.name for f in fields), reading)
 
 
 _schemas: dict[type[Any], _Schema] = {}

@@ -6,7 +6,7 @@ may keep the one they have as long as they like.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -62,6 +62,7 @@ class Config:
     _owners: Index  # disk -> instances
     _primaries: Index  # node -> instances
     _secondaries: Index  # node -> instances
+    _order: tuple[str, ...]  # instances by name
 
     @classmethod
     def from_rows(cls, rows: Mapping[tuple[str, str], bytes]) -> Config:
@@ -92,6 +93,7 @@ class Config:
             owners=index.built(e for i in instances.values() for e in index.owner_entries(i)),
             primaries=index.built(e for i in instances.values() for e in index.primary_entries(i)),
             secondaries=index.built(e for i in instances.values() for e in index.secondary_entries(i, disks)),
+            order=index.ordered(instances),
         )
 
     @property
@@ -219,6 +221,10 @@ class Config:
     def _sorted(self, uuids: Iterable[str]) -> tuple[Instance, ...]:
         return tuple(sorted((self.instances[u] for u in uuids), key=lambda i: i.name))
 
+    def instances_by_name(self) -> Iterator[Instance]:
+        """All instances, digits in names compared as numbers."""
+        return (self.instances[uuid] for uuid in self._order)
+
     def owner_of(self, disk_uuid: str) -> Instance | None:
         """The instance a disk belongs to, None when it is detached."""
         owners = self._owners.get(disk_uuid)
@@ -298,7 +304,7 @@ class Config:
         cluster = changes.get(CLUSTER[0], {}).get(CLUSTER[1], self.cluster)
         if top is None or cluster is None:
             raise NoCluster("the change removes the cluster")
-        parts: dict[str, Mapping[str, Any]] = {
+        parts: dict[str, Any] = {
             attribute: _merged(self._things(kind), changes[kind])
             for kind, attribute in _ATTRIBUTES.items()
             if kind in changes
@@ -342,6 +348,7 @@ class Config:
                 (e for i in before for e in index.secondary_entries(i, self.disks)),
                 (e for i in after for e in index.secondary_entries(i, disks)),
             ),
+            "order": index.reordered(self._order, before, after, instances),
         }
 
 

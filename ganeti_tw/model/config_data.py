@@ -24,16 +24,19 @@ def config_data(rows: Mapping[tuple[str, str], bytes]) -> bytes:
     """
     if TOP not in rows or CLUSTER not in rows:
         raise NoCluster("the ledger holds no cluster")
+    # Pieces of the whole text: one join copies each byte once.
     sections: dict[str, list[bytes]] = {kind: [] for kind in SECTIONS}
     for (kind, key), value in rows.items():
-        members = sections.get(kind)
-        if members is not None:
-            members.append(b"%b:%b" % (msgspec.json.encode(key), value))
-    top = rows[TOP].strip()
-    parts = [top[1:-1].strip(), b'"cluster":' + rows[CLUSTER]]
-    for kind, members in sections.items():
-        parts.append(b'"%b":{%b}' % (SECTIONS[kind].encode(), b",\n".join(members)))
-    return b"{" + b",\n".join(parts) + b"}\n"
+        if kind in sections:
+            sections[kind] += (b',\n"', key.encode(), b'":', value)  # a UUID needs no escapes
+    text = [b"{", rows[TOP].strip()[1:-1].strip(), b',\n"cluster":', rows[CLUSTER]]
+    for kind, pieces in sections.items():
+        text += (b',\n"', SECTIONS[kind].encode(), b'":{')
+        if pieces:
+            text += (b'"', *pieces[1:])
+        text.append(b"}")
+    text.append(b"}\n")
+    return b"".join(text)
 
 
 def rows_from_config_data(text: bytes | str) -> list[Put]:

@@ -11,12 +11,16 @@ from typing import Any, TypeAlias
 
 from ganeti_tw.model.disk import Disk
 from ganeti_tw.model.instance import Instance
+from ganeti_tw.model.names import NaturalKey, natural_key
 
 Index: TypeAlias = Mapping[str, tuple[str, ...]]
 Entry: TypeAlias = tuple[str, str]
 
 SHORT_NAMES = ("node", "instance")
 """Kinds that are also found by the start of their name."""
+
+
+_FEW = 50  # from here sorting anew is cheaper than inserting one by one
 
 
 def name_key(kind: str, name: str) -> str:
@@ -60,6 +64,38 @@ def secondary_entries(instance: Instance, disks: Mapping[str, Disk]) -> Iterator
 def owner_entries(instance: Instance) -> Iterator[Entry]:
     """Under each of its disks."""
     return ((disk, instance.uuid) for disk in dict.fromkeys(instance.disks))
+
+
+def order(instance: Instance) -> tuple[NaturalKey, str]:
+    """By what instances are sorted wherever they are listed."""
+    return natural_key(instance.name), instance.uuid
+
+
+def ordered(instances: Mapping[str, Instance]) -> tuple[str, ...]:
+    """The UUIDs of all instances in the order of their names."""
+    return tuple(i.uuid for i in sorted(instances.values(), key=order))
+
+
+def reordered(
+    uuids: tuple[str, ...], gone: Iterable[Instance], come: Iterable[Instance], instances: Mapping[str, Instance]
+) -> tuple[str, ...]:
+    """The order after some instances went or lost their name and others came.
+
+    ``instances``: all after the change.
+    """
+    old = {(i.uuid, i.name) for i in gone}
+    new = {(i.uuid, i.name): i for i in come}
+    if old == new.keys():
+        return uuids
+    left = {uuid for uuid, _ in old - new.keys()}
+    changed = [u for u in uuids if u not in left]
+    added = [new[pair] for pair in new.keys() - old]
+    if len(added) > _FEW:
+        return ordered(instances)
+    for instance in added:
+        at = bisect_left(changed, order(instance), key=lambda u: order(instances[u]))
+        changed.insert(at, instance.uuid)
+    return tuple(changed)
 
 
 def built(entries: Iterable[Entry]) -> Index:

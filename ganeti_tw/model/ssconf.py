@@ -18,7 +18,6 @@ def ssconf(config: Config, release: str) -> dict[str, str]:
     candidates = [n for n in nodes if n.master_candidate]
     groups = sorted(config.groups.values(), key=lambda g: natural_key(g.name))
     networks = sorted(config.networks.values(), key=lambda n: natural_key(n.name))
-    instances = sorted((i.name for i in config.instances.values() if i.name), key=natural_key)
     texts = {
         "cluster_name": _lines([cluster.cluster_name]),
         "cluster_tags": _lines(sorted(cluster.tags, key=natural_key)),
@@ -26,7 +25,7 @@ def ssconf(config: Config, release: str) -> dict[str, str]:
         "file_storage_dir": _lines([cluster.file_storage_dir]),
         "gluster_storage_dir": _lines([cluster.gluster_storage_dir]),
         "hypervisor_list": _lines(cluster.enabled_hypervisors),
-        "instance_list": _lines(instances),
+        "instance_list": _lines(i.name for i in config.instances_by_name() if i.name),
         "maintain_node_health": _lines([cluster.maintain_node_health]),
         "master_candidates": _lines(n.name for n in candidates),
         "master_candidates_certs": _lines(f"{uuid}={d}" for uuid, d in sorted(cluster.candidate_certs.items())),

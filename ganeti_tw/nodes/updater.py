@@ -51,6 +51,7 @@ class NodeUpdater(Actor):
     """Brings one node up to date; tries until it works and skips versions nobody needs any more."""
 
     rank = Rank.REPLICATOR
+    capacity = 1
     overflow = Overflow.KEEP_LATEST
 
     def __init__(self, node: str, host: Ref, clock: IReactorTime) -> None:
@@ -112,6 +113,7 @@ class Spreader(Actor):
     """
 
     rank = Rank.CONFIG
+    capacity = 1
     overflow = Overflow.KEEP_LATEST
 
     def __init__(self, system: ActorSystem, directory: Directory, clock: IReactorTime, release: str) -> None:

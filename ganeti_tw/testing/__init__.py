@@ -1,0 +1,1 @@
+"""Fakes, and a whole cluster in one process: real actors, simulated hosts, virtual time."""

@@ -51,9 +51,12 @@ def load_key(pem: str) -> ec.EllipticCurvePrivateKey:
 def load_certificates(pem: str) -> list[x509.Certificate]:
     """All certificates of a bundle, at least one; Corrupt when something is wrong."""
     try:
-        return x509.load_pem_x509_certificates(pem.encode())
+        certificates = x509.load_pem_x509_certificates(pem.encode())
     except ValueError as e:
         raise Corrupt(f"not a certificate: {e}") from None
+    if len(certificates) != pem.count("-----BEGIN "):
+        raise Corrupt("a certificate is cut off")
+    return certificates
 
 
 def fingerprint(pem: str) -> str:
@@ -67,9 +70,9 @@ def fingerprint_of(certificate: x509.Certificate) -> str:
 
 def self_signed(key_pem: str, name: str, now: float) -> str:
     """A certificate nobody vouches for: it is known by its fingerprint."""
-    key = load_key(key_pem)
+    key, name = load_key(key_pem), checked_name(name)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
-    builder = _for_host(subject, subject, checked_name(name), key.public_key(), now, CA_DAYS)
+    builder = _for_host(subject, subject, name, key.public_key(), now, CA_DAYS)
     return _pem(builder.sign(key, hashes.SHA256()))
 
 
@@ -110,7 +113,11 @@ class CertificateAuthority:
         return cls(key_pem, _pem(builder.sign(key, hashes.SHA256())))
 
     def sign(self, csr_pem: str, name: str, now: float, days: int = HOST_DAYS) -> str:
-        """A certificate as PEM for the key of the request; its only name is ``name``."""
+        """A certificate as PEM for the key of the request; its only name is ``name``.
+
+        BadRequest when the request or the name cannot be used.
+        """
+        name = checked_name(name)
         try:
             request = x509.load_pem_x509_csr(csr_pem.encode())
             public = request.public_key()
@@ -123,7 +130,7 @@ class CertificateAuthority:
             raise BadRequest("the certificate signing request is not for an elliptic curve key")
         issuer = load_certificates(self.certificate)[0]
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
-        builder = _for_host(subject, issuer.subject, checked_name(name), public, now, days).add_extension(
+        builder = _for_host(subject, issuer.subject, name, public, now, days).add_extension(
             _authority_id(issuer), critical=False
         )
         return _pem(builder.sign(load_key(self.key), hashes.SHA256()))

@@ -152,6 +152,8 @@ def _parsed(pem: str) -> Identity | Unjoined:
         return Identity(key_pem, public_pem[0], "".join(public_pem[1:])).checked()
     if certificate.public_key() != load_key(key_pem).public_key():
         raise Corrupt("the certificate is for another key")
+    if not _issued(certificate, certificate):
+        raise Corrupt("the certificate of the cluster's authority is missing")
     return Unjoined(key_pem, public_pem[0])
 
 

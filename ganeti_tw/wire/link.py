@@ -172,7 +172,9 @@ class Link:
     def _start(self) -> None:
         attempt = self._attempt = Outbound(self.peer, self._clock, self._check, self._up, self._down)
         self._timer = self._clock.callLater(ATTEMPT, self._too_long, attempt)
-        dialling = maybeDeferred(self._dial, Factory.forProtocol(lambda: attempt))
+        factory = Factory.forProtocol(lambda: attempt)
+        factory.noisy = False
+        dialling = maybeDeferred(self._dial, factory)
         self._dialling = dialling
         dialling.addErrback(self._not_connected, attempt)
 

@@ -130,7 +130,11 @@ class LocalServer:
     async def _close(self) -> None:
         port, self._port = self._port, None
         if port is not None:
-            await maybeDeferred(port.stopListening)
+            try:
+                await maybeDeferred(port.stopListening)
+            except FileNotFoundError:
+                # Twisted stops half-way when somebody else has removed the file.
+                cast(Any, port).socket.close()
         if self._connections:
             closed = self._closed = Deferred()
             for connection in tuple(self._connections):

@@ -11,9 +11,9 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IListeningPort, 
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.protocols import amp
-from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
-from ganeti_tw.errors import DriverError, NotSent, Refused, TryLater
+from ganeti_tw.errors import Corrupt, DriverError, NotSent, Refused, TryLater
 from ganeti_tw.kernel import ActorSystem
 from ganeti_tw.wire.certificates import fingerprint_of
 from ganeti_tw.wire.connection import HELLO, VERSION, PeerConnection
@@ -116,6 +116,7 @@ class WireServer:
     ) -> None:
         self._reactor, self._identity = reactor, identity
         self._clock = cast(IReactorTime, reactor)
+        self._tls = ServerSide(lambda: self._identity)
         self.delivery = Delivery(system, gate, open_names)
         self.most_asks = most_asks
         self._connections: set[Inbound] = set()
@@ -124,9 +125,8 @@ class WireServer:
 
     def factory(self) -> TLSMemoryBIOFactory:
         """Makes the protocol of an accepted connection, TLS and all."""
-        tls = ServerSide(lambda: self._identity)
-        tls.context()
-        return TLSMemoryBIOFactory(tls, False, _Inbounds(self), self._clock)
+        self._tls.context()  # raises here what would raise too late in a connection
+        return _Door(self._tls, False, _Inbounds(self), self._clock)
 
     def listen(self, port: int = PORT, interface: str = "") -> tuple[str, int]:
         """Begin to listen; gives the address.  DriverError when it is taken, Corrupt when the identity is of no use."""
@@ -139,8 +139,16 @@ class WireServer:
         return address.host, address.port
 
     def use(self, identity: Identity | Unjoined) -> None:
-        """Be someone else from the next connection on; present ones end with their last answer."""
-        self._identity = identity
+        """Be someone else from the next connection on; present ones end with their last answer.
+
+        Corrupt when the identity is of no use; then nothing changes.
+        """
+        before, self._identity = self._identity, identity
+        try:
+            self._tls.context()
+        except Corrupt:
+            self._identity = before
+            raise
         for connection in tuple(self._connections):
             connection.retire()
 
@@ -177,6 +185,13 @@ class WireServer:
         if self._closed is not None and not self._connections:
             closed, self._closed = self._closed, None
             closed.callback(None)
+
+
+class _Door(TLSMemoryBIOFactory):
+    def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol | None:  # type: ignore[override]
+        # The base class does not expect to be refused a protocol.
+        inbound = self.wrappedFactory.buildProtocol(addr)
+        return None if inbound is None else self.protocol(self, inbound)
 
 
 class _Inbounds(Factory):

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSS
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-from ganeti_tw.errors import NoCluster, Refused
+from ganeti_tw.errors import Corrupt, NoCluster, Refused
 from ganeti_tw.wire.certificates import fingerprint_of, load_certificates, load_key
 from ganeti_tw.wire.identity import Identity, Unjoined, name_in
 
@@ -66,7 +66,10 @@ class _Contexts:
 
     def of(self, identity: Identity | Unjoined) -> SSL.Context:
         if self._made is None or self._made[0] is not identity:
-            self._made = identity, self._make(identity)
+            try:
+                self._made = identity, self._make(identity)
+            except SSL.Error as e:
+                raise Corrupt(f"key and certificate of {identity.name} cannot be used: {e}") from None
         return self._made[1]
 
 

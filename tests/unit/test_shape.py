@@ -257,7 +257,7 @@ class LayoutTests(TestCase):
     def test_test_files_have_names_of_their_own(self) -> None:
         seen: dict[str, str] = {}
         twice = []
-        for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for path in sorted((ROOT / "tests").rglob("*.py")):
             if path.name in seen:
                 twice.append(f"{path.relative_to(ROOT)} and {seen[path.name]}")
             seen[path.name] = str(path.relative_to(ROOT))

@@ -42,7 +42,7 @@ def add_disks(devices: Element, spec: InstanceSpec, paths: Mapping[int, str]) ->
         SubElement(element, "target", dev=_letters(prefix, place), bus=bus)
         if disk.mode == "ro":
             SubElement(element, "readonly")
-        SubElement(element, "serial").text = disk.uuid[:20]
+        SubElement(element, "serial").text = disk.uuid.replace("-", "")[:20]
     if bus == "scsi":
         model = _CONTROLLERS[str(params.get("scsi_controller_type") or "lsi")]
         SubElement(devices, "controller", type="scsi", index="0", model=model)

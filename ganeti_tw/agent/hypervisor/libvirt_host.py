@@ -1,7 +1,7 @@
 """A libvirt of its own for each virtual host: QEMU's driver inside the host's process.
 
 ``qemu:///embed`` keeps all its files below one directory, so virtual hosts do
-not see each other's guests, and no further daemon has to run.  Guests outlive
+not see each other's guests; no further daemon has to run, nor anything as root.  Guests outlive
 the process and are found again by the next one; so somebody must end them when
 the host is removed, see :func:`cleanup`.
 
@@ -26,14 +26,18 @@ log = Logger()
 
 # No user of its own, no systemd, no cgroups, no security driver: what a test machine lacks.
 QEMU_CONF = """\
-user = "root"
-group = "root"
 dynamic_ownership = 0
 remember_owner = 0
 security_driver = "none"
 namespaces = []
 cgroup_controllers = []
 stdio_handler = "file"
+"""
+
+# Refused where the process is not root's: there guests are its own user's anyway.
+QEMU_CONF_OF_ROOT = """\
+user = "root"
+group = "root"
 """
 
 # libvirt shortens names of domains to 20 characters in the names of their directories.
@@ -58,7 +62,7 @@ def prepare(root_dir: str, capabilities: str | None = None) -> str:
     configuration = os.path.join(directory, "etc/qemu.conf")
     if not os.path.exists(configuration):
         with open(configuration, "w", encoding="utf-8") as f:
-            f.write(QEMU_CONF)
+            f.write(QEMU_CONF + (QEMU_CONF_OF_ROOT if os.geteuid() == 0 else ""))
     if capabilities is not None:
         os.makedirs(os.path.join(directory, "cache/qemu"), exist_ok=True)
         os.makedirs(capabilities, exist_ok=True)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from ganeti_tw.api.query import filter as filter_
 from ganeti_tw.api.query import group, instance, job, lock, network, node
-from ganeti_tw.api.query.fields import NORMAL, Field
+from ganeti_tw.api.query.fields import NORMAL, Field, Source
 from ganeti_tw.api.query.gather import gather
 from ganeti_tw.api.query.order import natural_text
-from ganeti_tw.api.query.resource import Resource, needs
+from ganeti_tw.api.query.resource import Pause, Resource, needs
 from ganeti_tw.api.query.seam import Sources
 from ganeti_tw.api.query.view import View
 from ganeti_tw.errors import BadRequest
@@ -31,9 +31,6 @@ RESOURCES = {
 
 CELLS_AT_ONCE = 6000  # a few milliseconds of work; more holds up everybody else
 
-Pause = Callable[[], Awaitable[None]]
-"""Lets others work; answers in a later turn."""
-
 
 async def query(what: str, names: list[str], ast: Any, sources: Sources, pause: Pause) -> dict[str, Any]:
     """The objects that pass the filter, in natural order of their names, with the fields named.
@@ -44,18 +41,20 @@ async def query(what: str, names: list[str], ast: Any, sources: Sources, pause: 
     """
     resource = _resource(what)
     fields = [resource.field(_text(name)) for name in names]
-    test = compiled(ast, resource.hosts)
-    tested = _tested_fields(resource, ast)
-    asked_for = _names_in(resource, ast)
+    listed = _names_in(resource, ast)
     config = sources.config
-    things = await resource.find(config, sources, asked_for)
     view = View(config)
-    if ast is not None and asked_for is None:
-        view = await gather(view, sources, needs(tested.values()), things)
-        things = await _passing(test, tested, things, view, pause)
-        view = await gather(view, sources, needs(fields) - needs(tested.values()), things)
+    asked: frozenset[Source] = frozenset()
+    if listed is not None or ast is None:
+        things = await resource.find(config, sources, listed, pause)
     else:
-        view = await gather(view, sources, needs(fields), things)
+        test = compiled(ast, resource.hosts)
+        tested = _tested_fields(resource, ast)
+        everything = await resource.find(config, sources, None, pause)
+        asked = needs(tested.values())
+        view = await gather(view, sources, asked, everything)
+        things = await _passing(test, tested, everything, view, pause)
+    view = await gather(view, sources, needs(fields) - asked, things)
     things.sort(key=resource.order)
     rows = await _rows(fields, things, view, pause)
     return {"fields": [f.described() for f in fields], "data": rows}
@@ -90,26 +89,27 @@ def _tested_fields(resource: Resource, ast: Any) -> dict[str, Field]:
 
 
 def _names_in(resource: Resource, ast: Any) -> tuple[Any, ...] | None:
-    """The names a well-formed filter is a list of; None when it is anything else.
+    """The names a filter is a list of; None when it is anything else.
 
     One bare test is a filter, which may match nothing, and no list of names; it
     is taken for one where that makes no difference.
     """
-    if ast is None:
+    if resource.is_name is None or not isinstance(ast, list | tuple) or len(ast) < 2:
         return None
-    listed = ast[0] == "|" and len(ast) > 1
-    if not listed and resource.must_exist:
+    if ast[0] != "|" and resource.must_exist:
         return None
-    tests = ast[1:] if listed else (ast,)
-    if any(test[0] not in ("=", "==") or test[1] != resource.name_field for test in tests):
-        return None
-    names = tuple(test[2] for test in tests)
-    return names if all(resource.is_name(name) for name in names) else None
+    field = resource.name_field
+    names = []
+    for test in ast[1:] if ast[0] == "|" else (ast,):
+        if not isinstance(test, list | tuple) or len(test) != 3 or test[0] not in ("=", "==") or test[1] != field:
+            return None
+        if not resource.is_name(test[2]):
+            return None
+        names.append(test[2])
+    return tuple(names)
 
 
-async def _passing(
-    test: Test, tested: dict[str, Field], things: list[Any], view: View, pause: Pause
-) -> list[Any]:
+async def _passing(test: Test, tested: dict[str, Field], things: list[Any], view: View, pause: Pause) -> list[Any]:
     gets = {name: field.get for name, field in tested.items()}
 
     def passes(thing: Any) -> bool:
@@ -120,19 +120,18 @@ async def _passing(
         return test(value)
 
     found: list[Any] = []
-    for part in _parts(things, len(gets)):
-        if found or part is not things:
-            pass
+    for number, part in enumerate(_parts(things, len(gets))):
+        if number:
+            await pause()
         found += [thing for thing in part if passes(thing)]
-        await pause()
     return found
 
 
 async def _rows(fields: list[Field], things: list[Any], view: View, pause: Pause) -> list[Any]:
     gets = [f.get for f in fields]
     rows: list[Any] = []
-    for part in _parts(things, len(gets)):
-        if rows:
+    for number, part in enumerate(_parts(things, len(gets))):
+        if number:
             await pause()
         rows += [[get(thing, view) for get in gets] for thing in part]
     return rows

@@ -105,11 +105,13 @@ KINDS: Mapping[Type, str] = {
 def parameter(
     prefix: str, declared: Parameter, titles: Mapping[str, str], filled: Callable[[Any, View], Mapping[str, Any]]
 ) -> Field:
-    """One value of a set of parameters; unavailable where the set lacks it.  Without a title of its own it is its name."""
+    """One value of a set of parameters; unavailable where the set lacks it.  Without a title its name is shown."""
     key = declared.name
     name = f"{prefix}/{key}"
     doc = f"Parameter {key}, inherited when it is not set here"
-    return field(name, titles.get(key, name), KINDS[declared.type], doc, lambda thing, view: filled(thing, view).get(key))
+    return field(
+        name, titles.get(key, name), KINDS[declared.type], doc, lambda thing, view: filled(thing, view).get(key)
+    )
 
 
 def table(*fields: Field) -> dict[str, Field]:

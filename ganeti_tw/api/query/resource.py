@@ -12,19 +12,30 @@ from ganeti_tw.api.query.order import natural_text
 from ganeti_tw.api.query.seam import Sources
 from ganeti_tw.model.config import Config
 
-Find: TypeAlias = Callable[[Config, Sources, "tuple[Any, ...] | None"], Awaitable[list[Any]]]
+Pause: TypeAlias = Callable[[], Awaitable[None]]
+"""Lets others work; answers in a later turn."""
+
+Find: TypeAlias = Callable[[Config, Sources, "tuple[Any, ...] | None", Pause], Awaitable[list[Any]]]
 """The objects of these names, in any order and each once, or all."""
+
+NAMES_AT_ONCE = 2000
 
 
 def by_name(thing: Any) -> str:
     return natural_text(thing.name)
 
 
+def is_text(name: Any) -> bool:
+    return isinstance(name, str)
+
+
 @frozen
 class Resource:
     """``name_field``: what its objects are called by.
 
-    ``must_exist``: asking for a name that is not there is an error, not an empty answer.
+    ``is_name``: whether a value could be such a name; None when objects are not
+    found by name.  ``must_exist``: asking for a name that is not there is an
+    error, not an empty answer.
     """
 
     name: str
@@ -32,6 +43,7 @@ class Resource:
     find: Find
     order: Callable[[Any], Any] = by_name
     name_field: str = "name"
+    is_name: Callable[[Any], bool] | None = None
     must_exist: bool = False
 
     def field(self, name: str) -> Field:
@@ -44,15 +56,19 @@ class Resource:
         return frozenset(f.name for f in self.fields.values() if f.host)
 
 
-def configured(
-    all_of: Callable[[Config], Iterable[Any]], one_of: Callable[[Config, str], Any]
-) -> Find:
+def configured(all_of: Callable[[Config], Iterable[Any]], one_of: Callable[[Config, str], Any]) -> Find:
     """Objects of the configuration; NotFound names one that is not there."""
 
-    async def find(config: Config, sources: Sources, names: tuple[Any, ...] | None) -> list[Any]:
+    async def find(config: Config, sources: Sources, names: tuple[Any, ...] | None, pause: Pause) -> list[Any]:
         if names is None:
             return list(all_of(config))
-        return list({thing.uuid: thing for thing in (one_of(config, name) for name in names)}.values())
+        found: dict[str, Any] = {}
+        for number, name in enumerate(names, 1):
+            thing = one_of(config, name)
+            found[thing.uuid] = thing
+            if number % NAMES_AT_ONCE == 0:
+                await pause()
+        return list(found.values())
 
     return find
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from optparse import Values
 from typing import Any
@@ -19,7 +18,7 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
         raise BadRequest("the interval must be above 0 seconds")
     show(options, context)
     while options.interval is not None:
-        time.sleep(options.interval)
+        context.sleep(options.interval)
         context.say("")
         show(options, context)
     return 0

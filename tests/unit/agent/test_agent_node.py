@@ -6,9 +6,9 @@ import json
 import os
 from typing import Any
 
-from agent_samples import HostTestCase, RecordingSpawner, disk, spec
 from twisted.internet.defer import Deferred
 
+from agent_samples import HostTestCase, RecordingSpawner, disk, spec
 from ganeti_tw.agent.figures import Figures
 from ganeti_tw.agent.hypervisor.base import GuestNews
 from ganeti_tw.agent.hypervisor.fake import FakeHypervisor

@@ -84,6 +84,13 @@ class OverflowTests(KernelCase):
         ref.tell(Note("a"))
         self.failure(ref.ask(Note("b"), 5), MailboxFull)
 
+    def test_one_message_object_may_wait_several_times(self):
+        ref, same = self.spawn(Overflow.DROP_OLDEST), Note("x")
+        for _ in range(4):
+            ref.tell(same)
+        self.turn()
+        self.assertEqual(self.book, ["x"] * 3)
+
     def test_asks_that_expired_give_room(self):
         class Stuck(Actor):
             capacity = 2

@@ -247,3 +247,25 @@ class VanishTests(KernelCase):
         self.failure(queued, CancelledError)
         self.failure(ref.ask(Note("x"), 5), ActorStopped)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_before_the_first_turn(self):
+        book = []
+        self.system.spawn("a", lambda: Notebook(book)).tell(Note("x"))
+        self.system.vanish()
+        self.turn()
+        self.assertEqual(book, [])
+
+    def test_in_the_middle_of_a_message(self):
+        system = self.system
+
+        class Fatal(Notebook):
+            @receive(str)
+            def power(self, m):
+                system.vanish()
+
+        book = []
+        ref = system.spawn("a", lambda: Fatal(book))
+        ref.tell("fails")
+        ref.tell(Note("x"))
+        self.turn()
+        self.assertEqual(book, [])

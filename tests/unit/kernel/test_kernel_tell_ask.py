@@ -187,7 +187,7 @@ class DeadlineTests(KernelCase):
         return ref, gate
 
     def test_expired_at_the_deadline_not_before(self):
-        ref, gate = self.holding([])
+        ref, _gate = self.holding([])
         self.turn(0.1)
         answer = ref.ask(Note("x"), 0.7)
         self.turn(0.6)

@@ -51,6 +51,7 @@ class Host:
         self.clock, self.name, self.tail_changes = clock, name, tail_changes
         self.disk = SimulatedDisk(clock, DISK)
         self.news: list[Any] = []
+        self.seen = 0  # the highest epoch it knows of
         self.boot()
 
     def boot(self) -> None:
@@ -63,7 +64,7 @@ class Host:
         self.disk.crash(kept)
 
     def follow(self) -> None:
-        self.system.spawn("follower", lambda: Follower(self.store, self.listener))
+        self.system.spawn("follower", lambda: Follower(self.store, self.listener, lambda: self.seen))
 
 
 class Wire(Ref):

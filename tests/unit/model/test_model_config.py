@@ -117,6 +117,15 @@ class RelationTests(SynchronousTestCase):
         config = config.apply([row(drbd(11, N1, N3))])
         self.assertEqual((config.secondary_count(N2), config.secondary_count(N3)), (0, 1))
 
+    def test_instances_are_listed_with_digits_as_numbers(self) -> None:
+        config = with_things(instance(1, "web10"), instance(2, "web9"))
+        config = config.apply([row(instance(3, "web9b")), row(instance(1, "web8"))])
+        self.assertEqual([i.name for i in config.instances_by_name()], ["web8", "web9", "web9b"])
+
+    def test_many_new_instances_are_listed_in_order(self) -> None:
+        config = with_things(*(instance(n, f"web{n}") for n in range(200, 100, -1)))
+        self.assertEqual([i.name for i in config.instances_by_name()], [f"web{n}" for n in range(101, 201)])
+
     def test_a_disk_knows_its_owner(self) -> None:
         config = with_things(instance(1, "web", N1, (uuid(11),)), drbd(11), drbd(12))
         owner = config.owner_of(uuid(11))

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from twisted.test import iosim
 
 from ganeti_tw.errors import NoRoom
-from ganeti_tw.kernel import Actor, ActorSystem, Rank, receive
+from ganeti_tw.kernel import Actor, ActorSystem, Gone, Rank, receive
 from ganeti_tw.protocol.registry import wire
 from ganeti_tw.wire.delivery import FromStranger
 from ganeti_tw.wire.identity import CertificateAuthority, Identity, Unjoined
@@ -103,8 +103,6 @@ class Watcher(Actor):
     def __init__(self, seen: list[Any]) -> None:
         self.seen = seen
 
-    from ganeti_tw.kernel import Gone
-
     @receive(Gone)
     def gone(self, m: Gone) -> None:
         self.seen.append(m)
@@ -139,7 +137,6 @@ class World:
         self.identity = identity
         self.server = WireServer(self.clock, server_identity, self.system, self.gate, **options)
         self.pumps: list[iosim.IOPump] = []
-        self.raw: list[Any] = []
         self.dials = 0
         self.link = self.make_link()
         self.worker = self.link.ref("worker")
@@ -182,7 +179,6 @@ class World:
         """Join a client protocol with a new connection of the server; gives the client's transport."""
         server = self.server.factory().buildProtocol(IPv4Address("TCP", "192.0.2.9", 4711))
         ends = iosim.FakeTransport(server, isServer=True), iosim.FakeTransport(client, isServer=False)
-        self.raw.append(ends)
         self.pumps.append(iosim.connect(server, ends[0], client, ends[1], clock=self.clock))
         return ends[1]
 
@@ -199,9 +195,10 @@ class World:
             self.clock.advance(min(0.5, left))
             left -= 0.5
 
-    def freeze(self) -> None:
+    def freeze(self) -> list[iosim.IOPump]:
         """Nothing passes on the present connections any more, and nobody is told."""
-        self.pumps.clear()
+        frozen, self.pumps = self.pumps, []
+        return frozen
 
     def drop(self) -> None:
         """The present connections are lost on both sides."""

@@ -1,0 +1,1 @@
+confd answers all of Ganeti's requests; ganeti-confd-client asks them.

@@ -1,0 +1,114 @@
+"""Networks and their address pools."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from ganeti_tw.api.query.fields import field, own, stored, table
+from ganeti_tw.api.query.order import natural_text
+from ganeti_tw.api.query.resource import Resource, configured, is_text
+from ganeti_tw.api.query.view import View
+from ganeti_tw.model.config import Config
+from ganeti_tw.model.names import naturally
+from ganeti_tw.model.network import Network
+
+_MAP = {ord("0"): ".", ord("1"): "X"}
+
+
+def _size(network: Network) -> int:
+    return max(len(network.reservations), len(network.ext_reservations))
+
+
+def _bits(reservations: str, size: int) -> int:
+    return int(reservations.ljust(size, "0") or "0", 2)
+
+
+def _taken(network: Network) -> int:
+    """A bit for each address that is reserved either way, the first address highest."""
+    size = _size(network)
+    return _bits(network.reservations, size) | _bits(network.ext_reservations, size)
+
+
+def _map(network: Network, view: View) -> str:
+    size = _size(network)
+    return format(_taken(network), f"0{size}b").translate(_MAP) if size else ""
+
+
+def _reserved_count(network: Network, view: View) -> int:
+    return _taken(network).bit_count()
+
+
+def _free_count(network: Network, view: View) -> int:
+    return _size(network) - _taken(network).bit_count()
+
+
+def _external(network: Network, view: View) -> str | None:
+    try:
+        first = ipaddress.ip_network(network.network, strict=False)[0]
+    except ValueError:  # verify says so
+        return None
+    return ", ".join(str(first + at) for at, bit in enumerate(network.ext_reservations) if bit == "1")
+
+
+def _groups(network: Network, view: View) -> list[list[str]]:
+    """Name, mode, link and vlan of each connection."""
+    connected = [g for g in view.config.groups.values() if network.uuid in g.networks]
+    connected.sort(key=lambda group: natural_text(group.name))
+    found = []
+    for group in connected:
+        connection = group.networks[network.uuid]
+        found.append([group.name, *(connection.get(key, "") for key in ("mode", "link", "vlan"))])
+    return found
+
+
+def _users(network: Network, view: View) -> list[str]:
+    return naturally(view.users_of_networks.get(network.uuid, ()))
+
+
+def _all(config: Config) -> list[Network]:
+    return list(config.networks.values())
+
+
+RESOURCE = Resource(
+    "network",
+    table(
+        *stored("network"),
+        field(
+            "external_reservations",
+            "ExternalReservations",
+            "text",
+            "Addresses that no instance gets from the pool",
+            _external,
+        ),
+        field("free_count", "FreeCount", "number", "How many addresses can be given out", _free_count),
+        own("gateway", "Gateway", "other", "IPv4 address of the router"),
+        own("gateway6", "IPv6Gateway", "other", "IPv6 address of the router"),
+        field(
+            "group_cnt",
+            "NodeGroups",
+            "number",
+            "How many node groups are connected",
+            lambda network, view: sum(network.uuid in g.networks for g in view.config.groups.values()),
+        ),
+        field("group_list", "GroupList", "other", "Connected node groups, with mode, link and VLAN", _groups),
+        field(
+            "inst_cnt",
+            "Instances",
+            "number",
+            "How many instances have a NIC in it",
+            lambda network, view: len(view.users_of_networks.get(network.uuid, ())),
+        ),
+        field("inst_list", "InstanceList", "other", "Instances that have a NIC in it", _users, host=True),
+        own("mac_prefix", "MacPrefix", "other", "How MAC addresses of its NICs begin"),
+        field("map", "Map", "text", "A character for each address: X in use, . free", _map),
+        own("name", "Network", "text", "Its name"),
+        own("network", "Subnet", "text", "IPv4 subnet"),
+        own("network6", "IPv6Subnet", "other", "IPv6 subnet"),
+        field(
+            "reserved_count", "ReservedCount", "number", "How many addresses are in use or reserved", _reserved_count
+        ),
+    ),
+    configured(_all, Config.network),
+    is_name=is_text,
+    must_exist=True,
+)

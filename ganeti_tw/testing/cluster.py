@@ -1,0 +1,272 @@
+"""A whole cluster in one process: one clock, a network and disks in memory.
+
+The master's actors, the agents and the commands are the real ones; hosts,
+guests and disks are simulated.  Nothing happens unless time passes, which
+:meth:`Cluster.settle` and the commands let it do.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from ganeti_tw.agent.node import NodeAgent
+from ganeti_tw.api.master import call
+from ganeti_tw.cli.main import main
+from ganeti_tw.daemon.master import Found, Master, read_ledger
+from ganeti_tw.daemon.newcluster import secret_rows
+from ganeti_tw.daemon.record import HostRecord
+from ganeti_tw.errors import Expired, NotFound, ResolverError
+from ganeti_tw.kernel import Actor, ActorSystem, Rank, receive
+from ganeti_tw.ledger.disk import SimulatedDisk
+from ganeti_tw.ledger.follower import Follower
+from ganeti_tw.ledger.memory import MemoryStore
+from ganeti_tw.ledger.seam import Snapshot
+from ganeti_tw.model.codec import row
+from ganeti_tw.model.config import Config
+from ganeti_tw.model.new import new_cluster, new_node
+from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.protocol.node import GetHostState, HostState, UpdateHost
+from ganeti_tw.testing.hands import SimulatedFigures, SimulatedHypervisor, SimulatedOses, SimulatedStorage
+from ganeti_tw.wire.memory import MemoryLinks, MemoryNetwork
+
+EPOCH_START = 1_795_000_000.0  # the time of day when virtual time begins
+LONGEST = 600.0  # virtual seconds a command may take
+STEP = 0.01  # virtual seconds that pass at a time
+
+
+class _HostActor(Actor):
+    """Who a simulated host is; it writes no files."""
+
+    rank = Rank.NODE
+
+    def __init__(self, host: SimulatedHost) -> None:
+        self._host = host
+
+    @receive(GetHostState)
+    def get_state(self, m: GetHostState) -> HostState:
+        h = self._host
+        return HostState(h.name, "", "cluster", "node", h.epoch, 0, "simulated")
+
+    @receive(UpdateHost)
+    def update(self, m: UpdateHost) -> None:
+        self._host.told.append(m)
+
+
+class SimulatedHost:
+    """One host: what survives its process, and its process."""
+
+    def __init__(self, cluster: Cluster, name: str) -> None:
+        self.cluster = cluster
+        self.name = name
+        self.disk = SimulatedDisk(cluster.clock, delay=0.001)
+        self.hypervisor = SimulatedHypervisor(cluster.clock)
+        self.storages = {t: SimulatedStorage(t) for t in ("file", "sharedfile", "diskless")}
+        self.oses = SimulatedOses()
+        self.epoch = 1
+        self.told: list[UpdateHost] = []
+        self.boot()
+
+    def boot(self) -> None:
+        """Start the process."""
+        clock, network = self.cluster.clock, self.cluster.network
+        self.system = ActorSystem(clock)
+        self.store = MemoryStore(self.disk)
+        network.attach(self.name, self.system, self._gate)
+        self.links: MemoryLinks = network.links(self.name, lambda: self.epoch)
+        scripts: Any = self.oses
+        figures: Any = SimulatedFigures()
+        self.system.spawn(
+            "node",
+            lambda: NodeAgent(
+                self.system, {"fake": self.hypervisor}, self.storages, scripts, figures, clock, ("fake",)
+            ),
+        )
+        self.system.spawn("host", lambda: _HostActor(self))
+
+    def follow(self) -> None:
+        """Be ready to be a master candidate."""
+        self.system.spawn("follower", lambda: Follower(self.store, None, lambda: self.epoch))
+
+    def kill(self) -> None:
+        """The process ends at once; a write on its way is lost."""
+        self.system.vanish()
+        self.cluster.network.detach(self.name)
+        self.disk.crash()
+
+    def _gate(self, peer: str, epoch: int, name: str) -> None:
+        self.epoch = HostRecord("cluster", "", self.name, "", self.epoch, peer, (peer,)).seen(peer, epoch).epoch
+
+
+class _Hosts:
+    """Hosts outside the cluster, of which there are none."""
+
+    async def join(self, name: str, token: str, uuid: str) -> dict[str, Any]:
+        raise NotFound(f"no host {name} shows a token here")
+
+    async def leave(self, name: str) -> None:
+        return None
+
+    async def resolve(self, name: str) -> str:
+        raise ResolverError(f"{name} has no address")
+
+    async def answers(self, address: str) -> bool:
+        return False
+
+
+class Cluster:
+    """``nodes`` hosts called node1, node2, ...; the first is the master, all are candidates."""
+
+    def __init__(self, nodes: int = 3, seed: int = 0) -> None:
+        self.clock = Clock()
+        self.random = random.Random(seed)
+        self.network = MemoryNetwork(self.clock, 0.0005)
+        self.hosts = {f"node{i}": SimulatedHost(self, f"node{i}") for i in range(1, nodes + 1)}
+        self.fatal: list[str] = []
+        master = self.hosts["node1"]
+        master.store.install(Snapshot(1, 1, {(p.kind, p.key): p.value for p in self._first_rows()}))
+        for name, host in self.hosts.items():
+            if name != "node1":
+                host.follow()
+        self.start_master()
+        self.settle(1)
+
+    # -- time ------------------------------------------------------------------------------------------------------
+
+    def now(self) -> float:
+        """The time of day."""
+        return EPOCH_START + self.clock.seconds()
+
+    def settle(self, seconds: float = 1.0) -> None:
+        """Let time pass."""
+        end = self.clock.seconds() + seconds
+        while self.clock.seconds() < end:
+            self.clock.advance(STEP)
+
+    def result(self, deferred: Deferred[Any], longest: float = LONGEST) -> Any:
+        """What a Deferred gives, letting time pass until it does; Expired after ``longest`` seconds."""
+        ended: list[Any] = []
+        deferred.addBoth(ended.append)
+        begin = self.clock.seconds()
+        while not ended:
+            if self.clock.seconds() - begin > longest:
+                raise Expired(f"nothing came in {longest} virtual seconds")
+            self.clock.advance(STEP)
+        if isinstance(ended[0], Failure):
+            ended[0].raiseException()
+        return ended[0]
+
+    # -- hosts -----------------------------------------------------------------------------------------------------
+
+    def start_master(self) -> None:
+        """Begin a reign on node1, from what is on its disk."""
+        host = self.hosts["node1"]
+        host.epoch += 1
+        found: Found = self.result(Deferred.fromCoroutine(read_ledger(host.store)))
+        self.master = Master(
+            system=host.system,
+            store=host.store,
+            found=found,
+            epoch=host.epoch,
+            own_name=host.name,
+            directory=Directory(host.name, host.system, host.links),
+            hosts=_Hosts(),
+            clock=self.clock,
+            now=self.now,
+            random=self.random.random,
+            new_uuid=self.new_uuid,
+            random_bytes=self.random.randbytes,
+            pause=lambda: succeed(None),
+            fatal=self.fatal.append,
+        )
+
+    def restart(self, name: str) -> None:
+        """Kill the process of a host and start it again."""
+        host = self.hosts[name]
+        host.kill()
+        host.boot()
+        if name == "node1":
+            self.start_master()
+        else:
+            host.follow()
+
+    def new_uuid(self) -> str:
+        """The next UUID, the same in each run."""
+        text = self.random.randbytes(16).hex()
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    @property
+    def config(self) -> Config:
+        """The configuration as the master has it."""
+        return self.master.published.config
+
+    def _first_rows(self) -> Iterable[Any]:
+        beginning = new_cluster(
+            "cluster",
+            now=self.now(),
+            uuid=self.new_uuid,
+            node_name="node1",
+            node_ip="192.0.2.1",
+            master_ip="192.0.2.254",
+            enabled_hypervisors=("fake",),
+            enabled_disk_templates=("file", "diskless", "sharedfile"),
+        )
+        others = [
+            new_node(
+                name=name,
+                uuid=self.new_uuid(),
+                now=self.now(),
+                primary_ip=f"192.0.2.{i}",
+                group=beginning.group.uuid,
+                master_candidate=True,
+            )
+            for i, name in enumerate(self.hosts, start=1)
+            if name != "node1"
+        ]
+        return [*beginning.rows(), *(row(node) for node in others), *secret_rows("", "key\n")]
+
+    # -- the front door --------------------------------------------------------------------------------------------
+
+    def call(self, method: str, arguments: Mapping[str, Any] | None = None, /, *, timeout: float = LONGEST) -> Any:
+        """Call a method as clients do."""
+        return self.result(Deferred.fromCoroutine(_call(self.master.api, method, dict(arguments or {}))), timeout)
+
+    def run(self, program: str, *argv: str) -> Command:
+        """Run a command to its end."""
+        out, err = io.StringIO(), io.StringIO()
+        code = main(
+            program,
+            argv,
+            environ={},
+            stdin=io.StringIO(),
+            stdout=out,
+            stderr=err,
+            now=self.now,
+            connect=lambda paths: self,
+            terminal=lambda: None,
+            sleep=self.settle,
+        )
+        return Command(code, out.getvalue(), err.getvalue())
+
+    def close(self) -> None:
+        """Nothing is called, nothing keeps the clock busy any more."""
+
+
+class Command:
+    """How a command ended."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    def __repr__(self) -> str:
+        return f"<exit {self.code}\n{self.out}{self.err}>"
+
+
+async def _call(api: Any, method: str, arguments: dict[str, Any]) -> Any:
+    return await call(api, method, arguments)

@@ -1,0 +1,30 @@
+"""Instances on a simulated cluster, from the command to the guest."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ganeti_tw.testing.cluster import Cluster
+
+ADD = ("-t", "file", "--disk", "0:size=1g", "-o", "noop", "--no-name-check", "--no-ip-check", "-n", "node2")
+
+
+class InstanceTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.cluster = Cluster()
+
+    def add(self, name: str, *more: str) -> None:
+        done = self.cluster.run("gnt-instance", "add", *ADD, *more, name)
+        self.assertEqual(done.code, 0, done)
+
+    def test_add_installs_and_starts(self) -> None:
+        self.add("web1.example")
+        node = self.cluster.hosts["node2"]
+        self.assertEqual(node.oses.installed, ["web1.example"])
+        self.assertEqual(list(node.hypervisor.guests), ["web1.example"])
+        self.assertTrue(self.cluster.config.instance("web1").admin_up)
+
+    def test_list_shows_it_running(self) -> None:
+        self.add("web1.example")
+        done = self.cluster.run("gnt-instance", "list", "--no-headers", "--separator=|", "-o", "name,pnode,status,oper_ram")
+        self.assertEqual(done.out, "web1.example|node2|running|128\n", done)

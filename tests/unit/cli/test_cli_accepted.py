@@ -1,0 +1,45 @@
+"""Every opcode that a command submits is one that its operation takes."""
+
+from __future__ import annotations
+
+from cli_world import World
+from twisted.trial.unittest import SynchronousTestCase
+
+from ganeti_tw.operations import registry
+
+
+class AcceptedTests(SynchronousTestCase):
+    COMMANDS = (
+        ("gnt-instance", "add", "-t", "file", "--disk", "0:size=4", "-n", "n1", "-o", "noop", "web1"),
+        ("gnt-instance", "remove", "-f", "web1"),
+        ("gnt-instance", "startup", "web1"),
+        ("gnt-instance", "startup", "-H", "acpi=no", "-B", "vcpus=1", "web1"),
+        ("gnt-instance", "shutdown", "web1"),
+        ("gnt-instance", "reboot", "web1"),
+        ("gnt-instance", "add-tags", "web1", "a"),
+        ("gnt-instance", "remove-tags", "web1", "a"),
+        ("gnt-instance", "info", "web1"),
+        ("gnt-cluster", "add-tags", "a"),
+        ("gnt-cluster", "destroy", "--yes-do-it"),
+        ("gnt-node", "add", "--token", "t", "n2"),
+        ("gnt-node", "remove", "n2"),
+        ("gnt-os", "list"),
+        ("gnt-os", "diagnose"),
+        ("gnt-debug", "delay", "--priority", "low", "--reason", "why", "1"),
+    )
+
+    def test_each(self) -> None:
+        registry.load_all()
+        for argv in self.COMMANDS:
+            world = World()
+            world.jobs_end()
+            world.answer_query([{"name": "web1"}] if argv[1] != "add" else [], {"name": "text"})
+            world.client.answers |= {"look": [], "forget_cluster": None}
+            if argv[1] == "info":
+                world.client.answers["look"] = {}
+            self.assertEqual(world.run(*argv), 0, (argv, world.err))
+            ops = world.submitted() or [world.client.asked("look")[0]["op"]]
+            for op in ops:
+                kind, _, _ = registry.parse(op)
+                self.assertEqual(kind.op_id, op["OP_ID"])
+                self.assertEqual(kind.read_only, bool(world.client.asked("look")), argv)

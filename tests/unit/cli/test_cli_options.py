@@ -1,0 +1,93 @@
+"""The options of each command against the table of Ganeti's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ganeti_tw.cli.command import Command
+from ganeti_tw.cli.main import find, subcommands
+from ganeti_tw.cli.options import OPTIONS
+from ganeti_tw.cli.parser import flags, options_of
+
+PROGRAMS = ("gnt-cluster", "gnt-node", "gnt-instance", "gnt-job", "gnt-os", "gnt-debug")
+OURS = {("gnt-node", "token"), ("gnt-debug", "actors")}
+OUR_OPTIONS = {"--json", "--token", "--ttl", "--interval"}
+REFERENCE: dict[str, Any] = json.loads(
+    (Path(__file__).parents[2] / "data" / "reference" / "cli.json").read_text(encoding="utf-8")
+)
+
+
+def commands() -> dict[tuple[str, str], Command]:
+    found = {(program, name): find(program, name) for program in PROGRAMS for name in subcommands(program)}
+    return {key: command for key, command in found.items() if command is not None}
+
+
+COMMANDS = commands()
+THEIRS = {key: command for key, command in COMMANDS.items() if key not in OURS}
+
+
+def reference(key: tuple[str, str]) -> dict[str, Any]:
+    program, subcommand = key
+    described: dict[str, Any] = REFERENCE["programs"][program]["subcommands"][subcommand]
+    return described
+
+
+class CommandTests(SynchronousTestCase):
+    def test_every_command_is_one_of_ganetis_or_declared_ours(self) -> None:
+        known = {(p, s) for p in PROGRAMS for s in REFERENCE["programs"][p]["subcommands"]}
+        self.assertEqual(set(COMMANDS) - known, OURS)
+
+    def test_supported_and_refused_options_are_exactly_ganetis(self) -> None:
+        for key, command in THEIRS.items():
+            listed = [*command.options, *command.not_yet]
+            self.assertEqual(sorted(listed), sorted(reference(key)["options"]), key)
+
+    def test_our_additions_are_known_ones(self) -> None:
+        for key, command in THEIRS.items():
+            self.assertLessEqual(set(command.additions), OUR_OPTIONS, key)
+
+    def test_arguments_are_ganetis(self) -> None:
+        for key, command in THEIRS.items():
+            ours = [{"kind": a.kind, "min": a.least, "max": a.most} for a in command.arguments]
+            self.assertEqual(ours, reference(key)["arguments"], key)
+
+    def test_aliases_and_default_arguments_are_ganetis(self) -> None:
+        for program in PROGRAMS:
+            described = REFERENCE["programs"][program]
+            for alias, name in described.get("aliases", {}).items():
+                if (program, name) in COMMANDS:
+                    self.assertEqual(find(program, alias), COMMANDS[program, name])
+            variables = described.get("env_default_args", {})
+            for name in variables.get("subcommands", ()):
+                self.assertEqual([COMMANDS[program, name].default_arguments], variables["env_variables"])
+
+    def test_no_flag_is_used_twice_in_a_command(self) -> None:
+        for key, command in COMMANDS.items():
+            used = [flag for option in options_of(command) for flag in [*option._short_opts, *option._long_opts]]
+            self.assertEqual(len(used), len(set(used)), key)
+
+    def test_every_option_is_explained(self) -> None:
+        self.assertEqual([key for key, entry in OPTIONS.items() if not entry.help], [])
+
+
+class OptionTests(SynchronousTestCase):
+    def test_every_option_is_as_in_the_table(self) -> None:
+        for key, entry in OPTIONS.items():
+            if key in OUR_OPTIONS:
+                continue
+            theirs = REFERENCE["options"][key]
+            self.assertEqual(flags(key), theirs["flags"], key)
+            for name in ("dest", "action", "type", "default", "metavar", "const"):
+                self.assertEqual(getattr(entry, name), theirs.get(name), f"{key} {name}")
+            self.assertEqual(sorted(entry.choices or ()), sorted(theirs.get("choices", ())), key)
+
+    def test_no_option_is_left_over(self) -> None:
+        used = {key for c in COMMANDS.values() for key in (*c.options, *c.additions, *c.not_yet)}
+        self.assertEqual(set(OPTIONS) - used, {"-d/--debug", "--reason"})
+
+    def test_the_common_options_are_ganetis(self) -> None:
+        self.assertEqual(REFERENCE["common_options"]["keys"], ["-d/--debug", "--reason"])

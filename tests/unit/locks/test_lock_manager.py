@@ -1,0 +1,59 @@
+"""The lock manager."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from ganeti_tw.kernel import Actor, ActorSystem
+from ganeti_tw.locks.manager import LockManager
+from ganeti_tw.protocol.locks import Acquire, ListLocks, Release, WhyWaiting
+
+
+class Owner(Actor):
+    rank = 40
+
+
+class LockManagerTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.system = ActorSystem(self.clock)
+        self.locks = self.system.spawn("locks", LockManager)
+        self.j1 = self.system.spawn("job/1", Owner)
+        self.j2 = self.system.spawn("job/2", Owner)
+
+    def ask(self, message: object, timeout: float = 10) -> object:
+        asked = self.locks.ask(message, timeout)
+        self.clock.advance(0)
+        return asked
+
+    def test_a_grant_is_an_answer(self) -> None:
+        self.assertIsNone(self.successResultOf(self.ask(Acquire("1/0", {"instance/a": 1}, self.j1))))
+
+    def test_a_waiter_is_told_when_the_lock_is_given_up(self) -> None:
+        self.ask(Acquire("1/0", {"instance/a": 1}, self.j1))
+        waiting = self.ask(Acquire("2/0", {"instance/a": 1}, self.j2))
+        self.assertNoResult(waiting)
+        self.ask(Release("1/0"))
+        self.successResultOf(waiting)
+
+    def test_locks_die_with_their_owner(self) -> None:
+        self.ask(Acquire("1/0", {"instance/a": 1}, self.j1))
+        waiting = self.ask(Acquire("2/0", {"instance/a": 1}, self.j2))
+        self.j1.stop()
+        self.clock.advance(0)
+        self.successResultOf(waiting)
+
+    def test_a_grant_for_one_who_gave_up_goes_to_the_next(self) -> None:
+        self.ask(Acquire("1/0", {"instance/a": 1}, self.j1))
+        gave_up = self.ask(Acquire("2/0", {"instance/a": 1}, self.j2), timeout=5)
+        self.clock.advance(6)
+        self.failureResultOf(gave_up)
+        self.ask(Release("2/0"))
+        self.ask(Release("1/0"))
+        self.assertEqual(self.successResultOf(self.ask(ListLocks())), [])
+
+    def test_it_says_why_somebody_waits(self) -> None:
+        self.ask(Acquire("1/0", {"instance/a": 1}, self.j1))
+        self.ask(Acquire("2/0", {"instance/a": 0}, self.j2))
+        self.assertEqual(self.successResultOf(self.ask(WhyWaiting("2/0"))), [("instance/a", ("1/0",))])
