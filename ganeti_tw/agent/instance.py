@@ -108,13 +108,12 @@ class InstanceActor(Actor):
         storages: Mapping[str, Storage],
         scripts: OsScripts,
         clock: IReactorTime,
-        phase: Phase = Phase.UNKNOWN,
     ) -> None:
         self.name = name
         self.storages = storages
         self.scripts = scripts
         self.clock = clock
-        self.phase = phase
+        self.phase = Phase.UNKNOWN
         self.waiting: list[Deferred[None]] = []
 
     @receive(Describe)
@@ -168,6 +167,13 @@ class InstanceActor(Actor):
         answer: Deferred[None] = Deferred()
         self.waiting.append(answer)
         return answer
+
+
+def look_after(
+    name: str, storages: Mapping[str, Storage], scripts: OsScripts, clock: IReactorTime
+) -> InstanceActor:
+    """A new actor for an instance of which nothing is known yet."""
+    return InstanceActor(name, storages, scripts, clock)
 
 
 async def start_guest(

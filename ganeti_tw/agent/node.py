@@ -14,7 +14,6 @@ from twisted.logger import Logger
 from ganeti_tw.agent import instance as inside
 from ganeti_tw.agent.figures import Figures
 from ganeti_tw.agent.hypervisor.base import GuestNews, Hypervisor, Newsgiver
-from ganeti_tw.agent.instance import InstanceActor, Phase
 from ganeti_tw.agent.osdef.scripts import OsScripts
 from ganeti_tw.agent.storage.base import Abilities, Storage, storage_of
 from ganeti_tw.errors import BadRequest, GanetiError
@@ -235,13 +234,11 @@ class NodeAgent(Actor):
         if found is None:
             path = f"node/instance/{name}"
             # After a restart of this actor the instances' actors are still there.
-            found = self.system.find(path) or self.system.spawn(path, partial(self._make, name))
+            make = partial(inside.look_after, name, self.storages, self.scripts, self.clock)
+            found = self.system.find(path) or self.system.spawn(path, make)
             found.watch(self.me)
             self.instances[name] = found
         return found
-
-    def _make(self, name: str) -> InstanceActor:
-        return InstanceActor(name, self.storages, self.scripts, self.clock, Phase.UNKNOWN)
 
     @receive(Gone)
     def instance_gone(self, m: Gone) -> None:

@@ -44,11 +44,19 @@ def attach(line: socket.socket, source: int, target: int, *, escape: bytes | Non
             _write_all(target, said)
         if source in ready:
             typed = os.read(source, _BLOCK)
-            open_input = bool(typed)
             before, found, _ = typed.partition(escape) if escape else (typed, b"", b"")
-            line.sendall(before)
+            open_input = bool(typed) and _sent(line, before)
             if found:
                 return
+
+
+def _sent(line: socket.socket, data: bytes) -> bool:
+    """Whether the guest still listens; what it said before it hung up is yet to be read."""
+    try:
+        line.sendall(data)
+    except BrokenPipeError:
+        return False
+    return True
 
 
 def _write_all(target: int, data: bytes) -> None:

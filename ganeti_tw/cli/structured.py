@@ -39,13 +39,18 @@ def _text(data: Any, level: int, after_key: bool) -> str:
     if isinstance(data, Pair):
         return _mapping([data], level, after_key)
     if isinstance(data, tuple):
-        return f"[{', '.join(str(item) for item in data)}]\n"
+        return f"[{', '.join(plain(item) for item in data)}]\n"
     if isinstance(data, list):
         if data and all(isinstance(item, Pair) for item in data):
             return _mapping(data, level, after_key)
         items = ("- " + _text(item, level + 1, False) for item in data)
         return _below(items, level, after_key)
-    return f"{data}\n"
+    return f"{plain(data)}\n"
+
+
+def plain(value: Any) -> str:
+    """A single value; whole numbers look alike whatever their type, as they do in Ganeti's JSON."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _mapping(pairs: Iterable[Pair], level: int, after_key: bool) -> str:
@@ -74,7 +79,7 @@ def _below(items: Iterable[str], level: int, after_key: bool) -> str:
 
 def parameters(own: Mapping[str, Any], filled: Mapping[str, Any]) -> dict[str, Any]:
     """Each known parameter: the object's own value, or ``default (inherited value)``."""
-    return {key: str(own[key]) if key in own else f"default ({filled[key]})" for key in filled}
+    return {key: plain(own[key]) if key in own else f"default ({plain(filled[key])})" for key in filled}
 
 
 def natural(text: str) -> list[tuple[int, int, str]]:

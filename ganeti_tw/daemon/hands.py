@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import evolve
 
-from ganeti_tw.agent.figures import Figures
+from ganeti_tw.agent.figures import Figures, file_system_space
 from ganeti_tw.agent.hypervisor.base import Hypervisor, HypervisorHost
 from ganeti_tw.agent.hypervisor.registry import build_hypervisors
 from ganeti_tw.agent.node import NodeAgent
@@ -49,10 +49,11 @@ class Hands:
         storages = {name: RootedStorage(storage, settings.paths) for name, storage in found.items()}
         definitions = OsDefinitions(settings.paths.os_search_path, tools)
         scripts = OsScripts(definitions, ReactorSpawner(reactor), settings.paths.os_log, now)
+        figures = Figures(tools, space=lambda path: space_below(settings.paths.below(path)))
         self.agent: Ref = system.spawn(
             "node",
             lambda: NodeAgent(
-                system, self.hypervisors, storages, scripts, Figures(tools), reactor, self._enabled(record())
+                system, self.hypervisors, storages, scripts, figures, reactor, self._enabled(record())
             ),
         )
 
@@ -67,6 +68,13 @@ class Hands:
         """Let go of the hypervisors; guests run on."""
         for hypervisor in self.hypervisors.values():
             await hypervisor.close()
+
+
+def space_below(path: str) -> tuple[int, int]:
+    """Size and free space, in MiB, of the file system that holds a directory, or will once it is made."""
+    while not os.path.isdir(path) and path != os.path.dirname(path):
+        path = os.path.dirname(path)
+    return file_system_space(path)
 
 
 class RootedStorage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 from typing import Any
@@ -145,6 +146,9 @@ class Host(Service):
             await self._begin_role(self.record)
         self._local = LocalServer(self.reactor, self.paths.socket, self._handle, 0o660)
         self._local.listen()
+        # What is here now stays: looking through all of it again and again would hold the reactor.
+        gc.collect()
+        gc.freeze()
         log.info("host {name} is ready, role {role}", name=self.settings.name, role=self.role())
 
     async def _stop(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 from ganeti_tw.errors import BadRequest
 from ganeti_tw.model.names import host_name, mac_prefix
@@ -47,6 +47,9 @@ class NewCluster:
 
 def parse(options: dict[str, Any]) -> NewCluster:
     """BadRequest names the option that does not fit."""
+    unknown = sorted(set(options) - {f.name for f in fields(NewCluster)})
+    if unknown:
+        raise BadRequest(f"init: there is no option {', '.join(unknown)}")
     try:
         return msgspec.convert(options, NewCluster)
     except msgspec.ValidationError as e:

@@ -22,7 +22,7 @@ from ganeti_tw.jobs.status import Status
 from ganeti_tw.kernel import Actor, ActorSystem, Outcome, Rank, Ref, receive
 from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.model.rows import Delete, Put
-from ganeti_tw.operations.registry import input_of, parse
+from ganeti_tw.operations.registry import input_of, is_whole, parse
 from ganeti_tw.protocol.jobs import CancelJob, JobEnded, ListJobs, SubmitJob, WaitForChange
 
 COMMIT_TIMEOUT = 60.0
@@ -84,7 +84,7 @@ class Queue(Actor):
         """Jobs nobody began go on; those that were running are said to have been interrupted."""
         again, interrupted = [], []
         for record in self._left:
-            if all(op.status is Status.QUEUED for op in record.ops):
+            if all(op.status is Status.QUEUED and is_whole(op.input) for op in record.ops):
                 again.append(record)
             else:
                 interrupted.append(_examined(record, self._places))
@@ -200,18 +200,17 @@ def _record(job_id: int, steps: list[Step], places: Places) -> JobRecord:
 def _examined(record: JobRecord, places: Places) -> JobRecord:
     """What is known of a job that was running when the master process ended."""
     now = stamp(places.now())
-    ops, interrupted = [], False
+    ops = []
     for op in record.ops:
         if op.status.final:
             ops.append(op)
             continue
         text = (
-            "not begun: the master process ended while an earlier operation of this job was running"
-            if interrupted
+            "not begun: the master process ended before this operation; submit it again"
+            if op.status is Status.QUEUED
             else "interrupted: the master process ended while this operation was running; "
             "what it had begun may be half done, look at the objects it names before submitting it again"
         )
-        interrupted = True
         ops.append(evolve(op, status=Status.ERROR, result=error_result(GanetiError(text), False), end_timestamp=now))
     return evolve(record, ops=ops, end_timestamp=now)
 

@@ -6,7 +6,8 @@ name, so that several hosts live on one machine.
 
 from __future__ import annotations
 
-from attrs import frozen
+from collections.abc import Mapping
+from typing import NamedTuple
 
 OS_SEARCH_PATH = (
     "/srv/ganeti/os",
@@ -16,8 +17,7 @@ OS_SEARCH_PATH = (
 )
 
 
-@frozen
-class Paths:
+class Paths(NamedTuple):  # commands need it at once, and attrs takes long to import
     """All paths of one host; ``root`` without a trailing slash, empty for a real host."""
 
     root: str
@@ -101,6 +101,6 @@ class Paths:
         return own + OS_SEARCH_PATH if self.root else own
 
 
-def paths_from(environ: dict[str, str]) -> Paths:
+def paths_from(environ: Mapping[str, str]) -> Paths:
     """The paths that the environment selects."""
     return Paths(environ.get("GANETI_ROOTDIR", "").rstrip("/"))

@@ -121,11 +121,29 @@ def parse(opcode: Any) -> tuple[Kind, Operation, Common]:
     return kind, op, common
 
 
+PRIVATE = {"private": True}
+"""Metadata of fields whose values are neither stored nor shown."""
+
+
 def input_of(kind: Kind, op: Operation, common: Common) -> dict[str, Any]:
-    """The opcode object with all defaults filled in, as it is stored and shown."""
-    values = {a.name: getattr(op, a.name) for a in attrs.fields(kind.cls)}
+    """The opcode object with all defaults filled in, as it is stored and shown: without private values."""
+    values = {a.name: _shown(a, getattr(op, a.name)) for a in attrs.fields(kind.cls)}
     values.update({name: getattr(common, name) for name in _COMMON})
     return {"OP_ID": kind.op_id, **dict(sorted(values.items()))}
+
+
+def is_whole(opcode: Mapping[str, Any]) -> bool:
+    """Whether a stored opcode still has all it was submitted with; private values are not stored."""
+    kind = find(opcode.get("OP_ID"))
+    return all(
+        opcode.get(a.name) == _default(a) for a in attrs.fields(kind.cls) if a.metadata.get("private")
+    )
+
+
+def _shown(field: Any, value: Any) -> Any:
+    if not field.metadata.get("private") or value == _default(field):
+        return value
+    return dict.fromkeys(value) if isinstance(value, dict) else None
 
 
 def summary_of(opcode: Mapping[str, Any]) -> str:

@@ -124,8 +124,9 @@ def _context(identity: Identity | Unjoined) -> SSL.Context:
     context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION)
     # No session outlives a change of identity.
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    context.use_privatekey(load_key(identity.key))  # type: ignore[arg-type]
+    # In this order OpenSSL notices that they do not belong together.
     context.use_certificate(load_certificates(identity.certificate)[0])  # type: ignore[arg-type]
+    context.use_privatekey(load_key(identity.key))  # type: ignore[arg-type]
     if isinstance(identity, Identity):
         store = context.get_cert_store()
         for authority in load_certificates(identity.ca):

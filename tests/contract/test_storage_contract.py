@@ -86,6 +86,7 @@ class CreatingStorageContract(StorageContract):
         huge = evolve(self.disk(), size_mib=1 << 40)
         self.assertIn("free", self.refused(self.storage.create("web1", huge), NoRoom))
         self.assertIsNone(self.do(self.storage.find("web1", huge)))
+        self.assertEqual(os.listdir(self.allowed), [])
 
 
 class FileTests(CreatingStorageContract, SynchronousTestCase):

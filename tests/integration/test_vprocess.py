@@ -97,9 +97,11 @@ class ProcessTests(TestCase):
     def test_guests_with_files_of_the_cluster_are_ended(self) -> None:
         disk = self.cluster.hosts[0].root / "srv/ganeti/file-storage/disk0"
         for where, ended in ((disk, True), (Path("/elsewhere/disk0"), False)):
-            # sh -c keeps the path among the words of the process.
-            guest = subprocess.Popen(["qemu-system-fake", "-c", "read x", str(where)], executable="/bin/sh", stdin=-1)
+            words = ["qemu-system-fake", "-c", "echo up; read x", str(where)]
+            guest = subprocess.Popen(words, executable="/bin/sh", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             try:
+                assert guest.stdout is not None
+                guest.stdout.readline()  # its words can be seen from now on
                 self.assertEqual(vprocess.kill_guests(self.cluster), [guest.pid] if ended else [])
             finally:
                 guest.kill()

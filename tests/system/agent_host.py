@@ -51,8 +51,8 @@ async def main(root: str, os_directory: str, cache: str, name: str, verbs: list[
     paths = Paths(root)
     os.makedirs(paths.run, exist_ok=True)
     blocking = ThreadBlocking(clock, "drivers", 8)
-    uri = libvirt_host.prepare(root, os.path.join(cache, "capabilities"))
-    host = HypervisorHost("node1", paths.run, clock, blocking, clock.callFromThread, uri)
+    libvirt_host.prepare(root, os.path.join(cache, "capabilities"))
+    host = HypervisorHost("node1", paths.run, clock, blocking, clock.callFromThread)
     kvm = build_hypervisors(host, ["kvm"])
     storages = build_storages(StorageHost(blocking, lambda: [root + "/srv/ganeti/file-storage"]))
     scripts = OsScripts(

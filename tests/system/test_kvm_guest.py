@@ -175,6 +175,14 @@ class GuestTests(HostTestCase):
         self.assertEqual([g["state"] for g in answers[6]], ["shutdown"])
         self.assertEqual(answers[-3:], ["stopped", None, []])
 
+    def test_asked_to_reboot_it_boots_again(self) -> None:
+        process = self.booted()
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(10)
+        rebooting = self.host("reboot", "wait")
+        self.assertEqual(self.answers(rebooting, 1), [None])
+        wait_for("second boot", lambda: self.console().count("ganeti-tiny ready") == 2)
+
     def test_cleanup_ends_the_guests_of_its_root_only(self) -> None:
         process = self.booted()
         os.kill(process.pid, signal.SIGKILL)

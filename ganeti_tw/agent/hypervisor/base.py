@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from ganeti_tw.errors import BadRequest
 from ganeti_tw.kernel import Blocking
 from ganeti_tw.protocol.instance import Console, InstanceSpec, RunningInstance
+
+RUN = "/var/run/ganeti"
 
 
 class Hypervisor(Protocol):
@@ -81,7 +83,9 @@ class HypervisorHost:
 
     ``run``: the parent of ``fake-hypervisor`` and ``kvm-hypervisor``;
     ``from_thread`` calls a function in the reactor's thread, as
-    ``reactor.callFromThread`` does.
+    ``reactor.callFromThread`` does.  ``libvirt_uri``: empty for the libvirt of
+    the machine, or on a virtual host one of its own.  ``root``: of a virtual
+    host; taken from ``run`` when that is Ganeti's directory below it.
     """
 
     node: str
@@ -89,8 +93,13 @@ class HypervisorHost:
     clock: IReactorTime
     blocking: Blocking
     from_thread: Callable[..., Any]
-    libvirt_uri: str = "qemu:///system"
+    libvirt_uri: str = ""
     ifup: str = "/usr/lib/ganeti/kvm-ifup"
+    root: str = field()
+
+    @root.default
+    def _root_above_run(self) -> str:
+        return self.run.removesuffix(RUN) if self.run.endswith(RUN) else ""
 
 
 def check_name(name: str) -> str:

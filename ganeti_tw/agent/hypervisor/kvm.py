@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from twisted.logger import Logger
@@ -19,6 +20,7 @@ from ganeti_tw.agent.figures import read_text
 from ganeti_tw.agent.hypervisor.base import GuestNews, HypervisorHost, check_name
 from ganeti_tw.agent.hypervisor.kvm_xml import Places, domain_xml
 from ganeti_tw.agent.hypervisor.libvirt_api import OFF, PAUSED, RUNNING, LibvirtConnection
+from ganeti_tw.agent.hypervisor.libvirt_host import prepare
 from ganeti_tw.agent.hypervisor.native import why_not_native
 from ganeti_tw.agent.hypervisor.registry import hypervisors
 from ganeti_tw.agent.hypervisor.sockets import check_socket
@@ -42,6 +44,13 @@ def emulator(params: Mapping[str, Any], arch: str, exists: Callable[[str], bool]
     return path
 
 
+def libvirt_uri(host: HypervisorHost) -> str:
+    """Where this host's libvirt is; that of a virtual host is prepared."""
+    if host.libvirt_uri:
+        return host.libvirt_uri
+    return prepare(host.root) if host.root else "qemu:///system"
+
+
 @hypervisors.add("kvm")
 class KvmHypervisor:
     """See the module."""
@@ -51,7 +60,7 @@ class KvmHypervisor:
     def __init__(
         self,
         host: HypervisorHost,
-        connect: Callable[[str, Callable[[str, bool], None]], LibvirtConnection] = LibvirtConnection,
+        connect: Callable[[Callable[[], str], Callable[[str, bool], None]], LibvirtConnection] = LibvirtConnection,
         reason_to_emulate: Callable[[], str] = lambda: why_not_native(read_text("/proc/cpuinfo")),
         arch: str = os.uname().machine,
     ) -> None:
@@ -62,7 +71,7 @@ class KvmHypervisor:
         self._native: bool | None = None
         self._arch = arch
         self._tell: Callable[[GuestNews], None] | None = None
-        self._libvirt = connect(host.libvirt_uri, self._news)
+        self._libvirt = connect(partial(libvirt_uri, host), self._news)
 
     # --- the guests ---
 

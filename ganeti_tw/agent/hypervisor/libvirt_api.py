@@ -67,12 +67,14 @@ def _turn(libvirt: Any) -> None:
 class LibvirtConnection:
     """One connection, opened when first needed and again when it was lost.
 
+    ``uri`` is asked for it then.
     ``news(name, running)`` is called in a thread of libvirt's for each domain
     of ours that starts or ends.
     """
 
-    def __init__(self, uri: str, news: Callable[[str, bool], None]) -> None:
-        self._uri = uri
+    def __init__(self, uri: Callable[[], str], news: Callable[[str, bool], None]) -> None:
+        self._uri_now = uri
+        self._uri = "(not connected)"
         self._news = news
         self._lock = threading.Lock()
         self._connection: Any = None
@@ -157,6 +159,7 @@ class LibvirtConnection:
             if self._connection is not None and self._connection.isAlive():
                 return self._connection
             self._connection = None
+            self._uri = self._uri_now()
             connection = libvirt.open(self._uri)
             with suppress(libvirt.libvirtError):
                 connection.setKeepAlive(1, 3)  # not for drivers in this process

@@ -60,10 +60,10 @@ class FileStorage:
                 raise Exists(f"{path} is there with {found[1]} bytes instead of {size}: remove it first")
             return path
         try:
-            os.makedirs(os.path.dirname(path), mode=0o750, exist_ok=True)
-            free = self._space(os.path.dirname(path))[1]
+            free = self._space(_existing(os.path.dirname(path)))[1]
             if free < size:
                 raise NoRoom(f"{path} needs {disk.size_mib} MiB, its file system has {free // MIB} free")
+            os.makedirs(os.path.dirname(path), mode=0o750, exist_ok=True)
             self._write(path, size)
         except OSError as e:
             raise DriverError(f"cannot create {path}: {e.strerror}") from None
@@ -102,3 +102,10 @@ class FileStorage:
             return None
         except OSError as e:
             raise DriverError(f"cannot look at {path}: {e.strerror}") from None
+
+
+def _existing(directory: str) -> str:
+    """The directory, or the nearest above it that is there."""
+    while not os.path.isdir(directory):
+        directory = os.path.dirname(directory)
+    return directory

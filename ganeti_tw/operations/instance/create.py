@@ -17,7 +17,7 @@ from ganeti_tw.model.parameters import hvparams as hv_input
 from ganeti_tw.model.parameters import osparams as os_input
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.instance.startup import START_TIMEOUT
-from ganeti_tw.operations.registry import EXCLUSIVE, SHARED, operation
+from ganeti_tw.operations.registry import EXCLUSIVE, PRIVATE, SHARED, operation
 from ganeti_tw.operations.steps import newdisks, newnics
 from ganeti_tw.operations.steps.disks import create_disks
 from ganeti_tw.operations.steps.nodes import usable
@@ -84,8 +84,8 @@ class InstanceCreate:
     conflicts_check: bool = True
     no_install: bool | None = None
     osparams: dict[str, Any] = field(factory=dict)
-    osparams_private: dict[str, Any] | None = None
-    osparams_secret: dict[str, Any] | None = None
+    osparams_private: dict[str, Any] | None = field(default=None, metadata=PRIVATE)
+    osparams_secret: dict[str, Any] | None = field(default=None, metadata=PRIVATE)
     os_type: str | None = None
     pnode: str | None = None
     pnode_uuid: str | None = None

@@ -14,7 +14,7 @@ from ganeti_tw.model.node import Node
 from ganeti_tw.model.parameters import ndparams as nd_input
 from ganeti_tw.model.roles import should_promote_self
 from ganeti_tw.operations.context import Context
-from ganeti_tw.operations.registry import operation
+from ganeti_tw.operations.registry import PRIVATE, operation
 from ganeti_tw.protocol.config import Changes
 
 
@@ -38,7 +38,7 @@ class NodeAdd:
     vm_capable: bool | None = None
     ndparams: dict[str, Any] | None = None
     node_setup: bool = False
-    token: str = field(default="", metadata={"ours": True})
+    token: str = field(default="", metadata=PRIVATE)  # ours, not one of Ganeti's
 
     def locks(self, config: Config) -> dict[str, int]:
         return {}

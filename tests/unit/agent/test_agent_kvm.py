@@ -11,9 +11,9 @@ from twisted.internet.defer import Deferred
 
 from agent_samples import HostTestCase, spec
 from ganeti_tw.agent.hypervisor import libvirt_host
-from ganeti_tw.agent.hypervisor.base import GuestNews, check_name
+from ganeti_tw.agent.hypervisor.base import GuestNews, HypervisorHost, check_name
 from ganeti_tw.agent.hypervisor.fake import FakeHypervisor
-from ganeti_tw.agent.hypervisor.kvm import KvmHypervisor
+from ganeti_tw.agent.hypervisor.kvm import KvmHypervisor, libvirt_uri
 from ganeti_tw.agent.hypervisor.libvirt_api import Domain
 from ganeti_tw.agent.hypervisor.sockets import check_socket
 from ganeti_tw.errors import BadRequest, DriverError, Expired, WrongState
@@ -122,6 +122,15 @@ class KvmTests(HostTestCase):
 
 
 class LibvirtHostTests(HostTestCase):
+    def test_the_uri_is_the_one_set_the_virtual_hosts_or_the_machines(self) -> None:
+        host = self.host()
+        self.assertEqual(libvirt_uri(host), "qemu:///system")
+        self.assertEqual(libvirt_uri(evolve(host, libvirt_uri="test:///default")), "test:///default")
+        virtual = HypervisorHost(
+            "node1", self.directory + "/var/run/ganeti", self.clock, self.blocking, lambda f, *a: None
+        )
+        self.assertEqual(libvirt_uri(virtual), f"qemu:///embed?root={self.directory}/var/lib/libvirt")
+
     def test_prepared_it_has_a_uri_and_a_configuration(self) -> None:
         uri = libvirt_host.prepare(self.directory, os.path.join(self.directory, "caps"))
         where = libvirt_host.libvirt_directory(self.directory)

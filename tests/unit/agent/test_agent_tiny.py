@@ -55,7 +55,8 @@ class TinyTests(unittest.TestCase):
         after = self.content()
         self.assertIn(b"new.example.com from its next boot on", said)
         self.assertEqual((after[:4096], after[8192:]), (before[:4096], before[8192:]))
-        self.assertTrue(after[4096:].startswith(b"ganeti-tiny 1\nhostname=new.example.com\nvariant=default\nrun=onetwo\n"))
+        settings = b"ganeti-tiny 1\nhostname=new.example.com\nvariant=default\nrun=onetwo\n"
+        self.assertTrue(after[4096:].startswith(settings))
 
     def test_without_a_disk_there_is_nothing_to_rename(self) -> None:
         self.assertIn(b"nothing to do", self.run_script("rename", INSTANCE_NAME="new", DISK_COUNT="0"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cli_world import World
 from twisted.trial.unittest import SynchronousTestCase
 
+from cli_world import World
 from ganeti_tw.operations import registry
 
 

@@ -6,9 +6,9 @@ from io import StringIO
 from typing import Any
 
 from attrs import fields
-from cli_world import World
 from twisted.trial.unittest import SynchronousTestCase
 
+from cli_world import World
 from ganeti_tw.cli.cluster.init import AS_GIVEN, LISTS
 from ganeti_tw.daemon.newcluster import NewCluster
 from ganeti_tw.errors import NotFound, WrongState

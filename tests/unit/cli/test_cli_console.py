@@ -74,6 +74,13 @@ class AttachTests(Streams):
         self.attach(linger=0)
         self.assertEqual(self.guest.recv(100), b"a" + ESCAPE)
 
+    def test_keys_after_the_guest_hung_up_do_no_harm(self) -> None:
+        self.guest.sendall(b"bye")
+        self.guest.close()
+        os.write(self.keys, b"late")
+        self.attach()
+        self.assertEqual(self.shown(), b"bye")
+
     def test_after_the_end_of_input_the_guest_may_go_on(self) -> None:
         os.close(self.keys)
         self.guest.sendall(b"later")
@@ -85,7 +92,7 @@ class AttachTests(Streams):
 class RunTests(Streams):
     def setUp(self) -> None:
         super().setUp()
-        folder = tempfile.TemporaryDirectory()  # noqa: SIM115 - paths of sockets must be short
+        folder = tempfile.TemporaryDirectory()  # paths of sockets must be short
         self.addCleanup(folder.cleanup)
         self.path = f"{folder.name}/serial"
 

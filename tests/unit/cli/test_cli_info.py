@@ -7,10 +7,10 @@ import os
 import time
 from typing import Any
 
-from cli_samples import CLUSTER_INFO, INSTANCE, JOB, NODE, OSES, expected
-from cli_world import World
 from twisted.trial.unittest import SynchronousTestCase
 
+from cli_samples import CLUSTER_INFO, INSTANCE, JOB, NODE, OSES, expected
+from cli_world import World
 from ganeti_tw.cli.instance._device_info import disk_info, status_text
 from ganeti_tw.cli.instance.info import describe, vnc_console
 from ganeti_tw.cli.structured import Pair, lines, natural, parameters, roman, romanized
@@ -96,7 +96,9 @@ class InstanceInfoTests(InUtc):
 class DiskInfoTests(SynchronousTestCase):
     DRBD: dict[str, Any] = {
         "iv_name": "disk/0", "dev_type": "drbd", "logical_id": ["u1", "u2", 11000, 0, 3, "secret"],
-        "drbd_info": {"primary_node": "n1", "primary_minor": 0, "secondary_node": "n2", "secondary_minor": 3, "port": 11000},
+        "drbd_info": {
+            "primary_node": "n1", "primary_minor": 0, "secondary_node": "n2", "secondary_minor": 3, "port": 11000,
+        },
         "pstatus": ["/dev/drbd0", 147, 0, 42.5, 30, True, 2], "sstatus": ["/dev/drbd3", 147, 3, None, None, False, 1],
         "mode": "rw", "size": 1024, "spindles": 2, "name": None, "uuid": "u0",
         "children": [{
@@ -344,6 +346,10 @@ class StructuredTests(SynchronousTestCase):
             lines([None, True, 1.5, "x", "", (), (1, "a")]),
             ["- None", "- True", "- 1.5", "- x", "- ", "- []", "- [1, a]"],
         )
+
+    def test_whole_numbers_look_alike(self) -> None:
+        self.assertEqual(lines([1.0, 1, 1.5, (2.0,)]), ["- 1", "- 1", "- 1.5", "- [2]"])
+        self.assertEqual(parameters({"a": 4.0}, {"a": 4.0, "b": 1.0}), {"a": "4", "b": "default (1)"})
 
     def test_nesting(self) -> None:
         data = {"b": {"d": [], "c": {}}, "a": [[1, 2], {"y": 1, "x": {"z": 2}}, [Pair("q", 1), Pair("p", 2)]]}

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cli_world import World
 from twisted.trial.unittest import SynchronousTestCase
 
+from cli_world import World
 from ganeti_tw.cli.instance.add import split_nodes
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from cli_world import AT, World
 from twisted.trial.unittest import SynchronousTestCase
 
+from cli_world import AT, World
 from ganeti_tw.cli.jobs import log_line
 from ganeti_tw.errors import BadRequest, NotFound
 

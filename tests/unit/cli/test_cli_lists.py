@@ -4,12 +4,12 @@ import json
 import time
 from typing import Any
 
-from cli_samples import expected
-from cli_world import World, answer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from cli_samples import expected
+from cli_world import World, answer
 from ganeti_tw.cli import table
 from ganeti_tw.cli.filters import from_arguments
 from ganeti_tw.errors import BadRequest
@@ -261,6 +261,7 @@ class FormatTests(SynchronousTestCase):
         self.assertEqual(table.chosen_fields("c", ("a", "b")), ["c"])
         self.assertEqual(table.chosen_fields("+c,d", ("a", "b")), ["a", "b", "c", "d"])
 
+    @settings(max_examples=40)
     @given(st.lists(st.tuples(st.text("abc -", max_size=9), st.text("xyz", min_size=1, max_size=9)), max_size=9))
     def test_lines_never_end_in_padding(self, rows: list[tuple[str, str]]) -> None:
         for line in table.lines(rows, table.plain_columns(("T", "U")), headers=True, separator=None):

@@ -4,9 +4,9 @@ import subprocess
 import sys
 from typing import Any
 
-from cli_world import World
 from twisted.trial.unittest import SynchronousTestCase
 
+from cli_world import World
 from ganeti_tw import errors
 from ganeti_tw.cli.failures import OpcodeFailed, decode, describe
 

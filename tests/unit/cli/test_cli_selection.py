@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cli_world import World
 from twisted.trial.unittest import SynchronousTestCase
+
+from cli_world import World
 
 INSTANCES = ("web1.example.com", "web2.example.com", "db.example.com")
 NODES = {
@@ -52,7 +53,9 @@ class SelectionTests(SynchronousTestCase):
         self.assertIn("  db.example.com\n", terminal.shown)
         self.assertEqual(
             self.world.out,
-            "Submitted jobs 7, 8\nWaiting for job 7 for web1.example.com ...\nWaiting for job 8 for db.example.com ...\n",
+            "Submitted jobs 7, 8\n"
+            "Waiting for job 7 for web1.example.com ...\n"
+            "Waiting for job 8 for db.example.com ...\n",
         )
 
     def test_refusal_does_nothing(self) -> None:

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from cli_world import FakeTerminal
 from twisted.trial.unittest import SynchronousTestCase
 
+from cli_world import FakeTerminal
 from ganeti_tw.cli.terminal import Choice, ask, confirm, confirm_many
 
 CHOICES = (Choice("y", "yes", "Do it"), Choice("v", "view", "Look"), Choice("n", "no", "Leave it"))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -27,6 +27,7 @@ class SizeTests(SynchronousTestCase):
                 values.size_mib(text)
             self.assertIn(f"'{text}'", str(caught.exception))
 
+    @settings(max_examples=40)
     @given(st.integers(0, 10**9))
     def test_never_less_than_asked_nor_a_granule_more(self, mib: int) -> None:
         size = values.size_mib(str(mib))
@@ -57,6 +58,7 @@ class PieceTests(SynchronousTestCase):
         }
         self.assertEqual({text: values.pieces(text) for text in cases}, cases)
 
+    @settings(max_examples=40)
     @given(st.lists(st.text(), min_size=1))
     def test_escaped_texts_come_back(self, texts: list[str]) -> None:
         joined = ",".join(t.replace("\\", "\\\\").replace(",", "\\,") for t in texts)

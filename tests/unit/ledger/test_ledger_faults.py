@@ -39,7 +39,7 @@ class FaultyCluster(LedgerCluster):
         self.epoch += 1
         self.leader, self.master = name, self.hosts[name]
         for host in self.hosts.values():
-            host.system.vanish()
+            host.crash()
             host.boot()
             host.seen = self.epoch
         self.followers()
@@ -172,7 +172,7 @@ class FaultTests(SynchronousTestCase):
         cluster.settle(40, step=0.05)
         self.assertEqual(sorted(cluster.in_sync()), sorted(cluster.wires))
         done: list[int] = []
-        last: Deferred[int] = cluster.commit("last")
+        last: Deferred[int] = cluster.commit("last", b"last")
         last.addCallback(done.append)
         cluster.settle(1)
         self.assertEqual(len(done), 1, cluster.state())
