@@ -9,6 +9,7 @@ metadata.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -107,8 +108,9 @@ class KvmHypervisor:
         if not await self.is_running(spec.name):
             raise WrongState(f"{spec.name} does not run")
         if spec.hvparams.get("serial_console", True):
-            # Raw, so that all keys reach the guest but the one that ends it, Ctrl-].
-            command = ("socat", "STDIO,raw,echo=0,escape=0x1d", f"UNIX-CONNECT:{self.serial_socket(spec.name)}")
+            # Our own program, found by the interpreter of this node: it shows what the guest said last.
+            attach = (sys.executable, "-m", "ganeti_tw.cli.console", "--linger", "5")
+            command = (*attach, "--log", self.console_log(spec.name), self.serial_socket(spec.name))
             return Console(spec.name, "ssh", host=self._host.node, user="root", command=command)
         address = str(spec.hvparams.get("vnc_bind_address") or "")
         if address and not address.startswith("/") and spec.network_port is not None:

@@ -14,13 +14,15 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from urllib.parse import quote
 
 from twisted.logger import Logger
 
-from ganeti_tw.agent.hypervisor.sockets import check_socket
+from ganeti_tw.agent.hypervisor.sockets import LONGEST, check_socket
+from ganeti_tw.errors import Refused
 
 log = Logger()
 
@@ -49,15 +51,38 @@ def libvirt_directory(root_dir: str) -> str:
     return os.path.join(os.path.abspath(root_dir), "var/lib/libvirt")
 
 
-def prepare(root_dir: str, capabilities: str | None = None) -> str:
+def way_to(root_dir: str, ways: str = "/tmp") -> str:
+    """The path by which libvirt reaches its directory: itself, or a link in ``ways`` when that is too long.
+
+    The sockets below it have short names, see :mod:`ganeti_tw.agent.hypervisor.sockets`.
+    """
+    directory = libvirt_directory(root_dir)
+    if len(os.fsencode(directory + _LONGEST_MONITOR)) <= LONGEST:
+        return directory
+    return os.path.join(ways, f"gtw-{os.geteuid()}-{zlib.crc32(os.fsencode(directory)):08x}")
+
+
+def _make_way(directory: str, way: str) -> None:
+    """Make the link; Refused when somebody else put something there, since guests would land in his hands."""
+    if way == directory:
+        return
+    with suppress(FileExistsError):
+        os.symlink(directory, way)
+    found = os.lstat(way)
+    if found.st_uid != os.geteuid() or not os.path.islink(way) or os.readlink(way) != directory:
+        raise Refused(f"{way} is not a link to {directory} that this user made; remove it")
+
+
+def prepare(root_dir: str, capabilities: str | None = None, ways: str = "/tmp") -> str:
     """The URI of the virtual host's libvirt, its configuration written; may be repeated.
 
     ``capabilities``: a directory shared by several hosts for what libvirt
-    learns of QEMU, which takes it seconds.  BadRequest when ``root_dir`` is too
-    long for the sockets below it.
+    learns of QEMU, which takes it seconds.  ``ways``: where a link is made when
+    ``root_dir`` is too long for the sockets below it.
     """
     directory = libvirt_directory(root_dir)
-    check_socket(directory + _LONGEST_MONITOR)
+    way = way_to(root_dir, ways)
+    check_socket(way + _LONGEST_MONITOR)
     os.makedirs(os.path.join(directory, "etc"), exist_ok=True)
     configuration = os.path.join(directory, "etc/qemu.conf")
     if not os.path.exists(configuration):
@@ -68,7 +93,8 @@ def prepare(root_dir: str, capabilities: str | None = None) -> str:
         os.makedirs(capabilities, exist_ok=True)
         with suppress(FileExistsError):
             os.symlink(os.path.abspath(capabilities), os.path.join(directory, "cache/qemu/capabilities"))
-    return "qemu:///embed?root=" + quote(directory)
+    _make_way(directory, way)
+    return "qemu:///embed?root=" + quote(way)
 
 
 def guests(root_dir: str) -> Iterator[tuple[str, int]]:
@@ -90,7 +116,7 @@ def guests(root_dir: str) -> Iterator[tuple[str, int]]:
                 yield name, pid
 
 
-def cleanup(root_dir: str, kill: Callable[[int, int], None] = os.kill) -> tuple[str, ...]:
+def cleanup(root_dir: str, kill: Callable[[int, int], None] = os.kill, ways: str = "/tmp") -> tuple[str, ...]:
     """End every guest of the virtual host, whose process must not run any more, and drop libvirt's files.
 
     Answer: the names of the guests that were ended.
@@ -101,5 +127,9 @@ def cleanup(root_dir: str, kill: Callable[[int, int], None] = os.kill) -> tuple[
             kill(pid, signal.SIGKILL)
             ended.append(name)
             log.info("ended guest {name} of {root}", name=name, root=root_dir)
-    shutil.rmtree(libvirt_directory(root_dir), ignore_errors=True)
+    directory = libvirt_directory(root_dir)
+    shutil.rmtree(directory, ignore_errors=True)
+    way = way_to(root_dir, ways)
+    if way != directory and os.path.islink(way) and os.readlink(way) == directory:
+        os.unlink(way)
     return tuple(ended)

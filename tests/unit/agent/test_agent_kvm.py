@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
+import tempfile
 from typing import Any
 
 from attrs import evolve
@@ -16,7 +19,7 @@ from ganeti_tw.agent.hypervisor.fake import FakeHypervisor
 from ganeti_tw.agent.hypervisor.kvm import KvmHypervisor, libvirt_uri
 from ganeti_tw.agent.hypervisor.libvirt_api import Domain
 from ganeti_tw.agent.hypervisor.sockets import check_socket
-from ganeti_tw.errors import BadRequest, DriverError, Expired, WrongState
+from ganeti_tw.errors import BadRequest, DriverError, Expired, Refused, WrongState
 
 
 class Libvirt:
@@ -102,7 +105,7 @@ class KvmTests(HostTestCase):
         self.failure(self.kvm.console(self.spec), WrongState)
         self.start()
         console = self.result(self.kvm.console(self.spec))
-        self.assertEqual((console.kind, console.host, console.command[0]), ("ssh", "node1", "socat"))
+        self.assertEqual((console.kind, console.host, console.command[0]), ("ssh", "node1", sys.executable))
         params = {"serial_console": False, "vnc_bind_address": "0.0.0.0"}
         console = self.result(self.kvm.console(evolve(self.spec, hvparams=params, network_port=11007)))
         self.assertEqual((console.kind, console.host, console.port, console.display), ("vnc", "node1", 11007, 5107))
@@ -139,8 +142,22 @@ class LibvirtHostTests(HostTestCase):
         self.assertTrue(os.path.isdir(where + "/cache/qemu/capabilities"))
         self.assertEqual(libvirt_host.prepare(self.directory, os.path.join(self.directory, "caps")), uri)
 
-    def test_a_root_too_long_for_sockets_is_refused(self) -> None:
-        self.assertRaises(BadRequest, libvirt_host.prepare, self.directory + "/" + "x" * 60)
+    def test_a_root_too_long_for_sockets_is_reached_by_a_link(self) -> None:
+        ways = tempfile.mkdtemp(prefix="w", dir="/tmp")
+        self.addCleanup(shutil.rmtree, ways)
+        root = self.directory + "/" + "x" * 60
+        way = libvirt_host.prepare(root, ways=ways).partition("=")[2]
+        self.assertEqual(os.path.realpath(way), os.path.realpath(libvirt_host.libvirt_directory(root)))
+        self.assertEqual(libvirt_host.prepare(root, ways=ways).partition("=")[2], way)
+        libvirt_host.cleanup(root, ways=ways)
+        self.assertEqual(os.listdir(ways), [])
+
+    def test_a_link_that_leads_elsewhere_is_refused(self) -> None:
+        ways = tempfile.mkdtemp(prefix="w", dir="/tmp")
+        self.addCleanup(shutil.rmtree, ways)
+        root = self.directory + "/" + "x" * 60
+        os.symlink("/somewhere", libvirt_host.way_to(root, ways))
+        self.assertRaises(Refused, libvirt_host.prepare, root, ways=ways)
 
     def test_cleanup_spares_processes_that_are_no_guests(self) -> None:
         where = libvirt_host.libvirt_directory(self.directory) + "/run/qemu"
