@@ -250,7 +250,7 @@ def measure(made: VirtualCluster, report: Report, instances: int, large: int) ->
     client = made.client()
     big = milliseconds(tag, 30)
     report.line(f"adding a tag, {large} instances", big, "ms", 30)
-    report.line(f"ratio of that to 10 instances", big / small, "x", 1.5)
+    report.line("ratio of that to 10 instances", big / small, "x", 1.5)
     client.close()
     return found
 

@@ -23,6 +23,7 @@ from ganeti_tw.kernel import ActorSystem, Blocking, Ref
 from ganeti_tw.model.paths import Paths
 from ganeti_tw.protocol.instance import DiskSpec
 
+
 class Hands:
     """Hypervisors, storage and OS definitions of this host, and the agent that uses them."""
 

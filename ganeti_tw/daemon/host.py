@@ -44,9 +44,8 @@ from ganeti_tw.errors import (
 )
 from ganeti_tw.kernel import ActorSystem, ThreadBlocking
 from ganeti_tw.ledger.follower import Follower
-from ganeti_tw.ledger.messages import Subscribe
-from ganeti_tw.ledger.sqlite import SqliteStore
 from ganeti_tw.ledger.seam import Snapshot
+from ganeti_tw.ledger.sqlite import SqliteStore
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.wire.certificates import CertificateAuthority
 from ganeti_tw.wire.identity import Identity, Unjoined

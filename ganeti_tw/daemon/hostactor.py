@@ -153,7 +153,9 @@ class HostActor(Actor):
             candidates=(m.master,),
         )
         await self._roles.joined(record, identity, m.hmac_key)
-        log.info("{name} joined cluster {cluster}, master {master}", name=self._name, cluster=m.cluster, master=m.master)
+        log.info(
+            "{name} joined cluster {cluster}, master {master}", name=self._name, cluster=m.cluster, master=m.master
+        )
 
 
 def keep_membership(paths: Paths, record: HostRecord, identity: Identity, hmac_key: str) -> None:

@@ -40,7 +40,9 @@ def _look_up(name: str, path: str) -> str:
     try:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except OSError as e:
-        raise ResolverError(f"{name} has no address: it is not in {path}, and the resolver says: {e.strerror}") from None
+        raise ResolverError(
+            f"{name} has no address: it is not in {path}, and the resolver says: {e.strerror}"
+        ) from None
     return str(found[0][4][0])
 
 

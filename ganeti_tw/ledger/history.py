@@ -21,7 +21,7 @@ Ask = Callable[[Ref, Any, float], Deferred[Any]]
 APPEND_BYTES = 2**20  # about, of one Append
 PART_BYTES = 2**20  # about, of one Install
 ANSWER_DEADLINE = 5.0
-INSTALL_DEADLINE = 60.0  # the last part waits for all rows to be written
+INSTALL_DEADLINE = 30.0  # the last part waits for all rows to be written
 
 
 async def changes_after(store: Store, at: Position, size: int) -> tuple[Change, ...] | None:

@@ -131,8 +131,7 @@ class Replicator(Actor):
         self._queued += sum(map(size_of, m.changes))
         while self._queued > self._pace.queue and self._queue:
             self._queued -= size_of(self._queue.popleft())
-        if not self._pausing:
-            self._go()
+        self._go()
 
     @receive(_Wake)
     def wake(self, m: _Wake) -> None:
@@ -157,7 +156,7 @@ class Replicator(Actor):
 
     def _go(self) -> None:
         """Send the next thing the follower needs, if any."""
-        if self._busy:
+        if self._busy or self._pausing:
             return
         self._stop_timer()
         if self._at is None:

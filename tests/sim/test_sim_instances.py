@@ -26,5 +26,6 @@ class InstanceTests(SynchronousTestCase):
 
     def test_list_shows_it_running(self) -> None:
         self.add("web1.example")
-        done = self.cluster.run("gnt-instance", "list", "--no-headers", "--separator=|", "-o", "name,pnode,status,oper_ram")
+        columns = ("--no-headers", "--separator=|", "-o", "name,pnode,status,oper_ram")
+        done = self.cluster.run("gnt-instance", "list", *columns)
         self.assertEqual(done.out, "web1.example|node2|running|128\n", done)

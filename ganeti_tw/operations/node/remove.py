@@ -6,10 +6,13 @@ from attrs import evolve, frozen
 
 from ganeti_tw.errors import GanetiError, WrongState
 from ganeti_tw.model.config import Config
+from ganeti_tw.model.paths import Paths
 from ganeti_tw.model.roles import promotions
 from ganeti_tw.operations.context import Context, names
 from ganeti_tw.operations.registry import operation
 from ganeti_tw.protocol.config import Changes
+
+HOST_STATE = Paths("").host_state
 
 
 @operation("OP_NODE_REMOVE", summary="node_name", big_lock=True)
@@ -51,5 +54,6 @@ class NodeRemove:
             await context.leave(node.name)
         except GanetiError as e:
             context.warn(
-                f"{node.name} could not be told to leave: {e.text}; on it, run 'gnt-cluster forget' before it joins a cluster"
+                f"{node.name} could not be told to leave: {e.text}; "
+                f"before it joins a cluster again, remove {HOST_STATE} on it and restart its process"
             )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import attrs
-from kernel_case import Crash, KernelCase, Note, Notebook
 from twisted.internet.defer import CancelledError, Deferred
 
 from ganeti_tw.errors import ActorCrashed, ActorStopped, NotFound
 from ganeti_tw.kernel import Outcome, Overflow, receive
+from kernel_case import Crash, KernelCase, Note, Notebook
 
 
 @attrs.frozen

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from kernel_case import Crash, KernelCase, Note, Notebook, Notes
 from twisted.internet.defer import CancelledError, Deferred
 
 from ganeti_tw.errors import ActorCrashed, ActorStopped, NotFound
 from ganeti_tw.kernel import Actor, Gone, receive
+from kernel_case import Crash, KernelCase, Note, Notebook, Notes
 
 
 class Sturdy(Notebook):

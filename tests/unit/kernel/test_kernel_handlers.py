@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from kernel_case import KernelCase, Note, Notebook
 from twisted.internet.defer import Deferred
 
 from ganeti_tw.errors import ActorStopped, NotFound
 from ganeti_tw.kernel import receive
+from kernel_case import KernelCase, Note, Notebook
 
 
 class Slow(Notebook):

@@ -6,7 +6,6 @@ from collections import deque
 
 from hypothesis import given
 from hypothesis import strategies as st
-from kernel_case import KernelCase, Note, Notebook, Notes
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -14,6 +13,7 @@ from ganeti_tw.errors import Expired, MailboxFull
 from ganeti_tw.kernel import Actor, Gone, Overflow, receive
 from ganeti_tw.kernel.aside import itself
 from ganeti_tw.kernel.mailbox import Sure, make_room
+from kernel_case import KernelCase, Note, Notebook, Notes
 
 
 class OverflowTests(KernelCase):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from kernel_case import Crash, KernelCase, Note, Notebook
 from twisted.internet.defer import CancelledError, Deferred
 
 from ganeti_tw.errors import ActorStopped, MailboxFull
 from ganeti_tw.kernel import Gone, Ref, receive
+from kernel_case import Crash, KernelCase, Note, Notebook
 
 
 class Holding(Notebook):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 
-from kernel_case import Foreseen, KernelCase, Note, Notebook, Notes
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import LogLevel, capturedLogs
 
 from ganeti_tw.errors import ActorStopped, BadRequest, Exists, Expired, NotFound, WrongWay
 from ganeti_tw.kernel import Actor, Outcome, Rank, Ref, current_actor, receive
+from kernel_case import Foreseen, KernelCase, Note, Notebook, Notes
 
 
 class TellTests(KernelCase):

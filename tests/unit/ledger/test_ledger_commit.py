@@ -51,7 +51,8 @@ class LonelyTests(SynchronousTestCase):
 
     def test_malformed_commits_are_refused(self) -> None:
         a = Put("thing", "a", b"1")
-        for bad in (Commit(), Commit((a, a)), Commit((a,), (Delete("thing", "a"),)), Commit((Put("insync", "c", b"1"),))):
+        own = Put("insync", "c", b"1")
+        for bad in (Commit(), Commit((a, a)), Commit((a,), (Delete("thing", "a"),)), Commit((own,))):
             answer = self.cluster.ledger.ask(bad, 9)
             self.cluster.settle(0.001)
             self.failureResultOf(answer, BadRequest)

@@ -169,7 +169,7 @@ class FaultTests(SynchronousTestCase):
                 cluster.check(cluster.master, key)
             self.assertEqual(cluster.errors, [])
         cluster.heal()
-        cluster.settle(40, step=0.05)
+        cluster.settle(60, step=0.05)
         self.assertEqual(sorted(cluster.in_sync()), sorted(cluster.wires))
         done: list[int] = []
         last: Deferred[int] = cluster.commit("last", b"last")

@@ -7,13 +7,13 @@ from typing import Any
 import attrs
 from hypothesis import given
 from hypothesis import strategies as st
-from model_samples import INST1, sample_data, uuid
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.errors import Corrupt
 from ganeti_tw.model import codec
 from ganeti_tw.model.base import touched
 from ganeti_tw.model.instance import Instance, Nic
+from model_samples import INST1, sample_data, uuid
 
 
 def through(kind: str, key: str, plain: Any) -> Any:

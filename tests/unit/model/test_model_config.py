@@ -5,7 +5,6 @@ from typing import Any
 import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_samples import DEFAULT_GROUP, INST1, NET1, NODE, new_config, sample_config, sample_rows, uuid
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.errors import Corrupt, NoCluster, NotFound
@@ -15,6 +14,7 @@ from ganeti_tw.model.disk import Disk
 from ganeti_tw.model.instance import Instance
 from ganeti_tw.model.new import new_disk, new_instance, new_node
 from ganeti_tw.model.rows import CLUSTER, TOP, Delete, Put
+from model_samples import DEFAULT_GROUP, INST1, NET1, NODE, new_config, sample_config, sample_rows, uuid
 
 N1, N2, N3 = uuid(901), uuid(902), uuid(903)
 

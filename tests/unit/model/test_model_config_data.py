@@ -3,12 +3,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from model_samples import new_config, sample_data, sample_rows, sample_text
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.errors import Corrupt, NoCluster
 from ganeti_tw.model.config_data import config_data, rows_from_config_data
 from ganeti_tw.model.rows import TOP
+from model_samples import new_config, sample_data, sample_rows, sample_text
 
 
 class WriteTests(SynchronousTestCase):

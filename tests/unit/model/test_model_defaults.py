@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_samples import new_config, reference, sample_data
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.errors import BadRequest
@@ -12,6 +11,7 @@ from ganeti_tw.model.declared import Table
 from ganeti_tw.model.disk_templates import TEMPLATES
 from ganeti_tw.model.hvparams import HYPERVISORS, NEEDS_PORT
 from ganeti_tw.model.verify import verify_config
+from model_samples import new_config, reference, sample_data
 
 PARAMETERS = reference("parameters")
 CONSTANTS = reference("constants")

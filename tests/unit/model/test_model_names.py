@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from model_samples import uuid
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.errors import BadRequest
@@ -19,6 +18,7 @@ from ganeti_tw.model.names import (
     new_mac,
     object_name,
 )
+from model_samples import uuid
 
 
 class HostNameTests(SynchronousTestCase):

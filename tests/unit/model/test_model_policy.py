@@ -3,12 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
-from model_samples import sample_config
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.errors import BadRequest
 from ganeti_tw.model.defaults import IPOLICY
 from ganeti_tw.model.policy import Size, check, instance_violations, size_of, violations
+from model_samples import sample_config
 
 FITS = Size(memory=(1024,), vcpus=2, disks=(2048,), nics=1, spindle_use=1, template="plain")
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from model_samples import uuid
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.model.new import new_node
 from ganeti_tw.model.node import Node
 from ganeti_tw.model.roles import pool, promotions, role, should_promote_self
+from model_samples import uuid
 
 
 def node(number: int, **flags: Any) -> Node:

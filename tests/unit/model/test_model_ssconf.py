@@ -3,11 +3,11 @@ from __future__ import annotations
 import json
 
 import attrs
-from model_samples import DATA, NODE, reference, sample_config
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.model.codec import row
 from ganeti_tw.model.ssconf import ssconf
+from model_samples import DATA, NODE, reference, sample_config
 
 SAMPLE = {k.removeprefix("ssconf_"): v for k, v in json.loads((DATA / "ssconf.json").read_text())["files"].items()}
 

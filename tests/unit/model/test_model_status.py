@@ -3,11 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
-from model_samples import NODE, reference, sample_config
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.model.codec import row
 from ganeti_tw.model.status import ALL, Seen, status
+from model_samples import NODE, reference, sample_config
 
 
 def derived(seen: Seen | None, answered: bool = True, offline: bool = False, user: bool = False, **fields: Any) -> str:

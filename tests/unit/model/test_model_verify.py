@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
-from model_samples import NODE, new_config, reference, sample_config, uuid
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.model.codec import row
@@ -14,6 +13,7 @@ from ganeti_tw.model.new import new_disk, new_group, new_instance, new_node
 from ganeti_tw.model.rows import Delete
 from ganeti_tw.model.verify import Finding, verify_config
 from ganeti_tw.model.verify_group import verify_group
+from model_samples import NODE, new_config, reference, sample_config, uuid
 
 MASTER = uuid(2)
 GROUP = uuid(1)
