@@ -46,7 +46,13 @@ def start_monitor(host: Host) -> Monitoring:
         return await list_guests(host)
 
     local = LocalHost(guests, host.now, os.sysconf("SC_CLK_TCK"))
-    monitor = Monitor(host.reactor, local, all_collectors())
+
+    def active(name: str) -> bool:
+        config = host.config
+        settings = config.cluster.data_collectors.get(name, {}) if config is not None else {}
+        return bool(settings.get("active", True))
+
+    monitor = Monitor(host.reactor, local, all_collectors(), active)
     monitor.start()
     try:
         port = host.reactor.listenTCP(

@@ -22,7 +22,7 @@ def twistd(host: VirtualHost) -> list[str]:
     """The command of a host's process.  It stays in the foreground of a session of its own."""
     run = "import sys; sys.argv[0] = 'twistd'; from twisted.scripts.twistd import run; run()"
     paths = host.paths
-    options = ["--nodaemon", "--pidfile", paths.pid, "--logfile", paths.log_file]
+    options = ["--nodaemon", "--pidfile", paths.pid, "--logger", "ganeti_tw.daemon.logs.observer"]
     return [sys.executable, "-P", "-c", run, *options, "ganeti"]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from ganeti_tw.jobs.record import JobRecord, OpRecord
 from ganeti_tw.operations.registry import summary_of
 
@@ -36,6 +38,11 @@ FIELDS: dict[str, Callable[[JobRecord], Any]] = {
 def values(job: JobRecord, fields: tuple[str, ...]) -> list[Any]:
     """The values of some fields; None for unknown ones, as job waiters have it."""
     return [FIELDS[name](job) if name in FIELDS else None for name in fields]
+
+
+def same(current: list[Any], previous: Any) -> bool:
+    """Whether values are those a client was told; what is a tuple here came to it as a list."""
+    return msgspec.json.encode(current) == msgspec.json.encode(previous)
 
 
 def log_after(job: JobRecord, serial: int | None) -> list[list[Any]]:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from attrs import evolve, frozen
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from ganeti_tw.errors import GanetiError
-from ganeti_tw.jobs.fields import log_after, values
+from ganeti_tw.errors import GanetiError, MailboxFull
+from ganeti_tw.jobs.fields import log_after, same, values
 from ganeti_tw.jobs.perform import Advance, Say, Step, perform
 from ganeti_tw.jobs.places import Places
 from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, error_result, stamp
@@ -21,6 +22,8 @@ from ganeti_tw.model.rows import Delete, Put
 from ganeti_tw.protocol.jobs import CancelJob, JobEnded, WaitForChange
 
 COMMIT_TIMEOUT = 60.0
+PAUSE = 5.0  # seconds until the end of a job is stored again after that failed
+
 log = Logger()
 
 
@@ -31,7 +34,7 @@ class Start:
 
 @frozen
 class Describe:
-    """Answer: a copy of the JobRecord."""
+    """Answer: a copy of the JobRecord, as others may see it."""
 
 
 @frozen
@@ -45,163 +48,203 @@ class _Performed:
 class _Saved:
     """A commit of the record ended."""
 
+    record: JobRecord  # as it was stored, or not
+    answer: Deferred[None]
     outcome: Outcome
 
 
+@frozen
+class _SaveEnd:
+    """The end is yet to be stored."""
+
+
+@frozen
+class _TellEnd:
+    """The queue is yet to hear of the end."""
+
+
+@frozen
+class _Waiter:
+    question: WaitForChange
+    answer: Deferred[Any]
+    until: float
+
+
 class Job(Actor):
-    """Runs its opcodes aside and stores each status before its effect.  Never restarted."""
+    """Runs its opcodes aside and stores each status before its effect.  Never restarted.
+
+    Others see a status only once it is stored, so that nobody is told of an end
+    that a crash could take back.  Waiting for locks and lines of the log are
+    seen at once: losing them does no harm.
+    """
 
     rank = Rank.JOB
     capacity = 10000
 
     def __init__(self, record: JobRecord, steps: list[Step], places: Places, queue: Ref) -> None:
-        self.record = record
+        self._newest = record
+        self._shown = record.copy()
         self._steps = steps
         self._places = places
         self._queue = queue
         self._task: Any = None
-        self._waiters: list[tuple[WaitForChange, Deferred[Any]]] = []
-        self._saving: list[Deferred[None]] = []  # one per commit on its way, in order
+        self._waiters: list[_Waiter] = []
+        self._cancelling = False
         self._ended = False
+        self._complained = False
 
     @receive(Start)
     def start(self, m: Start) -> None:
-        if self._task is None and not self.record.status.final:
-            self.record.start_timestamp = stamp(self._places.now())
+        if self._task is None and not self._newest.status.final:
+            self._newest.start_timestamp = self._shown.start_timestamp = stamp(self._places.now())
             self._task = self.aside(perform(self._steps, self._places, self.me), then=_Performed)
 
     @receive(Advance)
     def advance(self, m: Advance) -> Deferred[None] | None:
         now = stamp(self._places.now())
-        op = self.record.ops[m.index]
         if m.status is Status.WAITING:
-            self.record.ops[m.index] = evolve(op, status=m.status, start_timestamp=now)
+            for record in (self._newest, self._shown):
+                record.ops[m.index] = evolve(record.ops[m.index], status=m.status, start_timestamp=now)
             self._notify()
             return None
         if m.status is Status.RUNNING:
-            self.record.ops[m.index] = evolve(op, status=m.status, exec_timestamp=now)
+            op = self._newest.ops[m.index]
+            self._newest.ops[m.index] = evolve(op, status=m.status, exec_timestamp=now)
+        elif m.status is Status.SUCCESS:
+            op = self._newest.ops[m.index]
+            self._newest.ops[m.index] = evolve(op, status=m.status, end_timestamp=now, result=m.result)
         else:
-            self.record.ops[m.index] = evolve(op, status=m.status, end_timestamp=now, result=m.result)
-        if self.record.status.final:
-            self.record.end_timestamp = now
+            self._end_rest(m.status, m.result)
+        if self._newest.status.final:
+            self._newest.end_timestamp = now
         return self._save()
 
     @receive(Say)
     def say(self, m: Say) -> None:
-        self.record.log_serial += 1
-        op = self.record.ops[m.index]
-        entry = (self.record.log_serial, stamp(self._places.now()), m.kind, m.content)
-        self.record.ops[m.index] = evolve(op, log=(*op.log, entry))
+        serial = self._newest.log_serial + 1
+        entry = (serial, stamp(self._places.now()), m.kind, m.content)
+        for record in (self._newest, self._shown):
+            record.log_serial = serial
+            op = record.ops[m.index]
+            record.ops[m.index] = evolve(op, log=(*op.log, entry))
         self._notify()
 
     @receive(_Saved)
     def saved(self, m: _Saved) -> None:
-        answer = self._saving.pop(0)
         if m.outcome.failure is not None:
-            answer.errback(m.outcome.failure)
+            m.answer.errback(m.outcome.failure)
             return
+        # Lines may have been said since.
+        ops = [evolve(op, log=newest.log) for op, newest in zip(m.record.ops, self._newest.ops, strict=True)]
+        self._shown = evolve(m.record, ops=ops, log_serial=self._newest.log_serial)
         self._notify()
-        answer.callback(None)
+        m.answer.callback(None)
 
     @receive(_Performed)
-    def performed(self, m: _Performed) -> Deferred[None] | None:
+    def performed(self, m: _Performed) -> None:
         failure = m.outcome.failure
-        if failure is None and self.record.status.final:
+        if failure is None and self._newest.status.final:
             self._end()
-            return None
-        if failure is not None and not isinstance(failure.value, (GanetiError, CancelledError)):
-            log.failure("{path} failed in a way nobody foresaw", failure=failure, path=self.me.path)
-        text = failure.getErrorMessage() if failure is not None else "the job ended without a result"
-        self._fail_rest(f"internal error, please report it: {text}")
-        self._end_when_saved()
-        return None
+            return
+        if failure is None:
+            text = "internal error, please report it: the job ended without a result"
+        elif isinstance(failure.value, GanetiError):
+            text = f"the progress of this job could not be recorded: {failure.value.text}"
+        else:
+            text = f"internal error, please report it: {failure.type.__name__}: {failure.getErrorMessage()}"
+        self._end_rest(Status.ERROR, error_result(GanetiError(text), prerequisite=False))
+        self.save_end(_SaveEnd())
+
+    @receive(_SaveEnd)
+    def save_end(self, m: _SaveEnd) -> None:
+        self._save().addCallbacks(lambda _: self._end(), self._not_saved)
 
     @receive(CancelJob)
     def cancel(self, m: CancelJob) -> tuple[bool, str]:
-        status = self.record.status
+        status = self._newest.status
         if status is Status.QUEUED and self._task is None:
-            now = stamp(self._places.now())
-            self.record.ops = [
-                evolve(op, status=Status.CANCELED, result="Job canceled by request", end_timestamp=now)
-                for op in self.record.ops
-            ]
-            self.record.end_timestamp = now
-            self._end_when_saved()
-            return True, f"Job {self.record.id} canceled"
-        if status is Status.WAITING and not self._at_work():
-            self._task.cancel()
-            return True, f"Job {self.record.id} will be canceled"
-        return False, f"Job {self.record.id} is {status.value} and cannot be canceled any more"
+            self._end_rest(Status.CANCELED, "Job canceled by request")
+            self.save_end(_SaveEnd())
+            return True, f"Job {self._newest.id} canceled"
+        if status is Status.WAITING:
+            if not self._cancelling:
+                self._cancelling = True
+                self._task.cancel()
+            return True, f"Job {self._newest.id} will be canceled"
+        return False, f"Job {self._newest.id} is {status.value} and cannot be canceled any more"
 
     @receive(WaitForChange)
     def wait_for_change(self, m: WaitForChange) -> Any:
         change = self._change(m)
         if change is not None:
             return change
+        now = self._places.clock.seconds()
+        self._waiters = [w for w in self._waiters if w.until > now]
         answer: Deferred[Any] = Deferred()
-        self._waiters.append((m, answer))
+        self._waiters.append(_Waiter(m, answer, now + m.seconds))
         return answer
 
     @receive(Describe)
     def describe(self, m: Describe) -> JobRecord:
-        return evolve(self.record, ops=list(self.record.ops))
-
-    def _at_work(self) -> bool:
-        return any(op.status is Status.RUNNING for op in self.record.ops)
+        return self._shown.copy()
 
     def _change(self, m: WaitForChange) -> Any:
-        current = values(self.record, m.fields)
-        entries = log_after(self.record, m.log_serial)
-        if entries or current != m.previous:
+        current = values(self._shown, m.fields)
+        entries = log_after(self._shown, m.log_serial)
+        if entries or self._shown.status.final or not same(current, m.previous):
             return current, entries
         return None
 
     def _notify(self) -> None:
-        waiting, self._waiters = self._waiters, []
-        for question, answer in waiting:
-            change = self._change(question)
-            if answer.called:  # whoever waited gave up
-                continue
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            change = self._change(waiter.question)
             if change is None:
-                self._waiters.append((question, answer))
+                self._waiters.append(waiter)
             else:
-                answer.callback(change)
+                waiter.answer.callback(change)
+
+    def _end_rest(self, status: Status, result: Any) -> None:
+        """End all opcodes that have not ended, in the same way."""
+        now = stamp(self._places.now())
+        self._newest.ops = [
+            op if op.status.final else evolve(op, status=status, result=result, end_timestamp=now)
+            for op in self._newest.ops
+        ]
+        self._newest.end_timestamp = now
 
     def _save(self) -> Deferred[None]:
-        key = str(self.record.id)
-        row = Put(KIND, key, self.record.encode())
-        deletes = (Delete(LIVE, key),) if self.record.status.final else ()
+        record = self._newest.copy()
+        key = str(record.id)
+        row = Put(KIND, key, record.encode())
+        deletes = (Delete(LIVE, key),) if record.status.final else ()
         answer: Deferred[None] = Deferred()
-        self._saving.append(answer)
-        self.aside(_commit(self.ask, self._places.ledger, Commit((row,), deletes)), then=_Saved)
+        work = _commit(self.ask, self._places.ledger, Commit((row,), deletes))
+        self.aside(work, then=lambda outcome: _Saved(record, answer, outcome))
         return answer
 
-    def _fail_rest(self, text: str) -> None:
-        now = stamp(self._places.now())
-        result = error_result(GanetiError(text), prerequisite=False)
-        self.record.ops = [
-            op if op.status.final else evolve(op, status=Status.ERROR, result=result, end_timestamp=now)
-            for op in self.record.ops
-        ]
-        self.record.end_timestamp = now
-
-    def _end_when_saved(self) -> None:
-        saved = self._save()
-        saved.addErrback(
-            lambda failure: log.error(
-                "{path} ended but that could not be stored, after a restart it will be examined: {reason}",
+    def _not_saved(self, failure: Failure) -> None:
+        if not self._complained:
+            self._complained = True
+            log.error(
+                "{path} ended but that cannot be stored, trying on: {reason}",
                 path=self.me.path,
                 reason=failure.getErrorMessage(),
             )
-        )
-        saved.addCallback(lambda _: self._end())
+        self.later(PAUSE, _SaveEnd())
+
+    @receive(_TellEnd)
+    def tell_end(self, m: _TellEnd) -> None:
+        try:
+            self._queue.tell(JobEnded(self._newest.id))
+        except MailboxFull:
+            self.later(PAUSE, m)
 
     def _end(self) -> None:
         if not self._ended:
             self._ended = True
-            self._queue.tell(JobEnded(self.record.id))
+            self.tell_end(_TellEnd())
 
 
 async def _commit(ask: Callable[..., Deferred[Any]], ledger: Ref, commit: Commit) -> None:
     await ask(ledger, commit, COMMIT_TIMEOUT)
-

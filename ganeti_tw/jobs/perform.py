@@ -8,6 +8,7 @@ from typing import Any
 from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
+from twisted.logger import Logger
 
 from ganeti_tw.errors import GanetiError, Retry
 from ganeti_tw.jobs.places import Places
@@ -25,6 +26,8 @@ EDIT_TIMEOUT = 70.0
 SAVE_TIMEOUT = 70.0
 TRIES = 5  # how often an operation starts over when what it needs changed while it waited
 
+log = Logger()
+
 
 @frozen
 class Step:
@@ -37,7 +40,10 @@ class Step:
 
 @frozen
 class Advance:
-    """An opcode of a job reached a status.  Answer: None once that is safely stored (waiting is not stored)."""
+    """An opcode of a job reached a status.  Answer: None once that is safely stored (waiting is not stored).
+
+    With one that ends badly all that follow end in the same way.
+    """
 
     index: int
     status: Status
@@ -82,7 +88,10 @@ class JobHands:
         return waiting
 
     def say(self, kind: str, text: Any) -> None:
-        self._job.tell(Say(self._index, kind, text))
+        try:
+            self._job.tell(Say(self._index, kind, text))
+        except GanetiError as e:  # a line of the log is not worth the work
+            log.warn("{path} could not say: {text} ({reason})", path=self._job.path, text=text, reason=e.text)
 
 
 async def perform(steps: list[Step], places: Places, job: Ref) -> None:
@@ -96,13 +105,13 @@ async def perform(steps: list[Step], places: Places, job: Ref) -> None:
         try:
             result = await _perform_one(step, index, places, job, owner)
         except CancelledError:
-            await _finish(job, index, Status.CANCELED, "Job canceled by request", len(steps))
+            await job.ask(Advance(index, Status.CANCELED, "Job canceled by request"), SAVE_TIMEOUT)
             return
         except _Failed as e:
-            await _finish(job, index, Status.ERROR, error_result(e.error, e.prerequisite), len(steps))
+            await job.ask(Advance(index, Status.ERROR, error_result(e.error, e.prerequisite)), SAVE_TIMEOUT)
             return
         finally:
-            places.locks.tell(Release(owner))
+            _release(places.locks, owner)
         await job.ask(Advance(index, Status.SUCCESS, result), SAVE_TIMEOUT)
 
 
@@ -115,16 +124,17 @@ class _Failed(Exception):
         self.prerequisite = prerequisite
 
 
-async def _finish(job: Ref, index: int, status: Status, result: Any, count: int) -> None:
-    await job.ask(Advance(index, status, result), SAVE_TIMEOUT)
-    for later in range(index + 1, count):
-        await job.ask(Advance(later, status, result), SAVE_TIMEOUT)
+def _release(locks: Ref, owner: str) -> None:
+    try:
+        locks.tell(Release(owner))
+    except GanetiError as e:  # what the manager is not told now it learns from the end of the job
+        log.warn("{owner} could not give back its locks: {reason}", owner=owner, reason=e.text)
 
 
 async def _perform_one(step: Step, index: int, places: Places, job: Ref, owner: str) -> Any:
     op = step.op
+    await job.ask(Advance(index, Status.WAITING), SAVE_TIMEOUT)
     try:
-        await job.ask(Advance(index, Status.WAITING), SAVE_TIMEOUT)
         await _acquire(step, places, job, owner)
         op.check(places.published.config)
     except GanetiError as e:
@@ -133,17 +143,11 @@ async def _perform_one(step: Step, index: int, places: Places, job: Ref, owner: 
         prepared = getattr(op, "dry_run_result", None)
         return prepared(places.published.config) if prepared is not None else None
     await job.ask(Advance(index, Status.RUNNING), SAVE_TIMEOUT)
-    context = Context(JobHands(places, job, index), debug_level=step.common.debug_level or 0)
-    done = False
     try:
-        result = await op.run(context)
-        done = True
-        return result
+        async with Context(JobHands(places, job, index), debug_level=step.common.debug_level or 0) as context:
+            return await op.run(context)
     except GanetiError as e:
         raise _Failed(e, prerequisite=False) from None
-    finally:
-        if not done:
-            await context.roll_back()
 
 
 async def _acquire(step: Step, places: Places, job: Ref, owner: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from ganeti_tw.errors import Corrupt, GanetiError
 from ganeti_tw.jobs.status import Status, job_status
@@ -38,7 +38,7 @@ class OpRecord:
 
 @define
 class JobRecord:
-    """A job with its opcodes.  Belongs to the job's actor; others get copies by :meth:`encode`."""
+    """A job with its opcodes.  Belongs to the job's actor; others get a :meth:`copy`."""
 
     id: int
     ops: list[OpRecord]
@@ -57,6 +57,10 @@ class JobRecord:
     def priority(self) -> int:
         """The most urgent of what is not finished."""
         return min((op.priority for op in self.ops if not op.status.final), default=0)
+
+    def copy(self) -> JobRecord:
+        """One that stays as it is."""
+        return evolve(self, ops=list(self.ops))
 
     def encode(self) -> bytes:
         """The JSON that is stored."""

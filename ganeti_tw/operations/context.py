@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from types import TracebackType
 from typing import Any, Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
 
 from ganeti_tw.errors import GanetiError, NodeOffline, Retry
 from ganeti_tw.model.config import Config
@@ -55,14 +58,24 @@ class Context:
     """The cluster as an operation sees it while it runs.
 
     What must be taken back when a later step fails is registered with
-    :meth:`undo` where it is done; undos run in reverse order.
+    :meth:`undo` where it is done; undos run in reverse order when the ``async
+    with`` block ends with an error.
     """
 
-    def __init__(self, hands: Hands, *, dry_run: bool = False, debug_level: int = 0) -> None:
+    def __init__(self, hands: Hands, *, debug_level: int = 0) -> None:
         self._hands = hands
         self._undos: list[tuple[str, Callable[[], Awaitable[Any]]]] = []
-        self.dry_run = dry_run
         self.debug_level = debug_level
+
+    async def __aenter__(self) -> Context:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Only the end of this process interrupts work: then nothing is undone half, the next process examines.
+        if isinstance(error, Exception) and not isinstance(error, CancelledError):
+            await self.roll_back()
 
     @property
     def config(self) -> Config:
@@ -79,8 +92,11 @@ class Context:
         def change(config: Config) -> Changes:
             for thing in objects:
                 current = config.current(thing)
+                name = getattr(thing, "name", "") or thing.uuid
+                if current is None and thing.ctime:  # the new have no time of creation yet
+                    raise Retry(f"{name} was removed by somebody else meanwhile")
                 if current is not None and current.serial_no != thing.serial_no:
-                    raise Retry(f"{getattr(thing, 'name', thing.uuid)} was changed by somebody else meanwhile")
+                    raise Retry(f"{name} was changed by somebody else meanwhile")
             return Changes(puts=objects)
 
         return await self._hands.edit(change)
@@ -96,6 +112,17 @@ class Context:
         if node.offline:
             raise NodeOffline(f"node {node.name} is marked offline; bring it back with gnt-node modify --offline=no")
         return await self._hands.on_node(node.name, path, message, timeout)
+
+    async def on_nodes(self, nodes: Iterable[Node], message: Any, timeout: float) -> list[tuple[Node, Any]]:
+        """Ask all at once; an answer or a GanetiError for each, in order."""
+        asked = [(node, Deferred.fromCoroutine(self.on_node(node, message, timeout))) for node in nodes]
+        answers: list[tuple[Node, Any]] = []
+        for node, answer in asked:
+            try:
+                answers.append((node, await answer))
+            except GanetiError as e:
+                answers.append((node, e))
+        return answers
 
     async def join(self, name: str, token: str, uuid: str) -> dict[str, Any]:
         """Bring the host that shows this token into the cluster; gives what it says of itself."""

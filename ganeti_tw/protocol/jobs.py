@@ -23,14 +23,15 @@ class WaitForChange:
     """Answer: ``(values of fields, log entries)`` once something changed; ask with the time you want to wait.
 
     Changed means: the values of ``fields`` differ from ``previous``, or there
-    are log entries with a serial above ``log_serial``.  NotFound for a job that
-    never was.
+    are log entries with a serial above ``log_serial``.  Of a job that has ended
+    the answer comes at once.  NotFound for a job that never was.
     """
 
     job_id: int
     fields: tuple[str, ...]
     previous: Any
     log_serial: int | None
+    seconds: float = 60.0  # after which nobody waits any more
 
 
 @frozen

@@ -50,13 +50,10 @@ class OsDiagnose:
     async def run(self, context: Context) -> list[list[Any]]:
         by_os: dict[str, dict[str, OsStatus]] = {}
         asked = []
-        for node in context.config.nodes.values():
-            if node.offline or not node.vm_capable:
-                continue
-            try:
-                found = await context.on_node(node, ListOses(), NODE_TIMEOUT)
-            except GanetiError as e:
-                context.warn(f"{node.name} does not say which OS definitions it has: {e.text}")
+        nodes = [n for n in context.config.nodes.values() if n.vm_capable and not n.offline]
+        for node, found in await context.on_nodes(nodes, ListOses(), NODE_TIMEOUT):
+            if isinstance(found, GanetiError):
+                context.warn(f"{node.name} does not say which OS definitions it has: {found.text}")
                 continue
             asked.append(node.uuid)
             for status in found:
