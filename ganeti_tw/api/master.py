@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, get_type_hints
 
+import msgspec
 from twisted.internet.defer import Deferred, DeferredList
 
 from ganeti_tw.api.query.engine import query, query_fields
@@ -19,6 +20,7 @@ from ganeti_tw.protocol.jobs import CancelJob, SubmitJob, WaitForChange
 
 SUBMIT_TIMEOUT = 70.0
 CANCEL_TIMEOUT = 30.0
+SHORTEST_WAIT = 0.1  # enough to say what is, for those who do not want to wait
 LONGEST_WAIT = 89.0  # Ganeti's limit for one call
 
 
@@ -35,13 +37,11 @@ class MasterApi:
 
     async def submit(self, ops: list[Any]) -> int:
         """The id of a new job, once it is safely stored."""
-        return int(await self._queue.ask(SubmitJob(_a_list("ops", ops)), SUBMIT_TIMEOUT))
+        return int(await self._queue.ask(SubmitJob(ops), SUBMIT_TIMEOUT))
 
-    async def submit_many(self, jobs: list[Any]) -> list[list[Any]]:
+    async def submit_many(self, jobs: list[list[Any]]) -> list[list[Any]]:
         """``[true, id]`` or ``[false, text]`` per job."""
-        asked: list[Deferred[Any]] = [
-            self._queue.ask(SubmitJob(_a_list("ops", ops)), SUBMIT_TIMEOUT) for ops in _a_list("jobs", jobs)
-        ]
+        asked: list[Deferred[Any]] = [self._queue.ask(SubmitJob(ops), SUBMIT_TIMEOUT) for ops in jobs]
         results = []
         for done, value in await DeferredList(asked, consumeErrors=True):
             if not done and not isinstance(value.value, GanetiError):
@@ -51,21 +51,22 @@ class MasterApi:
 
     async def wait(
         self,
-        id: int,
+        id: int | str,
         fields: list[str],
         previous: Any = None,
         log_serial: int | None = None,
         timeout: float = 60.0,
     ) -> Any:
         """``[values, log entries]`` once something changed, ``"nochange"`` when nothing did in time."""
-        question = WaitForChange(_an_id(id), tuple(fields), previous, log_serial)
+        seconds = max(SHORTEST_WAIT, min(timeout, LONGEST_WAIT))
+        question = WaitForChange(_an_id(id), tuple(fields), previous, log_serial, seconds)
         try:
-            current, entries = await self._queue.ask(question, max(0.0, min(float(timeout), LONGEST_WAIT)))
+            current, entries = await self._queue.ask(question, seconds)
         except Expired:
             return "nochange"
         return [current, entries]
 
-    async def cancel(self, id: int, kill: bool = False) -> list[Any]:
+    async def cancel(self, id: int | str, kill: bool = False) -> list[Any]:
         """``[done, text]``."""
         if kill:
             raise BadRequest("killing jobs is not supported yet; cancel without --kill")
@@ -74,7 +75,7 @@ class MasterApi:
 
     async def query(self, what: str, fields: list[str], filter: Any = None) -> dict[str, Any]:
         """Rows of ``[status, value]`` cells with their field descriptions."""
-        return await query(what, _a_list("fields", fields), filter, self._sources, self._pause)
+        return await query(what, fields, filter, self._sources, self._pause)
 
     async def query_fields(self, what: str, fields: list[str] | None = None) -> dict[str, Any]:
         """Descriptions of fields; of all when none are named."""
@@ -108,21 +109,28 @@ def call(api: Any, method: str, arguments: dict[str, Any]) -> Awaitable[Any]:
     function = None if method.startswith("_") else getattr(api, method, None)
     if function is None or not inspect.iscoroutinefunction(function):
         raise NotFound(f"there is no method {method!r}")
+    signature = inspect.signature(function)
     try:
-        inspect.signature(function).bind(**arguments)
+        signature.bind(**arguments)
     except TypeError as e:
         raise BadRequest(f"{method}: {e}") from None
-    result: Awaitable[Any] = function(**arguments)
+    types = get_type_hints(function)
+    converted = {
+        name: _converted(method, name, value, types[name]) if name in signature.parameters else value
+        for name, value in arguments.items()
+    }
+    result: Awaitable[Any] = function(**converted)
     return result
 
 
-def _a_list(name: str, value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise BadRequest(f"{name} must be a list, not {value!r:.60}")
-    return value
+def _converted(method: str, name: str, value: Any, wanted: Any) -> Any:
+    try:
+        return msgspec.convert(value, wanted)
+    except msgspec.ValidationError as e:
+        raise BadRequest(f"{method}: {name}: {e}") from None
 
 
-def _an_id(value: Any) -> int:
-    if isinstance(value, bool) or not (isinstance(value, int) or (isinstance(value, str) and value.isdigit())):
+def _an_id(value: int | str) -> int:
+    if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) <= 18):
         raise BadRequest(f"{value!r:.60} is no job id")
     return int(value)

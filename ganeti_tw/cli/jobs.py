@@ -46,14 +46,22 @@ def submit_and_follow(context: Context, options: Values, op: Opcode) -> int:
 
     Raises what the job failed with.
     """
+    submit(context, options, op)
+    return 0
+
+
+def submit(context: Context, options: Values, op: Opcode) -> list[Any] | None:
+    """Results of the job's opcodes once it has ended well; None with ``--submit``, when it was accepted.
+
+    Raises what the job failed with.
+    """
     job_id = context.call("submit", ops=[op])
     if options.ensure_value("print_jobid", False):
         context.say(str(job_id))
     if options.ensure_value("submit_only", False):
         context.warn(f"JobID: {job_id}")
-        return 0
-    follow(context, job_id)
-    return 0
+        return None
+    return follow(context, job_id)
 
 
 def follow(context: Context, job_id: int, *, quiet: bool = False) -> list[Any]:

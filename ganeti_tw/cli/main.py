@@ -2,7 +2,8 @@
 
 A program is a folder, a subcommand a file in it with a ``COMMAND``; the file is
 imported when it is asked for.  The folder's ``__init__`` has the other names of
-its subcommands in ``ALIASES``.
+its subcommands in ``ALIASES`` and, in ``NOT_YET``, those of Ganeti's that do not
+work here yet, which are refused by name.
 """
 
 from __future__ import annotations
@@ -84,7 +85,10 @@ def _dispatch(context: Context, argv: Sequence[str]) -> int:
         return 0
     command = find(context.program, argv[0])
     if command is None:
-        _show_commands(context)
+        if argv[0] in not_yet(context.program):
+            context.warn(f"{context.program} {argv[0]} is one of Ganeti's commands that does not work here yet")
+        else:
+            _show_commands(context)
         return FAILURE
     words = list(argv[1:])
     if command.default_arguments:
@@ -116,6 +120,12 @@ def subcommands(program: str) -> list[str]:
     files = {file for folder in package.__path__ for file in os.listdir(folder)}
     names = (file.removesuffix(".py") for file in files if file.endswith(".py"))
     return sorted(name.replace("_", "-") for name in names if not name.startswith("_"))
+
+
+def not_yet(program: str) -> tuple[str, ...]:
+    """Subcommands of Ganeti's program that are known here by name only."""
+    names: tuple[str, ...] = getattr(importlib.import_module(_package(program)), "NOT_YET", ())
+    return names
 
 
 def _package(program: str) -> str:
@@ -192,8 +202,16 @@ def gnt_instance() -> int:
     return _console_script("gnt-instance")
 
 
+def gnt_group() -> int:
+    return _console_script("gnt-group")
+
+
 def gnt_job() -> int:
     return _console_script("gnt-job")
+
+
+def gnt_network() -> int:
+    return _console_script("gnt-network")
 
 
 def gnt_os() -> int:

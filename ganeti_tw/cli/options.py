@@ -237,6 +237,24 @@ _CLUSTER = {
     "--zeroing-image": _value("zeroing_image", "Image used to zero disks"),
 }
 
+_GROUP = {
+    "--alloc-policy": _value(
+        "alloc_policy", "Whether allocators use the group: preferred, last_resort or unallocable", metavar="POLICY"
+    ),
+    "--include-defaults": _switch("include_defaults", "Also what is inherited from the cluster"),
+}
+
+_NETWORK = {
+    "--add-reserved-ips": _value("add_reserved_ips", "Addresses to keep from instances, separated by commas"),
+    "--gateway": _value("gateway", "IPv4 address of the router"),
+    "--gateway6": _value("gateway6", "IPv6 address of the router"),
+    "--network": _value("network", "IPv4 subnet, like 192.0.2.0/24"),
+    "--network6": _value("network6", "IPv6 subnet, like 2001:db8::/64"),
+    "--remove-reserved-ips": _value(
+        "remove_reserved_ips", "Kept addresses to open to instances again, separated by commas"
+    ),
+}
+
 _REST = {
     "--from": _value("tags_source", "File with one tag per line; - is standard input"),
     "-i/--interruptible": _switch("interruptible", "End the delay when something connects to its socket"),
@@ -256,5 +274,7 @@ OPTIONS: dict[str, Entry] = {
     **_INSTANCE,
     **_NODE,
     **_CLUSTER,
+    **_NETWORK,
+    **_GROUP,
     **_REST,
 }

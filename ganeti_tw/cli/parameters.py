@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ganeti_tw.cli.values import boolean, size_mib
@@ -69,6 +69,11 @@ DISK_TEMPLATES: dict[str, dict[str, str]] = {
     "rbd": _typed("access pool", "text"),
     "sharedfile": {},
 }
+HYPERVISOR_STATE = _typed("cpu_node cpu_total mem_hv mem_node mem_total", "int")
+DISK_STATE = _typed("disk_overhead disk_reserved disk_total", "int")
+
+Named = tuple[str, dict[str, Any] | bool | None]
+"""A name and its parameters, as :func:`ganeti_tw.cli.values.named_key_values` gives them."""
 
 
 def _text(value: Any) -> str:
@@ -145,3 +150,43 @@ def hypervisor(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def node(given: Mapping[str, Any]) -> dict[str, Any]:
     return typed(given, NODE, "node parameter")
+
+
+def by_name(
+    given: Sequence[Named], convert: Callable[[str, Mapping[str, Any]], dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """The parameters of an option that may be repeated, by the name before the colon."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, values in given:
+        if not isinstance(values, dict):
+            raise BadRequest(f"{name}: key=value pairs are expected, it cannot be taken away here")
+        found.setdefault(name, {}).update(convert(name, values))
+    return found
+
+
+def disk_templates(given: Sequence[Named]) -> dict[str, dict[str, Any]]:
+    """Parameters of disks by template."""
+    return by_name(given, _of_template)
+
+
+def _of_template(template: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    types = DISK_TEMPLATES.get(template)
+    if types is None:
+        raise BadRequest(f"there is no disk template called {template}")
+    return typed(values, types, f"parameter of {template} disks")
+
+
+def hypervisor_state(given: Sequence[Named]) -> dict[str, dict[str, Any]]:
+    """State parameters by hypervisor."""
+    return by_name(given, lambda name, values: typed(values, HYPERVISOR_STATE, f"{name} state parameter"))
+
+
+def disk_state(given: Sequence[Named]) -> dict[str, dict[str, dict[str, Any]]]:
+    """State parameters by kind of storage and name, which are given as ``KIND/NAME``."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for path, values in by_name(given, lambda path, v: typed(v, DISK_STATE, f"{path} state parameter")).items():
+        kind, _, name = path.partition("/")
+        if not kind or not name:
+            raise BadRequest(f"'{path}' does not name storage: write KIND/NAME, like plain/xenvg")
+        found.setdefault(kind, {})[name] = values
+    return found

@@ -7,6 +7,7 @@ from typing import Any
 
 NO_PREFIX = "no_"
 RESET_PREFIX = "-"
+DEFAULT = "default"
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)\s*", re.IGNORECASE)
 _SIZE_UNITS = {
@@ -97,8 +98,13 @@ def _removal(name: str, rest: str, value: bool | None) -> tuple[str, bool | None
     return name, value
 
 
-def sections(text: str) -> list[dict[str, dict[str, Any]]]:
-    """``min:k=v,.../max:k=v,...//min:...``: a list, ``//`` between its elements, ``/`` between their sections."""
+def sections(text: str) -> list[dict[str, dict[str, Any]]] | str:
+    """``min:k=v,.../max:k=v,...//min:...``: a list, ``//`` between its elements, ``/`` between their sections.
+
+    The word ``default``, which resets, stays as it is.
+    """
+    if text == DEFAULT:
+        return text
     found = []
     for element in text.split("//"):
         parts: dict[str, dict[str, Any]] = {}
@@ -115,7 +121,7 @@ def sections(text: str) -> list[dict[str, dict[str, Any]]]:
 
 def number_or_default(text: str) -> float | str:
     """A number, or the word ``default``, which resets."""
-    if text == "default":
+    if text == DEFAULT:
         return text
     try:
         return float(text)

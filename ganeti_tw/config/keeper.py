@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
-from ganeti_tw.errors import GanetiError
-from ganeti_tw.kernel import Actor, Outcome, Rank, Ref, receive
+from ganeti_tw.errors import Expired, GanetiError, OutcomeUnknown
+from ganeti_tw.kernel import Actor, Gone, Outcome, Rank, Ref, receive
 from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.model.base import touched
 from ganeti_tw.model.codec import key_of, row
@@ -18,7 +20,10 @@ from ganeti_tw.model.config import Config
 from ganeti_tw.model.rows import Delete, Put
 from ganeti_tw.protocol.config import Changes, ConfigChanged, Edit, Follow, GetConfig
 
-COMMIT_TIMEOUT = 60.0
+COMMIT_TIMEOUT = 600.0  # the ledger has its own, much shorter ones for disks and candidates
+TOGETHER = 32  # edits in one commit, at most
+
+log = Logger()
 
 
 class Published:
@@ -29,27 +34,28 @@ class Published:
 
 
 @frozen
-class _Stored:
-    """A commit ended."""
+class _Batch:
+    """Edits on their way to the ledger together."""
 
-    outcome: Outcome
+    config: Config  # as it is with them
+    answers: list[Deferred[Config]]
+    rows: dict[tuple[str, str], Put | Delete] = field(factory=dict)
 
 
 @frozen
-class _Pending:
-    """An edit on its way to the ledger."""
+class _Stored:
+    """A commit ended."""
 
-    puts: tuple[Put, ...]
-    deletes: tuple[Delete, ...]
-    answer: Deferred[Config]
+    batch: _Batch
+    outcome: Outcome
 
 
 class ConfigKeeper(Actor):
     """Turns edits into rows of the ledger, in order, and publishes what is stored.
 
-    Edits see those before them before these are stored, so that many can be on
-    the way at once; when one fails the ones after it still hold, since each row
-    is written whole.
+    Edits that come while others are being stored wait, and then go together in
+    one commit, each seeing those before it.  So none is ever built on another
+    that fails later: a commit that fails takes back its own edits and nothing else.
     """
 
     rank = Rank.CONFIG
@@ -57,11 +63,11 @@ class ConfigKeeper(Actor):
 
     def __init__(self, published: Published, ledger: Ref, now: Callable[[], float]) -> None:
         self._published = published
-        self._newest = published.config
         self._ledger = ledger
         self._now = now
-        self._pending: deque[_Pending] = deque()
-        self._followers: list[Ref] = []
+        self._waiting: deque[tuple[Callable[[Config], Changes], Deferred[Config]]] = deque()
+        self._storing = False
+        self._followers: dict[str, Ref] = {}
 
     @receive(GetConfig)
     def get_config(self, m: GetConfig) -> Config:
@@ -69,57 +75,94 @@ class ConfigKeeper(Actor):
 
     @receive(Follow)
     def follow(self, m: Follow) -> None:
-        self._followers.append(m.ref)
         m.ref.tell(ConfigChanged(self._published.config))
+        self._followers[m.ref.path] = m.ref
+        m.ref.watch(self.me)
+
+    @receive(Gone)
+    def follower_gone(self, m: Gone) -> None:
+        self._followers.pop(m.path, None)
 
     @receive(Edit)
     def edit(self, m: Edit) -> Deferred[Config]:
-        changes = m.change(self._newest)
         answer: Deferred[Config] = Deferred()
-        if not changes.puts and not changes.deletes:
-            answer.callback(self._published.config)
-            return answer
-        puts, deletes = self._rows(changes)
-        self._newest = self._newest.apply(puts, deletes)
-        self._pending.append(_Pending(puts, deletes, answer))
-        self.aside(_commit(self.ask, self._ledger, puts, deletes), then=_Stored)
+        self._waiting.append((m.change, answer))
+        self._go_on()
         return answer
 
     @receive(_Stored)
     def stored(self, m: _Stored) -> None:
-        edit = self._pending.popleft()
-        if m.outcome.failure is not None:
-            self._newest = self._published.config
-            for later in self._pending:
-                self._newest = self._newest.apply(later.puts, later.deletes)
-            edit.answer.errback(m.outcome.failure)
-            return
-        config = self._published.config.apply(edit.puts, edit.deletes)
-        self._published.config = config
-        edit.answer.callback(config)
-        for follower in self._followers:
+        self._storing = False
+        failure = m.outcome.failure
+        if failure is not None:
+            if isinstance(failure.value, Expired | OutcomeUnknown):
+                # This process ends with its keeper; the next one reads what the ledger has.
+                raise RuntimeError(f"nobody knows whether a change of the configuration was stored: {failure.value}")
+            for answer in m.batch.answers:
+                answer.errback(failure)
+        else:
+            self._published.config = m.batch.config
+            for answer in m.batch.answers:
+                answer.callback(m.batch.config)
+            self._tell_followers()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Begin the next commit, unless one is on its way."""
+        while self._waiting and not self._storing:
+            batch = self._next_batch()
+            if batch.rows:
+                self._storing = True
+                work = _commit(self.ask, self._ledger, tuple(batch.rows.values()))
+                self.aside(work, then=partial(_Stored, batch))
+            else:
+                for answer in batch.answers:
+                    answer.callback(batch.config)
+
+    def _next_batch(self) -> _Batch:
+        batch = _Batch(self._published.config, [])
+        while self._waiting and len(batch.answers) < TOGETHER:
+            change, answer = self._waiting.popleft()
             try:
-                follower.tell(ConfigChanged(config))
-            except GanetiError:  # it stopped, and hears no more news
-                self._followers = [f for f in self._followers if f is not follower]
+                changes = change(batch.config)
+                puts, deletes = self._rows(batch.config, changes)
+                config = batch.config.apply(puts, deletes)
+            except GanetiError as e:
+                answer.errback(e)
+                continue
+            batch = evolve(batch, config=config)
+            batch.answers.append(answer)
+            rows: tuple[Put | Delete, ...] = (*puts, *deletes)
+            batch.rows.update({(r.kind, r.key): r for r in rows})
+        return batch
 
-    def _rows(self, changes: Changes) -> tuple[tuple[Put, ...], tuple[Delete, ...]]:
+    def _rows(self, config: Config, changes: Changes) -> tuple[tuple[Put, ...], tuple[Delete, ...]]:
+        if not changes.puts and not changes.deletes:
+            return (), ()
         now = self._now()
-        puts = [row(self._stamped(thing, now)) for thing in changes.puts]
-        puts.append(row(touched(self._newest.top, now)))
-        deletes = tuple(Delete(*key_of(thing)) for thing in changes.deletes)
-        return tuple(puts), deletes
+        puts = [row(_stamped(config, thing, now)) for thing in changes.puts]
+        puts.append(row(touched(config.top, now)))
+        return tuple(puts), tuple(Delete(*key_of(thing)) for thing in changes.deletes)
 
-    def _stamped(self, thing: Any, now: float) -> Any:
-        if not hasattr(thing, "serial_no"):  # job filters are not numbered
-            return thing
-        current = self._newest.current(thing)
-        if current is None:
-            return evolve(thing, serial_no=1, ctime=now, mtime=now)
-        return evolve(thing, serial_no=current.serial_no + 1, mtime=now)
+    def _tell_followers(self) -> None:
+        for path, follower in self._followers.items():
+            try:
+                follower.tell(ConfigChanged(self._published.config))
+            except GanetiError as e:
+                log.warn("{path} was not told of a change: {reason}", path=path, reason=e.text)
 
 
-async def _commit(
-    ask: Callable[..., Deferred[Any]], ledger: Ref, puts: tuple[Put, ...], deletes: tuple[Delete, ...]
-) -> Any:
+def _stamped(config: Config, thing: Any, now: float) -> Any:
+    """The thing with its next serial number and its times."""
+    if not hasattr(thing, "serial_no"):  # job filters are not numbered
+        return thing
+    current = config.current(thing)
+    if current is None:
+        return evolve(thing, serial_no=1, ctime=now, mtime=now)
+    return evolve(thing, serial_no=current.serial_no + 1, mtime=now)
+
+
+async def _commit(ask: Callable[..., Deferred[Any]], ledger: Ref, rows: tuple[Put | Delete, ...]) -> Any:
+    puts = tuple(r for r in rows if isinstance(r, Put))
+    deletes = tuple(r for r in rows if isinstance(r, Delete))
     return await ask(ledger, Commit(puts, deletes), COMMIT_TIMEOUT)

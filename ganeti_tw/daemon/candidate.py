@@ -7,12 +7,14 @@ from twisted.logger import Logger
 
 from ganeti_tw.config.keeper import Published
 from ganeti_tw.errors import GanetiError, NoCluster
-from ganeti_tw.kernel import Actor, Rank, Ref, receive
+from ganeti_tw.kernel import Actor, Blocking, Rank, Ref, receive
 from ganeti_tw.ledger.messages import Applied, Installed
 from ganeti_tw.ledger.seam import Store
 from ganeti_tw.model.codec import CLASSES
 from ganeti_tw.model.config import Config
 from ganeti_tw.protocol.config import ConfigChanged
+
+READ_DEADLINE = 60.0
 
 log = Logger()
 
@@ -35,10 +37,11 @@ class ViewKeeper(Actor):
     capacity = 100_000
     restarts = 3
 
-    def __init__(self, view: View, store: Store, writer: Ref) -> None:
+    def __init__(self, view: View, store: Store, writer: Ref, blocking: Blocking) -> None:
         self._view = view
         self._store = store
         self._writer = writer
+        self._blocking = blocking
         self._serial = 0
 
     def started(self) -> Deferred[None]:
@@ -65,11 +68,14 @@ class ViewKeeper(Actor):
     async def _read(self) -> None:
         """Begin anew from the store; with what is already in it the changes still to come are skipped."""
         snapshot = await self._store.load(tuple(CLASSES))
-        self._serial = snapshot.serial
         try:
-            self._show(Config.from_rows(snapshot.rows))
+            # Half a second for 10,000 instances.
+            config = await self._blocking.run(Config.from_rows, snapshot.rows, deadline=READ_DEADLINE)
         except NoCluster:
             self._view.published = None
+        else:
+            self._show(config)
+        self._serial = snapshot.serial
 
     def _show(self, config: Config) -> None:
         if self._view.published is None:

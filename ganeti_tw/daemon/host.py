@@ -291,7 +291,7 @@ class Host(Service):
 
     async def _begin_role(self, record: HostRecord) -> None:
         if record.is_master:
-            await self._start_master(await read_ledger(self.store))
+            await self._start_master(await read_ledger(self.store, self._files))
         else:
             self._start_follower()
             if record.is_candidate:
@@ -299,7 +299,7 @@ class Host(Service):
 
     def _start_follower(self) -> None:
         writer = self._start_writer()
-        keeper = self.system.spawn("view", lambda: ViewKeeper(self.view, self.store, writer))
+        keeper = self.system.spawn("view", lambda: ViewKeeper(self.view, self.store, writer, self._files))
         self.system.spawn("follower", lambda: Follower(self.store, keeper, self._epoch))
 
     def _start_writer(self) -> Any:

@@ -98,6 +98,10 @@ class HostActor(Actor):
             raise NoCluster(f"{self._name} is in no cluster")
         if m.serial < record.serial:
             return  # an older one, overtaken on its way
+        await self._blocking.run(write_ssconf, self._paths, m.ssconf, deadline=FILE_DEADLINE)
+        record = self._record()  # a master of a later epoch may have spoken meanwhile
+        if record is None or m.serial < record.serial:
+            return
         new = evolve(
             record,
             serial=m.serial,
@@ -107,8 +111,9 @@ class HostActor(Actor):
             hypervisors=m.hypervisors,
             file_storage_dirs=m.file_storage_dirs,
         )
-        await self._blocking.run(write_ssconf, self._paths, m.ssconf, deadline=FILE_DEADLINE)
-        await self._blocking.run(save, self._paths.host_state, new, deadline=FILE_DEADLINE)
+        if evolve(new, serial=record.serial) != record:
+            # In this thread, as everywhere: one that is late in another would put back what is old.
+            save(self._paths.host_state, new)
         await self._roles.updated(new)
 
     @receive(LeaveCluster)

@@ -10,6 +10,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from ganeti_tw.api.master import MasterApi
 from ganeti_tw.api.query.sources import ClusterSources
@@ -19,7 +20,7 @@ from ganeti_tw.errors import Corrupt, GanetiError
 from ganeti_tw.jobs.places import Hosts, Places
 from ganeti_tw.jobs.queue import SERIAL, Queue
 from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, decode
-from ganeti_tw.kernel import Actor, ActorSystem, Gone, Overflow, Rank, Ref, receive
+from ganeti_tw.kernel import Actor, ActorSystem, Blocking, Gone, Overflow, Rank, Ref, receive
 from ganeti_tw.ledger.ledger import Ledger
 from ganeti_tw.ledger.messages import SetFollowers
 from ganeti_tw.ledger.seam import Store
@@ -33,6 +34,7 @@ from ganeti_tw.operations.registry import load_all
 from ganeti_tw.protocol.config import ConfigChanged, Follow
 
 FOLLOWERS_TIMEOUT = 10.0
+READ_DEADLINE = 60.0
 
 log = Logger()
 
@@ -48,14 +50,15 @@ class Found:
     unfinished: list[JobRecord]
 
 
-async def read_ledger(store: Store) -> Found:
+async def read_ledger(store: Store, blocking: Blocking) -> Found:
     """Everything a master needs to begin; Corrupt names the row that is wrong."""
     snapshot = await store.load((*CLASSES, SECRET, SERIAL[0], LIVE))
     rows = snapshot.rows
     live = [key for kind, key in rows if kind == LIVE]
     stored = await store.read(KIND, live)
+    ours = {place: value for place, value in rows.items() if place[0] in CLASSES}
     return Found(
-        config=Config.from_rows({place: value for place, value in rows.items() if place[0] in CLASSES}),
+        config=await blocking.run(Config.from_rows, ours, deadline=READ_DEADLINE),
         authority=_text(rows, "ca"),
         hmac_key=_text(rows, "hmac"),
         last_job=msgspec.json.decode(rows.get(SERIAL, b"0"), type=int),
@@ -74,24 +77,29 @@ class FollowerKeeper(Actor):
     """Tells the ledger which nodes are master candidates."""
 
     rank = Rank.CONFIG
-    capacity = 1
+    capacity = 100
     overflow = Overflow.KEEP_LATEST
 
     def __init__(self, own_name: str, ledger: Ref, directory: Directory) -> None:
         self._own_name = own_name
         self._ledger = ledger
         self._directory = directory
-        self._refs: dict[str, Ref] | None = None
+        self._refs: dict[str, Ref] = {}
+        self._told: frozenset[str] | None = None
 
     @receive(ConfigChanged)
     def config_changed(self, m: ConfigChanged) -> Deferred[None] | None:
         names = frozenset(n.name for n in m.config.candidates if n.name != self._own_name and not n.offline)
-        known = self._refs or {}
-        if self._refs is not None and names == known.keys():
+        if names == self._told:
             return None
         # The same ref for the same candidate: a new one would make the ledger begin anew with it.
-        self._refs = {name: known.get(name) or self._directory.ref(name, "follower") for name in sorted(names)}
-        return self.ask(self._ledger, SetFollowers(dict(self._refs)), FOLLOWERS_TIMEOUT)
+        self._refs = {name: self._refs.get(name) or self._directory.ref(name, "follower") for name in sorted(names)}
+        self._told = names
+        return self.ask(self._ledger, SetFollowers(dict(self._refs)), FOLLOWERS_TIMEOUT).addErrback(self._not_told)
+
+    def _not_told(self, failure: Failure) -> Failure:
+        self._told = None  # the next change of the configuration tries again
+        return failure
 
 
 class Watchman(Actor):
@@ -141,7 +149,7 @@ class Master:
         self.keeper = spawn("config", lambda: ConfigKeeper(self.published, self.ledger, now))
         self.locks = spawn("locks", LockManager)
         self.followers = spawn("followers", lambda: FollowerKeeper(own_name, self.ledger, directory))
-        self.spreader = spawn("spreader", lambda: Spreader(system, directory, clock, RELEASE))
+        self.spreader = spawn("spreader", lambda: Spreader(system, directory, RELEASE))
         places = Places(
             ledger=self.ledger,
             locks=self.locks,
@@ -159,10 +167,10 @@ class Master:
             return store.read(KIND, keys)  # type: ignore[return-value]
 
         self.queue = spawn(
-            "queue", lambda: Queue(system, places, read_jobs, found.last_job, list(found.unfinished))
+            "queue", lambda: Queue(system, places, read_jobs, found.last_job, list(found.unfinished), pause)
         )
         watchman = spawn("watchman", lambda: Watchman(fatal))
-        for critical in (self.ledger, self.keeper, self.locks, self.queue):
+        for critical in (self.ledger, self.keeper, self.locks, self.queue, self.followers, self.spreader):
             critical.watch(watchman)
         for follower in (self.followers, self.spreader):
             self.keeper.ask(Follow(follower), 10.0)

@@ -39,10 +39,9 @@ def _look_up(name: str, path: str) -> str:
         return listed[name]
     try:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    except OSError as e:
-        raise ResolverError(
-            f"{name} has no address: it is not in {path}, and the resolver says: {e.strerror}"
-        ) from None
+    except (OSError, UnicodeError) as e:  # the latter for names with parts that are too long
+        reason = getattr(e, "strerror", None) or str(e)
+        raise ResolverError(f"{name} has no address: it is not in {path}, and the resolver says: {reason}") from None
     return str(found[0][4][0])
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import glob
-import os
 from collections.abc import Mapping
 
 from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from ganeti_tw.daemon.record import write_safely
+from ganeti_tw.daemon.record import remove_files, write_safely
 from ganeti_tw.kernel import Actor, Blocking, Outcome, Overflow, Rank, receive
 from ganeti_tw.ledger.seam import Snapshot, Store
 from ganeti_tw.model.codec import CLASSES
@@ -36,7 +35,7 @@ def write_ssconf(paths: Paths, wanted: Mapping[str, str]) -> list[str]:
         write_safely(paths.ssconf(key), content, 0o444, sync=False)
         changed.append(key)
     for key in sorted(present - set(wanted)):
-        os.unlink(paths.ssconf(key))
+        remove_files(paths.ssconf(key))
         changed.append(key)
     return changed
 
@@ -69,7 +68,7 @@ class ConfigDataWriter(Actor):
     """
 
     rank = Rank.LEDGER + 1
-    capacity = 1
+    capacity = 100  # the ends of timers and of work aside take places too: with 1 news would be refused
     overflow = Overflow.KEEP_LATEST
     restarts = 3
 
@@ -111,9 +110,7 @@ class ConfigDataWriter(Actor):
         self.aside(work, then=_Written)
 
 
-async def _write(
-    path: str, serial: int, store: Store, blocking: Blocking, clock: IReactorTime
-) -> tuple[int, float]:
+async def _write(path: str, serial: int, store: Store, blocking: Blocking, clock: IReactorTime) -> tuple[int, float]:
     begin = clock.seconds()
     snapshot = await store.load(tuple(CLASSES))
     await blocking.run(_write_file, path, snapshot, deadline=DEADLINE)
@@ -122,4 +119,3 @@ async def _write(
 
 def _write_file(path: str, snapshot: Snapshot) -> None:
     write_safely(path, config_data(snapshot.rows), 0o640)
-

@@ -43,7 +43,8 @@ class HostRecord:
             )
         if peer not in self.candidates and peer != self.master:
             raise Refused(f"{peer} is no master candidate that {self.name} knows of")
-        return self if epoch == self.epoch else evolve(self, epoch=epoch)
+        # A new reign may count the configuration from an older copy.
+        return self if epoch == self.epoch else evolve(self, epoch=epoch, serial=0)
 
 
 def load(path: str) -> HostRecord | None:
@@ -96,6 +97,8 @@ def remove_files(*paths: str) -> None:
             os.unlink(path)
         except FileNotFoundError:
             continue
+        except OSError as e:
+            raise DriverError(f"cannot remove {path}: {e.strerror}") from None
 
 
 def as_json(value: Any) -> bytes:

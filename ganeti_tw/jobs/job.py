@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from attrs import evolve, frozen
@@ -30,6 +31,24 @@ log = Logger()
 @frozen
 class Start:
     """A slot is free: begin."""
+
+
+@frozen
+class Hold:
+    """No slot is free yet: only see that the job is stored."""
+
+
+@frozen
+class Accepted:
+    """News to the queue: a new job is safely stored, or cannot be and is not going to run."""
+
+    job_id: int
+    failure: Failure | None
+
+
+@frozen
+class _GoneFar:
+    """The job has gone as far as it gets at once."""
 
 
 @frozen
@@ -73,6 +92,10 @@ class _Waiter:
 class Job(Actor):
     """Runs its opcodes aside and stores each status before its effect.  Never restarted.
 
+    ``admission``: rows to be stored together with a new job.  One that can begin
+    at once is stored for the first time as running, so that its admission costs
+    no wait of its own; only then the queue is told that it is accepted.
+
     Others see a status only once it is stored, so that nobody is told of an end
     that a crash could take back.  Waiting for locks and lines of the log are
     seen at once: losing them does no harm.
@@ -81,7 +104,9 @@ class Job(Actor):
     rank = Rank.JOB
     capacity = 10000
 
-    def __init__(self, record: JobRecord, steps: list[Step], places: Places, queue: Ref) -> None:
+    def __init__(
+        self, record: JobRecord, steps: list[Step], places: Places, queue: Ref, admission: tuple[Put, ...] = ()
+    ) -> None:
         self._newest = record
         self._shown = record.copy()
         self._steps = steps
@@ -92,12 +117,21 @@ class Job(Actor):
         self._cancelling = False
         self._ended = False
         self._complained = False
+        self._admission = admission  # empty once the job is accepted
+        self._saving = 0  # commits on their way
 
     @receive(Start)
     def start(self, m: Start) -> None:
         if self._task is None and not self._newest.status.final:
             self._newest.start_timestamp = self._shown.start_timestamp = stamp(self._places.now())
             self._task = self.aside(perform(self._steps, self._places, self.me), then=_Performed)
+            if self._admission:
+                self.later(0, _GoneFar())
+
+    @receive(Hold, _GoneFar)
+    def store(self, m: Hold | _GoneFar) -> None:
+        if self._admission and not self._saving:
+            self._save().addErrback(lambda failure: None)  # the queue is told
 
     @receive(Advance)
     def advance(self, m: Advance) -> Deferred[None] | None:
@@ -131,6 +165,10 @@ class Job(Actor):
 
     @receive(_Saved)
     def saved(self, m: _Saved) -> None:
+        self._saving -= 1
+        if self._admission and (m.outcome.failure is None or not self._saving):
+            self._admission = ()
+            self._queue.tell(Accepted(self._newest.id, m.outcome.failure))
         if m.outcome.failure is not None:
             m.answer.errback(m.outcome.failure)
             return
@@ -139,6 +177,8 @@ class Job(Actor):
         self._shown = evolve(m.record, ops=ops, log_serial=self._newest.log_serial)
         self._notify()
         m.answer.callback(None)
+        if m.record.status.final and self._task is None:  # it had nothing to do, or was cancelled before it began
+            self._end()
 
     @receive(_Performed)
     def performed(self, m: _Performed) -> None:
@@ -151,7 +191,7 @@ class Job(Actor):
         elif isinstance(failure.value, GanetiError):
             text = f"the progress of this job could not be recorded: {failure.value.text}"
         else:
-            text = f"internal error, please report it: {failure.type.__name__}: {failure.getErrorMessage()}"
+            text = f"internal error, please report it: {type(failure.value).__name__}: {failure.getErrorMessage()}"
         self._end_rest(Status.ERROR, error_result(GanetiError(text), prerequisite=False))
         self.save_end(_SaveEnd())
 
@@ -216,11 +256,16 @@ class Job(Actor):
     def _save(self) -> Deferred[None]:
         record = self._newest.copy()
         key = str(record.id)
-        row = Put(KIND, key, record.encode())
-        deletes = (Delete(LIVE, key),) if record.status.final else ()
+        puts: tuple[Put, ...] = (Put(KIND, key, record.encode()), *self._admission)
+        deletes: tuple[Delete, ...] = ()
+        if not record.status.final:
+            puts += (Put(LIVE, key, b"true"),) if self._admission else ()
+        elif not self._admission or self._saving:
+            deletes = (Delete(LIVE, key),)
+        self._saving += 1
         answer: Deferred[None] = Deferred()
-        work = _commit(self.ask, self._places.ledger, Commit((row,), deletes))
-        self.aside(work, then=lambda outcome: _Saved(record, answer, outcome))
+        work = _commit(self.ask, self._places.ledger, Commit(puts, deletes))
+        self.aside(work, then=partial(_Saved, record, answer))
         return answer
 
     def _not_saved(self, failure: Failure) -> None:

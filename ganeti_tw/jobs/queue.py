@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import heapq
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 from attrs import evolve, frozen
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ganeti_tw.errors import GanetiError, NotFound, TryLater
+from ganeti_tw.errors import GanetiError, NotFound, OutcomeUnknown, TryLater
 from ganeti_tw.jobs.fields import log_after, values
-from ganeti_tw.jobs.job import Describe, Job, Start
+from ganeti_tw.jobs.job import Accepted, Describe, Hold, Job, Start
 from ganeti_tw.jobs.perform import Step
 from ganeti_tw.jobs.places import Places
 from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, OpRecord, decode, error_result, stamp
 from ganeti_tw.jobs.status import Status
-from ganeti_tw.kernel import Actor, ActorSystem, Outcome, Rank, Ref, receive
+from ganeti_tw.kernel import Actor, ActorSystem, Gone, Outcome, Rank, Ref, receive
 from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.model.rows import Delete, Put
 from ganeti_tw.operations.registry import input_of, is_whole, parse
@@ -27,35 +28,50 @@ from ganeti_tw.protocol.jobs import CancelJob, JobEnded, ListJobs, SubmitJob, Wa
 
 COMMIT_TIMEOUT = 60.0
 JOB_TIMEOUT = 30.0
+PAUSE = 5.0  # seconds until something is stored again after that failed
 LARGEST_QUEUE = 5000  # unfinished jobs, Ganeti's JOB_QUEUE_SIZE_HARD_LIMIT
 REMEMBERED = 200  # ended jobs kept at hand for those who still watch them
+DECODED_AT_ONCE = 200  # a few milliseconds of work; more holds up everybody else
 SERIAL = ("queue", "serial")  # ledger row with the last job id given out
+
+INTERRUPTED = (
+    "interrupted: the master process ended while this operation was running; "
+    "what it had begun may be half done, look at the objects it names before submitting it again"
+)
+NOT_BEGUN = "not begun: the master process ended before this operation; submit it again"
+CRASHED = "internal error, please report it: the actor of this job crashed; look at the objects this operation names"
+
+ReadJobs = Callable[[tuple[str, ...] | None], Deferred[Mapping[str, bytes]]]
 
 log = Logger()
 
 
 @frozen
-class _Stored:
-    """New jobs are on the ledger, or not."""
+class _Crashed:
+    """What the ledger knows of a job whose actor crashed."""
 
     outcome: Outcome
 
 
 @frozen
-class _Recovered:
-    """What became of the jobs a former process left is on the ledger."""
-
-    outcome: Outcome
+class _Settle:
+    """Store the ends of jobs that nobody runs any more."""
 
 
 @frozen
-class _New:
-    record: JobRecord
-    steps: list[Step]
+class _Settled:
+    """They are stored, or not."""
+
+    records: list[JobRecord]
+    outcome: Outcome
 
 
 class Queue(Actor):
-    """Owns the list of live jobs and the slots they run in."""
+    """Owns the list of live jobs and the slots they run in.
+
+    ``read_jobs`` gives the stored rows of some jobs, or of all; ``left`` are
+    those a former process has not ended; ``pause`` lets others work.
+    """
 
     rank = Rank.QUEUE
     capacity = 10000
@@ -64,76 +80,113 @@ class Queue(Actor):
         self,
         system: ActorSystem,
         places: Places,
-        read_jobs: Callable[[tuple[str, ...] | None], Deferred[Mapping[str, bytes]]],
+        read_jobs: ReadJobs,
         last_id: int,
         left: list[JobRecord],
+        pause: Callable[[], Awaitable[None]],
     ) -> None:
         self._system = system
         self._places = places
         self._read_jobs = read_jobs
         self._last_id = last_id
         self._left = left
+        self._pause = pause
         self._live: dict[int, Ref] = {}
         self._running: set[int] = set()
         self._waiting: list[tuple[int, int]] = []  # heap of (priority, id)
-        self._unstored = 0
         self._answers: dict[int, Deferred[int]] = {}
+        self._unsettled: dict[int, JobRecord] = {}  # ended, but not in the ledger
         self._ended: OrderedDict[int, JobRecord] = OrderedDict()
 
     def started(self) -> None:
         """Jobs nobody began go on; those that were running are said to have been interrupted."""
-        again, interrupted = [], []
-        for record in self._left:
-            if all(op.status is Status.QUEUED and is_whole(op.input) for op in record.ops):
-                again.append(record)
+        left, self._left = self._left, []
+        for record in left:
+            try:
+                steps = _steps_left(record)
+            except GanetiError as e:  # this version reads it in another way than the one before
+                steps, begun, not_begun = None, INTERRUPTED, f"not begun: {e.text}"
             else:
-                interrupted.append(_examined(record, self._places))
-        for record in again:
-            self._admit(record)
-        if interrupted:
-            self.aside(_store_ended(self.ask, self._places.ledger, interrupted), then=_Recovered)
-        self._left = []
+                begun, not_begun = INTERRUPTED, NOT_BEGUN
+            if steps is not None:
+                self._admit(record, steps, ())
+            else:
+                self._unsettled[record.id] = _examined(record, begun, not_begun, self._places.now())
+        self.settle(_Settle())
         self._start_jobs()
-
-    @receive(_Recovered)
-    def recovered(self, m: _Recovered) -> None:
-        if m.outcome.failure is not None:
-            log.error("interrupted jobs cannot be stored as such: {reason}", reason=m.outcome.failure.getErrorMessage())
 
     @receive(SubmitJob)
     def submit(self, m: SubmitJob) -> Deferred[int]:
         steps = [Step(*parse(opcode)) for opcode in m.ops]
-        if len(self._live) + self._unstored >= LARGEST_QUEUE:
+        if len(self._live) >= LARGEST_QUEUE:
             raise TryLater(f"the job queue is full ({LARGEST_QUEUE} unfinished jobs); wait for some to end")
         self._last_id += 1
-        new = _New(_record(self._last_id, steps, self._places), steps)
-        self._unstored += 1
-        answer: Deferred[int] = Deferred()
-        self._answers[self._last_id] = answer
-        self.aside(_store_new(self.ask, self._places.ledger, new, self._last_id), then=_Stored)
+        record = _record(self._last_id, steps, self._places)
+        answer = self._answers[record.id] = Deferred()
+        self._admit(record, steps, (Put(*SERIAL, msgspec.json.encode(record.id)),))
+        if steps:
+            self._start_jobs()
+        if record.id not in self._running:
+            self._live[record.id].tell(Hold())
         return answer
 
-    @receive(_Stored)
-    def stored(self, m: _Stored) -> None:
-        self._unstored -= 1
-        new, failure = m.outcome.value
-        answer = self._answers.pop(new.record.id)
-        if failure is not None:
-            answer.errback(failure)
+    @receive(Accepted)
+    def accepted(self, m: Accepted) -> None:
+        answer = self._answers.pop(m.job_id)
+        if m.failure is None:
+            answer.callback(m.job_id)
             return
-        if new.record.status.final:  # a job without opcodes is done already
-            self._remember(new.record)
-        else:
-            self._admit(new.record, new.steps)
-            self._start_jobs()
-        answer.callback(new.record.id)
+        self._live.pop(m.job_id).stop()
+        self._running.discard(m.job_id)
+        self._start_jobs()
+        answer.errback(m.failure)
 
     @receive(JobEnded)
     def job_ended(self, m: JobEnded) -> Any:
         ref = self._live.pop(m.job_id)
         self._running.discard(m.job_id)
         self._start_jobs()
+        # Its answer comes after those to all who asked it before: nobody is left waiting when it stops.
         return self.ask(ref, Describe(), JOB_TIMEOUT).addCallback(self._bury, ref)
+
+    @receive(Gone)
+    def job_gone(self, m: Gone) -> None:
+        job_id = int(m.path.rpartition("/")[2])
+        if self._live.pop(job_id, None) is None:
+            return
+        self._running.discard(job_id)
+        if job_id in self._answers:
+            self._answers.pop(job_id).errback(OutcomeUnknown(f"job {job_id} crashed while it was being accepted"))
+        self.aside(self._read_jobs((str(job_id),)), then=_Crashed)
+        self._start_jobs()
+
+    @receive(_Crashed)
+    def crashed(self, m: _Crashed) -> None:
+        for key, row in m.outcome.result().items():
+            record = decode(key, row)
+            if not record.status.final:
+                self._unsettled[record.id] = _examined(record, CRASHED, CRASHED, self._places.now())
+        self.settle(_Settle())
+
+    @receive(_Settle)
+    def settle(self, m: _Settle) -> None:
+        records = list(self._unsettled.values())
+        if records:
+            work = _store_ended(self.ask, self._places.ledger, records)
+            self.aside(work, then=partial(_Settled, records))
+
+    @receive(_Settled)
+    def settled(self, m: _Settled) -> None:
+        if m.outcome.failure is not None:
+            log.error(
+                "interrupted jobs cannot be stored as such, trying on: {reason}",
+                reason=m.outcome.failure.getErrorMessage(),
+            )
+            self.later(PAUSE, _Settle())
+            return
+        for record in m.records:
+            self._unsettled.pop(record.id, None)
+            self._remember(record)
 
     @receive(CancelJob)
     def cancel(self, m: CancelJob) -> Any:
@@ -146,26 +199,26 @@ class Queue(Actor):
     def wait_for_change(self, m: WaitForChange) -> Any:
         ref = self._live.get(m.job_id)
         if ref is not None:
-            return self.ask(ref, m, 100.0)
-        if m.job_id in self._ended:
-            return _what_became(self._ended[m.job_id], m)
+            return self.ask(ref, m, m.seconds)
+        ended = self._unsettled.get(m.job_id) or self._ended.get(m.job_id)
+        if ended is not None:
+            return _what_became(ended, m)
         return self._read_jobs((str(m.job_id),)).addCallback(_found, m)
 
     @receive(ListJobs)
     def list_jobs(self, m: ListJobs) -> Deferred[list[JobRecord]]:
         wanted = None if m.ids is None else tuple(str(i) for i in m.ids)
-        live = [ref for i, ref in self._live.items() if m.ids is None or i in m.ids]
-        asked: Deferred[list[JobRecord]] = gatherResults([self.ask(r, Describe(), JOB_TIMEOUT) for r in live])
-        stored = self._read_jobs(wanted)
-        both: list[Deferred[Any]] = [stored, asked]
-        return gatherResults(both).addCallback(_merged)
+        ids = None if m.ids is None else set(m.ids)
+        live = [self.ask(ref, Describe(), JOB_TIMEOUT) for i, ref in self._live.items() if ids is None or i in ids]
+        ended = [record for i, record in self._unsettled.items() if ids is None or i in ids]
+        return Deferred.fromCoroutine(_listed(live, ended, lambda: self._read_jobs(wanted), self._pause))
 
-    def _admit(self, record: JobRecord, steps: list[Step] | None = None) -> None:
-        steps = [Step(*parse(op.input)) for op in record.ops] if steps is None else steps
-        self._live[record.id] = self._system.spawn(
-            f"job/{record.id}", lambda: Job(record, steps, self._places, self.me)
-        )
-        heapq.heappush(self._waiting, (record.priority, record.id))
+    def _admit(self, record: JobRecord, steps: list[Step], admission: tuple[Put, ...]) -> None:
+        ref = self._system.spawn(f"job/{record.id}", lambda: Job(record, steps, self._places, self.me, admission))
+        ref.watch(self.me)
+        self._live[record.id] = ref
+        if steps:
+            heapq.heappush(self._waiting, (record.priority, record.id))
 
     def _start_jobs(self) -> None:
         slots = self._places.published.config.cluster.max_running_jobs
@@ -191,48 +244,35 @@ def _record(job_id: int, steps: list[Step], places: Places) -> JobRecord:
     ops = []
     for index, step in enumerate(steps):
         opcode = input_of(step.kind, step.op, step.common)
-        entry = [f"gnt:opcode:{step.kind.op_id.removeprefix('OP_').lower()}", f"job={job_id};index={index}", int(now * 1e9)]
-        opcode["reason"] = [*step.common.reason, entry]
+        source = f"gnt:opcode:{step.kind.op_id.removeprefix('OP_').lower()}"
+        opcode["reason"] = [*step.common.reason, [source, f"job={job_id};index={index}", int(now * 1e9)]]
         ops.append(OpRecord(opcode, priority=step.common.priority))
     return JobRecord(job_id, ops, stamp(now))
 
 
-def _examined(record: JobRecord, places: Places) -> JobRecord:
-    """What is known of a job that was running when the master process ended."""
-    now = stamp(places.now())
+def _steps_left(record: JobRecord) -> list[Step] | None:
+    """What a job that a former process left has to do; None when it had begun or private values are missing."""
+    if all(op.status is Status.QUEUED and is_whole(op.input) for op in record.ops):
+        return [Step(*parse(op.input)) for op in record.ops]
+    return None
+
+
+def _examined(record: JobRecord, begun: str, not_begun: str, now: float) -> JobRecord:
+    """A job that nobody runs any more, with the reason given for what it had begun and what it had not."""
+    ended = stamp(now)
     ops = []
     for op in record.ops:
-        if op.status.final:
-            ops.append(op)
-            continue
-        text = (
-            "not begun: the master process ended before this operation; submit it again"
-            if op.status is Status.QUEUED
-            else "interrupted: the master process ended while this operation was running; "
-            "what it had begun may be half done, look at the objects it names before submitting it again"
-        )
-        ops.append(evolve(op, status=Status.ERROR, result=error_result(GanetiError(text), False), end_timestamp=now))
-    return evolve(record, ops=ops, end_timestamp=now)
+        if not op.status.final:
+            text = not_begun if op.status is Status.QUEUED else begun
+            op = evolve(op, status=Status.ERROR, result=error_result(GanetiError(text), False), end_timestamp=ended)
+        ops.append(op)
+    return evolve(record, ops=ops, end_timestamp=ended)
 
 
 async def _store_ended(ask: Callable[..., Deferred[Any]], ledger: Ref, records: list[JobRecord]) -> None:
     puts = tuple(Put(KIND, str(r.id), r.encode()) for r in records)
     deletes = tuple(Delete(LIVE, str(r.id)) for r in records)
     await ask(ledger, Commit(puts, deletes), COMMIT_TIMEOUT)
-
-
-async def _store_new(
-    ask: Callable[..., Deferred[Any]], ledger: Ref, new: _New, last_id: int
-) -> tuple[_New, GanetiError | None]:
-    key = str(new.record.id)
-    puts = [Put(KIND, key, new.record.encode()), Put(*SERIAL, msgspec.json.encode(last_id))]
-    if not new.record.status.final:
-        puts.append(Put(LIVE, key, b"true"))
-    try:
-        await ask(ledger, Commit(tuple(puts), ()), COMMIT_TIMEOUT)
-    except GanetiError as e:
-        return new, e
-    return new, None
 
 
 def _what_became(record: JobRecord, m: WaitForChange) -> tuple[list[Any], list[Any]]:
@@ -246,8 +286,28 @@ def _found(rows: Mapping[str, bytes], m: WaitForChange) -> tuple[list[Any], list
     return _what_became(decode(key, rows[key]), m)
 
 
-def _merged(found: list[Any]) -> list[JobRecord]:
-    rows, live = found
-    jobs = {int(key): decode(key, value) for key, value in rows.items()}
-    jobs.update((record.id, record) for record in live)
+async def _listed(
+    live: list[Deferred[JobRecord]],
+    ended: list[JobRecord],
+    read: Callable[[], Deferred[Mapping[str, bytes]]],
+    pause: Callable[[], Awaitable[None]],
+) -> list[JobRecord]:
+    """Stored jobs, in their place those that actors and ``ended`` know better, by ascending id.
+
+    The rows are read last, so that no job can end unseen between the two.
+    """
+    known = {record.id: record for record in ended}
+    for asked in live:
+        try:
+            record = await asked
+        except GanetiError as e:
+            log.debug("a job does not say how it is: {reason}", reason=e.text)
+        else:
+            known[record.id] = record
+    jobs = {}
+    for number, (key, row) in enumerate((await read()).items()):
+        if number % DECODED_AT_ONCE == DECODED_AT_ONCE - 1:
+            await pause()
+        job = decode(key, row)
+        jobs[job.id] = job if job.status.final else known.get(job.id, job)
     return [jobs[i] for i in sorted(jobs)]

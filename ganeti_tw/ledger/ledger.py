@@ -21,7 +21,7 @@ from ganeti_tw.errors import (
 )
 from ganeti_tw.kernel import Actor, Gone, Outcome, Rank, Ref, receive
 from ganeti_tw.ledger.audience import REMIND, Audience
-from ganeti_tw.ledger.members import Member, Members, Standing
+from ganeti_tw.ledger.candidates import Candidates
 from ganeti_tw.ledger.messages import (
     OWN_KINDS,
     Commit,
@@ -33,7 +33,7 @@ from ganeti_tw.ledger.messages import (
 )
 from ganeti_tw.ledger.pipeline import Entry, Pipeline, named_rows
 from ganeti_tw.ledger.reign import Finding, Opened, examine, open_reign
-from ganeti_tw.ledger.replicator import Feed, Lost, Pace, Reached, Replicator
+from ganeti_tw.ledger.replicator import Lost, Pace, Reached, Replicator
 from ganeti_tw.ledger.seam import EMPTY, Store
 from ganeti_tw.protocol.ledger import Position
 
@@ -128,10 +128,9 @@ class Ledger(Actor):
         self._opening: Position | None = None  # None: the reign has not begun
         self._told = EMPTY
         self._line = Pipeline(EMPTY)
-        self._members = Members()
-        self._wanted: Mapping[str, Ref] | None = None  # None: nobody has told us the candidates
+        self._candidates = Candidates(self._line, self._replicate, now)
+        self._wanted: Mapping[str, Ref] | None = None  # named before the reign began
         self._replicators = 0  # started so far
-        self._late: list[Ref] = []  # of them, those started while a batch was being written
         self._problem: GanetiError | None = None
         self._batch_error = DriverError("")
         self._over = False  # no way back from the problem
@@ -145,8 +144,7 @@ class Ledger(Actor):
         self.aside(open_reign(self._store, self._epoch, self._since, False), then=_Opened)
 
     def stopped(self) -> None:
-        for member in self._members.values():
-            self._stop_replicator(member)
+        self._candidates.stop()
 
     @receive(_Opened)
     def opened(self, m: _Opened) -> None:
@@ -163,11 +161,12 @@ class Ledger(Actor):
             return
         self._problem = None
         self._opening = self._told = self._line.at = opened.at
-        self._members = Members.recorded(opened.in_sync)
         log.info("epoch {epoch} of the ledger begins with change {serial}", epoch=self._epoch, serial=opened.at.serial)
+        anyone = self._candidates.recorded(opened.in_sync)
         if self._wanted is not None:
-            self._follow(self._wanted)
-        elif self._members:
+            self._candidates.follow(self._wanted)
+            self._candidates.admit()
+        elif anyone:
             self.later(self._pace.deadline, _Unnamed())
         self._write()
 
@@ -180,8 +179,7 @@ class Ledger(Actor):
         untouched, unknown = self._line.abandon()
         self._refuse(untouched, error)
         self._refuse(unknown, OutcomeUnknown(f"the change may or may not last: {error}"))
-        for member in self._members.values():
-            self._stop_replicator(member)
+        self._candidates.stop()
         self._ended(error)
 
     def _retry_soon(self) -> None:
@@ -197,15 +195,13 @@ class Ledger(Actor):
         if self._opening is None:
             self.aside(open_reign(self._store, self._epoch, self._since, True), then=_Opened)
             return
-        for member in self._members.values():
-            if member.standing is Standing.LEAVING and not member.asked:
-                self._record(member, Standing.LEAVING)
-            if member.follower is not None and member.replicator is None:
-                self._replicate(member)
+        self._candidates.retry()
         if self._blind:
             self._examine()
         else:
             self._write(repair=True)
+        if self._line.cautious:
+            self._retry_soon()
 
     # -- commits --------------------------------------------------------------------------------------------------
 
@@ -233,28 +229,8 @@ class Ledger(Actor):
             return
         batch = [entry.change for entry in self._line.next_batch()]
         if not self._line.cautious:
-            self._feed()
+            self._candidates.feed()
         self.aside(self._store.append(batch), then=_Written)
-
-    def _feed(self) -> None:
-        """Hand the batch to the followers, unless they have it."""
-        members = [(member, member.replicator) for member in self._members.values() if member.replicator is not None]
-        fresh = self._line.feed() if members else ()
-        for member, replicator in members if fresh else ():
-            try:
-                replicator.tell(Feed(fresh))
-            except GanetiError as e:
-                self._leave(member, f"its replicator did not take a change: {e}")
-
-    def _feed_late(self) -> None:
-        """Tell replicators that began while this batch was being written that it exists."""
-        late, self._late = self._late, []
-        if self._line.cautious:
-            return  # everybody is told only now
-        batch = tuple(entry.change for entry in self._line.writing)
-        for member in self._members.values():
-            if member.replicator is not None and member.replicator in late:
-                member.replicator.tell(Feed(batch))
 
     @receive(_Written)
     def written(self, m: _Written) -> None:
@@ -271,8 +247,7 @@ class Ledger(Actor):
 
     def _stored(self) -> None:
         self._blind = False
-        self._feed_late()
-        self._feed()
+        self._candidates.feed()
         self._line.stored()
         self._progress()
         self._write()
@@ -314,19 +289,14 @@ class Ledger(Actor):
 
     def _progress(self) -> None:
         """Acknowledge what can be, and let in who is level."""
-        done = self._line.acknowledge(self._members.acknowledged(self._line.at.serial))
+        done = self._line.acknowledge(self._candidates.acknowledged())
         if done:
             self._told = Position(done[-1].change.serial, self._epoch)
             self._audience.tell(Committed(tuple(entry.change for entry in done)))
         for entry in done:
             if entry.answer is not None and not entry.answer.called:
                 entry.answer.callback(entry.change.serial)
-        for member in list(self._members.values()):
-            if member.standing is Standing.OUT:
-                if member.wanted and member.level and not self._line.cautious:
-                    self._record(member, Standing.JOINING)
-                elif not member.wanted and self._wanted is not None:
-                    self._forget(member)
+        self._candidates.admit()
 
     # -- followers ------------------------------------------------------------------------------------------------
 
@@ -334,89 +304,45 @@ class Ledger(Actor):
     def set_followers(self, m: SetFollowers) -> None:
         self._wanted = dict(m.followers)
         if self._opening is not None and not self._over:
-            self._follow(self._wanted)
+            self._candidates.follow(self._wanted)
             self._progress()
             self._write()
 
     @receive(_Unnamed)
     def unnamed(self, m: _Unnamed) -> None:
-        if self._wanted is None and not self._over:
-            for member in self._members.values():
-                self._leave(member, "it was not named as a candidate")
+        if not self._candidates.named and not self._over:
+            self._candidates.nobody_named()
             self._write()
 
     @receive(Reached)
     def reached(self, m: Reached) -> None:
-        member = self._members.of(m.replicator)
-        if member is None or self._over:
-            return
-        member.position, member.contact, member.error, member.level = m.serial, self._clock.seconds(), "", m.level
-        self._progress()
-        self._write()
+        if not self._over and self._candidates.reached(m.replicator, m.serial, m.level, self._clock.seconds()):
+            self._progress()
+            self._write()
 
     @receive(Lost)
     def lost(self, m: Lost) -> None:
-        member = self._members.of(m.replicator)
-        if member is None or self._over:
+        if self._over or not self._candidates.lost(m.replicator, m.reason):
             return
         if m.stale:
-            self._give_up(StaleEpoch(f"{member.name} follows a later master: {m.reason}"))
-            return
-        self._leave(member, m.reason)
-        self._write()
+            self._give_up(StaleEpoch(f"{m.follower} follows a later master: {m.reason}"))
+        else:
+            self._write()
 
-    def _follow(self, wanted: Mapping[str, Ref]) -> None:
-        for name, follower in wanted.items():
-            member = self._members.setdefault(name, Member(name))
-            member.wanted = True
-            if member.follower is not follower:
-                self._stop_replicator(member)
-                member.follower = follower
-                self._replicate(member)
-        for name in self._members.keys() - wanted.keys():
-            member = self._members[name]
-            member.wanted, member.follower = False, None
-            self._stop_replicator(member)
-            self._leave(member, "it is no candidate any more")
-
-    def _replicate(self, member: Member) -> None:
-        self._replicators += 1
-        assert member.follower is not None and self._opening is not None
-        follower, opening = member.follower, self._opening
+    def _replicate(self, name: str, follower: Ref) -> Ref:
+        """Start the replicator of a candidate."""
+        assert self._opening is not None, "nobody is sent anything before the reign has begun"
+        opening = self._opening
 
         def make() -> Replicator:
-            # A batch being written is not counted: once it is stored the replicator is told that it exists.
+            # A batch being written is not counted: the replicator is told of it once it is stored.
             last = self._line.at.serial
-            return Replicator(follower, self.me, self._store, opening, last, self._random, self._pace)
+            return Replicator(name, follower, self.me, self._store, opening, last, self._random, self._pace)
 
-        member.replicator = self._spawn(f"{self.me.path}/{member.name}/{self._replicators}", make)
-        member.replicator.watch(self.me)
-        if self._line.writing:
-            self._late.append(member.replicator)
-
-    def _stop_replicator(self, member: Member) -> None:
-        replicator, member.replicator, member.level = member.replicator, None, False
-        if replicator is not None:
-            replicator.stop()
-
-    def _leave(self, member: Member, reason: str) -> None:
-        """It counts no longer, once that is recorded."""
-        member.error, member.level = reason, False
-        if member.standing in (Standing.IN, Standing.JOINING):
-            log.warn("{name} leaves the in-sync set: {reason}", name=member.name, reason=reason)
-            self._record(member, Standing.LEAVING)
-
-    def _record(self, member: Member, standing: Standing) -> None:
-        if standing is Standing.JOINING:
-            log.info("{name} is level and joins the in-sync set", name=member.name)
-        member.becomes(standing)
-        self._line.add(Entry((member.row(self._now()),), member=member))
-
-    def _forget(self, member: Member) -> None:
-        """It is no candidate and does not count."""
-        del self._members[member.name]
-        if member.has_row:
-            self._line.add(Entry((), (member.no_row(),)))
+        self._replicators += 1
+        replicator = self._spawn(f"{self.me.path}/{name}/{self._replicators}", make)
+        replicator.watch(self.me)
+        return replicator
 
     # -- whoever looks or listens ---------------------------------------------------------------------------------
 
@@ -433,12 +359,9 @@ class Ledger(Actor):
     @receive(Gone)
     def gone(self, m: Gone) -> None:
         self._audience.remove(m.path)
-        for member in self._members.values():
-            if member.replicator is not None and member.replicator.path == m.path:
-                member.replicator = None
-                self._leave(member, "its replicator crashed")
-                self._retry_soon()
-                self._write()
+        if self._candidates.crashed(m.path):
+            self._retry_soon()
+            self._write()
 
     @receive(GetLedgerState)
     def state(self, m: GetLedgerState) -> LedgerState:
@@ -452,5 +375,5 @@ class Ledger(Actor):
             stored=self._line.at.serial,
             waiting=self._line.waiting,
             problem=problem,
-            followers=tuple(self._members[name].state(self._line.at.serial, now) for name in sorted(self._members)),
+            followers=self._candidates.states(now),
         )

@@ -32,6 +32,7 @@ class Member:
         self.has_row = False
         self.follower: Ref | None = None
         self.replicator: Ref | None = None
+        self.told = 0  # the newest change its replicator knows of
         self.position = 0
         self.contact: float | None = None
         self.error = ""

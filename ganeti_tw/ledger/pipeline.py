@@ -104,9 +104,9 @@ class Pipeline:
         self.writing = tuple(batch)
         return self.writing
 
-    def feed(self) -> tuple[Change, ...]:
-        """The changes of the batch the followers have not been handed yet, which they are now."""
-        fresh = [entry for entry in self.writing if not entry.fed]
+    def feed(self, after: int) -> tuple[Change, ...]:
+        """The changes of the batch that follow ``after``; a follower is handed them now."""
+        fresh = [entry for entry in self.writing if entry.change.serial > after]
         for entry in fresh:
             entry.fed = True
         return tuple(entry.change for entry in fresh)

@@ -51,6 +51,7 @@ class Lost:
     """The follower did not do its part; it is tried again.  ``stale``: it knows a later master."""
 
     replicator: Ref
+    follower: str
     reason: str
     stale: bool
 
@@ -86,6 +87,7 @@ class Replicator(Actor):
 
     def __init__(
         self,
+        name: str,
         follower: Ref,
         ledger: Ref,
         store: Store,
@@ -94,6 +96,7 @@ class Replicator(Actor):
         random: Callable[[], float],
         pace: Pace,
     ) -> None:
+        self._name = name
         self._follower = follower
         self._ledger = Audience(lambda: self.later(REMIND, _Remind()))
         self._ledger.add(ledger)
@@ -204,7 +207,7 @@ class Replicator(Actor):
         if self._expected is not None and position != self._expected:
             self._strange += 1
             if self._strange > 2:
-                raise DriverError(f"{self._follower.path} stays at {position} when told to go to {self._expected}")
+                raise DriverError(f"{self._name} stays at {position} when told to go to {self._expected}")
         else:
             self._strange = 0
         standing_still = self._at == position
@@ -219,7 +222,7 @@ class Replicator(Actor):
     def _failed(self, error: GanetiError) -> None:
         self._at = None
         self._strange = 0
-        self._ledger.tell(Lost(self.me, f"{type(error).__name__}: {error}", isinstance(error, StaleEpoch)))
+        self._ledger.tell(Lost(self.me, self._name, f"{type(error).__name__}: {error}", isinstance(error, StaleEpoch)))
         pause = min(self._pace.longest_pause, self._pace.first_pause * 2.0 ** min(self._failures, 20))
         self._failures += 1
         self._pause(pause * (0.5 + self._random()))

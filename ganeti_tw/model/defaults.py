@@ -120,7 +120,24 @@ IPOLICY: Mapping[str, Any] = {
     "vcpu-ratio": 4.0,
 }
 
-HV_STATE: Mapping[str, Any] = {"cpu_node": 1, "cpu_total": 1, "mem_hv": 0, "mem_node": 0, "mem_total": 0}
+HYPERVISOR_STATE: Table = table(
+    _P("cpu_node", INT, 1, check=not_negative),
+    _P("cpu_total", INT, 1, check=not_negative),
+    _P("mem_hv", INT, 0, check=not_negative),  # MiB, as all memory here
+    _P("mem_node", INT, 0, check=not_negative),
+    _P("mem_total", INT, 0, check=not_negative),
+)
+
+DISK_STATE: Table = table(
+    _P("disk_overhead", INT, 0, check=not_negative),
+    _P("disk_reserved", INT, 0, check=not_negative),
+    _P("disk_total", INT, 0, check=not_negative),
+)
+
+DISK_STATE_KINDS = ("plain",)
+"""Storage whose state can be given."""
+
+HV_STATE: Mapping[str, Any] = defaults_of(HYPERVISOR_STATE)
 
 COLLECTORS = ("cpu-avg-load", "diskstats", "drbd", "inst-status-xen", "lv", "xen-cpu-avg-load")
 COLLECTOR_INTERVAL_US = 5_000_000

@@ -91,6 +91,39 @@ def diskparams(
     return new
 
 
+def hv_state(own: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What hypervisors are said to use of their nodes, by hypervisor."""
+    new = {name: dict(values) for name, values in own.items()}
+    for hypervisor, values in given.items():
+        hypervisor_table(hypervisor)
+        what = f"{hypervisor} state parameter"
+        _keep_if_any(new, hypervisor, merged(defaults.HYPERVISOR_STATE, new.get(hypervisor, EMPTY), values, what))
+    return new
+
+
+def disk_state(own: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What is said of the storage of nodes, by kind and name."""
+    new = {kind: dict(by_name) for kind, by_name in own.items()}
+    for kind, by_name in given.items():
+        if kind not in defaults.DISK_STATE_KINDS:
+            raise BadRequest(f"there is no state of storage {kind!r}; there is {', '.join(defaults.DISK_STATE_KINDS)}")
+        if not isinstance(by_name, Mapping):
+            raise BadRequest(f"the state of {kind} storage must be an object by name, not {by_name!r:.60}")
+        states = dict(new.get(kind, EMPTY))
+        for name, values in by_name.items():
+            what = f"state parameter of {kind} storage {name}"
+            _keep_if_any(states, name, merged(defaults.DISK_STATE, states.get(name, EMPTY), values, what))
+        _keep_if_any(new, kind, states)
+    return new
+
+
+def _keep_if_any(all_values: dict[str, dict[str, Any]], name: str, values: dict[str, Any]) -> None:
+    if values:
+        all_values[name] = values
+    else:
+        all_values.pop(name, None)
+
+
 def osparams(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Any names and values: the OS definition checks them on the nodes."""
     new = dict(own)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
 
 from ganeti_tw.errors import BadRequest
 from ganeti_tw.model.config import Config
+from ganeti_tw.model.declared import Parameter, Type
 from ganeti_tw.model.defaults import DISK
 from ganeti_tw.model.instance import Instance
 
 SPEC_KEYS = ("cpu-count", "disk-count", "disk-size", "memory-size", "nic-count", "spindle-use")
+RATIOS = ("spindle-ratio", "vcpu-ratio")
 KEYS = ("disk-templates", "minmax", "spindle-ratio", "std", "vcpu-ratio")
+DEFAULT = "default"
 
 
 @frozen
@@ -76,6 +79,57 @@ def _outside(pair: Mapping[str, Mapping[str, int]], size: Size) -> list[str]:
     ]
 
 
+def updated(own: Mapping[str, Any], given: Mapping[str, Any], *, group: bool) -> dict[str, Any]:
+    """The own policy with what users gave put over it, each key as a whole; BadRequest as in :func:`check`.
+
+    In a group null, ``default`` and nothing at all remove a key, so that the
+    cluster's shows; in the cluster there is nothing to inherit.
+    """
+    if not isinstance(given, Mapping):
+        raise BadRequest(f"an instance policy must be an object, not {given!r:.60}")
+    new = dict(own)
+    for key, value in given.items():
+        if value in (None, DEFAULT, [DEFAULT], [], {}):
+            if not group:
+                raise BadRequest(f"{key}: the cluster's instance policy inherits nothing, give a value")
+            if key not in KEYS:
+                new[key] = value  # to be refused below
+            else:
+                new.pop(key, None)
+        else:
+            new[key] = _converted(key, value)
+    check(new, group)
+    return new
+
+
+def only_enabled(ipolicy: Mapping[str, Any], enabled: Collection[str]) -> None:
+    """BadRequest when it allows a disk template that the cluster has not enabled."""
+    disabled = [t for t in ipolicy.get("disk-templates", ()) if t not in enabled]
+    if disabled:
+        raise BadRequest(
+            f"the instance policy allows disk templates that are not enabled in the cluster: {', '.join(disabled)}"
+        )
+
+
+def _converted(key: str, value: Any) -> Any:
+    """Numbers given as text made numbers; what cannot be is left for :func:`check`."""
+    if key in RATIOS:
+        return Parameter(key, Type.FLOAT, None).accept(value)
+    if key == "std":
+        return _numbers(value)
+    if key == "minmax" and isinstance(value, list | tuple):
+        return [{name: _numbers(spec) for name, spec in p.items()} if isinstance(p, Mapping) else p for p in value]
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _numbers(spec: Any) -> Any:
+    if not isinstance(spec, Mapping):
+        return spec
+    return {
+        key: Parameter(key, Type.INT, None).accept(value) if key in SPEC_KEYS else value for key, value in spec.items()
+    }
+
+
 def check(ipolicy: Mapping[str, Any], group: bool = False) -> None:
     """BadRequest names the first fault of a filled cluster policy, or of the part a group sets."""
     for key in ipolicy:
@@ -92,7 +146,7 @@ def check(ipolicy: Mapping[str, Any], group: bool = False) -> None:
             raise BadRequest("std must lie between min and max of one pair")
     if "disk-templates" in ipolicy:
         _check_templates(ipolicy["disk-templates"])
-    for key in ("spindle-ratio", "vcpu-ratio"):
+    for key in RATIOS:
         ratio = ipolicy.get(key, 1)
         if isinstance(ratio, bool) or not isinstance(ratio, int | float) or ratio < 1:
             raise BadRequest(f"{key} must be a number from 1, not {ratio!r}")

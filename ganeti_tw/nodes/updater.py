@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 from attrs import evolve, frozen
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from ganeti_tw.kernel import Actor, ActorSystem, Outcome, Overflow, Rank, Ref, receive
+from ganeti_tw.kernel import Actor, ActorSystem, Gone, Outcome, Overflow, Rank, Ref, receive
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.ssconf import ssconf
 from ganeti_tw.nodes.directory import Directory
@@ -44,20 +40,25 @@ def host_update(config: Config, release: str) -> UpdateHost:
 class _Told:
     """An attempt to tell the node ended."""
 
+    update: UpdateHost
     outcome: Outcome
+
+
+@frozen
+class _Again:
+    """The pause after a failure is over."""
 
 
 class NodeUpdater(Actor):
     """Brings one node up to date; tries until it works and skips versions nobody needs any more."""
 
     rank = Rank.REPLICATOR
-    capacity = 1
+    capacity = 100  # the ends of timers and of work aside take places too: with 1 news would be refused
     overflow = Overflow.KEEP_LATEST
 
-    def __init__(self, node: str, host: Ref, clock: IReactorTime) -> None:
+    def __init__(self, node: str, host: Ref) -> None:
         self._node = node
         self._host = host
-        self._clock = clock
         self._wanted: UpdateHost | None = None
         self._told: UpdateHost | None = None
         self._busy = False
@@ -65,45 +66,41 @@ class NodeUpdater(Actor):
 
     @receive(UpdateHost)
     def update(self, m: UpdateHost) -> None:
-        self._wanted = m
-        self._go_on()
+        if self._wanted is None or m.serial >= self._wanted.serial:
+            self._wanted = m
+            self._go_on()
 
     @receive(_Told)
     def told(self, m: _Told) -> None:
+        failure = m.outcome.failure
+        if failure is None:
+            self._told, self._pause, self._busy = m.update, 0.0, False
+            self._go_on()
+            return
+        if not self._pause:
+            log.warn(
+                "{node} cannot be told of changes, trying on: {reason}",
+                node=self._node,
+                reason=failure.getErrorMessage(),
+            )
+        self._pause = min(LONGEST_PAUSE, self._pause * 2 or FIRST_PAUSE)
+        self.later(self._pause, _Again())
+
+    @receive(_Again)
+    def again(self, m: _Again) -> None:
         self._busy = False
-        if m.outcome.failure is None:
-            self._told, self._pause = m.outcome.value, 0.0
-        else:
-            if not self._pause:
-                log.warn(
-                    "{node} cannot be told of changes, trying on: {reason}",
-                    node=self._node,
-                    reason=m.outcome.failure.getErrorMessage(),
-                )
-            self._pause = min(LONGEST_PAUSE, self._pause * 2 or FIRST_PAUSE)
         self._go_on()
 
     def _go_on(self) -> None:
         if self._busy or self._wanted is None or self._wanted is self._told:
             return
         self._busy = True
-        self.aside(_tell(self.ask, self._host, self._wanted, self._clock, self._pause), then=_Told)
-
-
-async def _tell(
-    ask: Callable[..., Deferred[Any]], host: Ref, update: UpdateHost, clock: IReactorTime, pause: float
-) -> UpdateHost:
-    if pause:
-        await deferLater(clock, pause)
-    await ask(host, update, UPDATE_TIMEOUT)
-    return update
+        self.aside(self.ask(self._host, self._wanted, UPDATE_TIMEOUT), then=partial(_Told, self._wanted))
 
 
 @frozen
-class _Waited:
+class _Due:
     """The interval is over."""
-
-    outcome: Outcome
 
 
 class Spreader(Actor):
@@ -113,13 +110,12 @@ class Spreader(Actor):
     """
 
     rank = Rank.CONFIG
-    capacity = 1
+    capacity = 100  # the ends of timers and of work aside take places too: with 1 news would be refused
     overflow = Overflow.KEEP_LATEST
 
-    def __init__(self, system: ActorSystem, directory: Directory, clock: IReactorTime, release: str) -> None:
+    def __init__(self, system: ActorSystem, directory: Directory, release: str) -> None:
         self._system = system
         self._directory = directory
-        self._clock = clock
         self._release = release
         self._config: Config | None = None
         self._scheduled = False
@@ -129,12 +125,19 @@ class Spreader(Actor):
     @receive(ConfigChanged)
     def config_changed(self, m: ConfigChanged) -> None:
         self._config = m.config
-        if not self._scheduled:
-            self._scheduled = True
-            self.aside(_wait(self._clock, INTERVAL), then=_Waited)
+        self._soon()
 
-    @receive(_Waited)
-    def waited(self, m: _Waited) -> None:
+    @receive(Gone)
+    def updater_gone(self, m: Gone) -> None:
+        """One that crashed is replaced; one that was told to stop is known no more."""
+        for name, updater in self._updaters.items():
+            if updater.path == m.path and m.failure is not None:
+                self._forget(name)
+                self._soon()
+                return
+
+    @receive(_Due)
+    def due(self, m: _Due) -> None:
         self._scheduled = False
         if self._config is not None:
             self._spread(self._config)
@@ -143,26 +146,32 @@ class Spreader(Actor):
         for updater in self._updaters.values():
             updater.stop()
 
+    def _soon(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self.later(INTERVAL, _Due())
+
+    def _forget(self, name: str) -> None:
+        self._updaters.pop(name).stop()
+        self._sent.pop(name, None)
+
     def _spread(self, config: Config) -> None:
         wanted = {n.name for n in config.nodes.values() if not n.offline}
         for name in set(self._updaters) - wanted:
-            self._updaters.pop(name).stop()
-            del self._sent[name]
+            self._forget(name)
         regular = host_update(config, self._release)
         for name in sorted(wanted):
             update = evolve(regular, candidate=name in regular.candidates)
             last = self._sent.get(name)
             if last is not None and evolve(last, serial=update.serial) == update:
                 continue
-            self._sent[name] = update
             self._updater(name).tell(update)
+            self._sent[name] = update
 
     def _updater(self, name: str) -> Ref:
         if name not in self._updaters:
             host = self._directory.ref(name, "host")
-            self._updaters[name] = self._system.spawn(f"nodes/{name}", lambda: NodeUpdater(name, host, self._clock))
+            updater = self._system.spawn(f"nodes/{name}", lambda: NodeUpdater(name, host))
+            updater.watch(self.me)
+            self._updaters[name] = updater
         return self._updaters[name]
-
-
-async def _wait(clock: IReactorTime, seconds: float) -> None:
-    await deferLater(clock, seconds)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import CancelledError, Deferred
 
 from ganeti_tw.errors import GanetiError, NodeOffline, Retry
+from ganeti_tw.kernel import Undo
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.node import Node
 from ganeti_tw.protocol.config import Changes
@@ -64,7 +65,7 @@ class Context:
 
     def __init__(self, hands: Hands, *, debug_level: int = 0) -> None:
         self._hands = hands
-        self._undos: list[tuple[str, Callable[[], Awaitable[Any]]]] = []
+        self._undo = Undo()
         self.debug_level = debug_level
 
     async def __aenter__(self) -> Context:
@@ -87,15 +88,15 @@ class Context:
         return await self._hands.edit(change)
 
     async def put(self, *objects: Any) -> Config:
-        """Store changed or new objects; Retry when somebody else changed one meanwhile."""
+        """Store changed objects; Retry when somebody else changed or removed one meanwhile."""
 
         def change(config: Config) -> Changes:
             for thing in objects:
                 current = config.current(thing)
                 name = getattr(thing, "name", "") or thing.uuid
-                if current is None and thing.ctime:  # the new have no time of creation yet
+                if current is None:
                     raise Retry(f"{name} was removed by somebody else meanwhile")
-                if current is not None and current.serial_no != thing.serial_no:
+                if current.serial_no != thing.serial_no:
                     raise Retry(f"{name} was changed by somebody else meanwhile")
             return Changes(puts=objects)
 
@@ -170,21 +171,17 @@ class Context:
 
     def undo(self, what: str, step: Callable[[], Awaitable[Any]]) -> None:
         """Register how to take back what was just done."""
-        self._undos.append((what, step))
+        self._undo.push(what, step)
 
     def keep(self) -> None:
         """Nothing done so far is taken back any more."""
-        self._undos.clear()
+        self._undo.forget()
 
     async def roll_back(self) -> None:
         """Take back what was done, newest first; failures are reported and the rest goes on."""
-        while self._undos:
-            what, step = self._undos.pop()
-            self.inform(f"taking back: {what}")
-            try:
-                await step()
-            except GanetiError as e:
-                self.warn(f"could not take back {what}: {e.text}")
+        failed = await self._undo.run(self.inform)
+        if failed:
+            self.warn(f"left behind, remove by hand: {', '.join(failed)}")
 
 
 def names(things: Iterable[Any]) -> str:

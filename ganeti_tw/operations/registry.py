@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import pkgutil
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
@@ -34,7 +35,12 @@ class Operation(Protocol):
 
 T = TypeVar("T")
 
+PRIVATE = {"private": True}
+"""Metadata of fields whose values are neither stored nor shown."""
+
 PRIORITIES = (-10, 0, 10)
+DEEPEST = 20  # levels of lists and objects in an opcode
+LARGEST_NUMBER = 2**63 - 1
 
 
 @attrs.frozen
@@ -104,6 +110,7 @@ def parse(opcode: Any) -> tuple[Kind, Operation, Common]:
     if not isinstance(opcode, dict):
         raise BadRequest("an opcode is an object with OP_ID and parameters")
     kind = find(opcode.get("OP_ID"))
+    _storable(kind.op_id, opcode)
     given = {k: v for k, v in opcode.items() if k != "OP_ID"}
     common = _convert(kind.op_id, {k: given.pop(k) for k in _COMMON if k in given}, Common)
     if common.priority not in PRIORITIES:
@@ -121,10 +128,6 @@ def parse(opcode: Any) -> tuple[Kind, Operation, Common]:
     return kind, op, common
 
 
-PRIVATE = {"private": True}
-"""Metadata of fields whose values are neither stored nor shown."""
-
-
 def input_of(kind: Kind, op: Operation, common: Common) -> dict[str, Any]:
     """The opcode object with all defaults filled in, as it is stored and shown: without private values."""
     values = {a.name: _shown(a, getattr(op, a.name)) for a in attrs.fields(kind.cls)}
@@ -135,9 +138,7 @@ def input_of(kind: Kind, op: Operation, common: Common) -> dict[str, Any]:
 def is_whole(opcode: Mapping[str, Any]) -> bool:
     """Whether a stored opcode still has all it was submitted with; private values are not stored."""
     kind = find(opcode.get("OP_ID"))
-    return all(
-        opcode.get(a.name) == _default(a) for a in attrs.fields(kind.cls) if a.metadata.get("private")
-    )
+    return all(opcode.get(a.name) == _default(a) for a in attrs.fields(kind.cls) if a.metadata.get("private"))
 
 
 def _shown(field: Any, value: Any) -> Any:
@@ -157,6 +158,27 @@ def summary_of(opcode: Mapping[str, Any]) -> str:
     if isinstance(value, (list, tuple)):
         value = ",".join(str(v) for v in value)
     return f"{text}({value})"
+
+
+def _storable(what: str, value: Any, depth: int = 0) -> None:
+    """Refuse what JSON can say and our files cannot."""
+    if depth > DEEPEST:
+        raise BadRequest(f"{what}: nested too deeply")
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _storable(what, key, depth + 1)
+            _storable(f"{what}: {key}" if depth == 0 else what, inner, depth + 1)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _storable(what, inner, depth + 1)
+    elif isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+            raise BadRequest(f"{what}: text with half a character")
+    elif isinstance(value, int):
+        if not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
+            raise BadRequest(f"{what}: {value:.6g} is too large a number")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise BadRequest(f"{what}: {value} is no number to work with")
 
 
 def _default(field: Any) -> Any:

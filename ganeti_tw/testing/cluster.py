@@ -23,7 +23,7 @@ from ganeti_tw.daemon.master import Found, Master, read_ledger
 from ganeti_tw.daemon.newcluster import secret_rows
 from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.errors import Expired, NotFound, ResolverError
-from ganeti_tw.kernel import Actor, ActorSystem, Rank, receive
+from ganeti_tw.kernel import Actor, ActorSystem, InlineBlocking, Rank, receive
 from ganeti_tw.ledger.disk import SimulatedDisk
 from ganeti_tw.ledger.follower import Follower
 from ganeti_tw.ledger.memory import MemoryStore
@@ -168,7 +168,7 @@ class Cluster:
         """Begin a reign on node1, from what is on its disk."""
         host = self.hosts["node1"]
         host.epoch += 1
-        found: Found = self.result(Deferred.fromCoroutine(read_ledger(host.store)))
+        found: Found = self.result(Deferred.fromCoroutine(read_ledger(host.store, InlineBlocking())))
         self.master = Master(
             system=host.system,
             store=host.store,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -195,6 +197,7 @@ class StoreContract:
 class SqliteStoreTests(StoreContract, SynchronousTestCase):
     def setUp(self) -> None:
         self.stores: list[SqliteStore] = []
+        self.limits: dict[str, int] = {}
 
     def make(self, **limits: int) -> Store:
         self.path = self.mktemp()
@@ -262,6 +265,31 @@ class SqliteStoreTests(StoreContract, SynchronousTestCase):
         os.truncate(torn + "-wal", (safe + os.path.getsize(wal)) // 2)
         self.path = torn
         self.assertEqual(self.done(self.restarted().load()), Snapshot(1, 1, {("node", "a"): b"{}"}))
+
+    def test_a_killed_process_loses_nothing_it_was_told_is_stored(self) -> None:
+        path = self.mktemp()
+        script = (
+            "import sys\n"
+            "from ganeti_tw.kernel import InlineBlocking\n"
+            "from ganeti_tw.ledger.store import SqliteStore\n"
+            "from ganeti_tw.protocol.ledger import Change, Put\n"
+            "store = SqliteStore(sys.argv[1], InlineBlocking())\n"
+            "for n in range(1, 100_000):\n"
+            "    store.append([Change(n, 1, (Put('node', str(n), b'x' * 500),))])\n"
+            "    print(n, flush=True)\n"
+        )
+        writer = subprocess.Popen([sys.executable, "-c", script, path], stdout=subprocess.PIPE, text=True)
+        assert writer.stdout is not None
+        for _ in range(50):
+            writer.stdout.readline()
+        writer.kill()
+        told = 50 + len(writer.stdout.read().split())
+        writer.stdout.close()
+        writer.wait()
+        self.path = path
+        after = self.restarted()
+        self.assertIn(self.done(after.position()).serial, (told, told + 1))
+        self.assertEqual(len(self.done(after.read("node"))), self.done(after.position()).serial)
 
     def test_a_missing_folder_is_named(self) -> None:
         store = SqliteStore("/nowhere/at/all", InlineBlocking())

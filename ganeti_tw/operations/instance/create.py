@@ -9,6 +9,7 @@ from attrs import evolve, field, frozen
 from ganeti_tw.errors import BadRequest, Exists, NotFound, NotUnique, WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.disk import Disk
+from ganeti_tw.model.group import Group
 from ganeti_tw.model.instance import Instance
 from ganeti_tw.model.names import added_tags, host_name
 from ganeti_tw.model.node import Node
@@ -19,10 +20,11 @@ from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.instance.startup import START_TIMEOUT
 from ganeti_tw.operations.registry import EXCLUSIVE, PRIVATE, SHARED, operation
 from ganeti_tw.operations.steps import newdisks, newnics
+from ganeti_tw.operations.steps.addresses import addresses_given_back, addresses_taken
 from ganeti_tw.operations.steps.disks import create_disks
 from ganeti_tw.operations.steps.nodes import usable
 from ganeti_tw.operations.steps.policy import check_policy
-from ganeti_tw.operations.steps.ports import port_taken
+from ganeti_tw.operations.steps.ports import port_given_back, port_taken
 from ganeti_tw.operations.steps.spec import instance_spec
 from ganeti_tw.protocol.config import Changes
 from ganeti_tw.protocol.instance import InstallOs, StartInstance
@@ -74,7 +76,7 @@ class InstanceCreate:
     beparams: dict[str, Any] = field(factory=dict)
     disk_template: str | None = None
     group_name: str | None = None
-    file_driver: str | None = None
+    file_driver: Literal["loop", "blktap", "blktap2"] | None = None
     file_storage_dir: str | None = None
     hvparams: dict[str, Any] = field(factory=dict)
     hypervisor: str | None = None
@@ -118,10 +120,10 @@ class InstanceCreate:
 
     def check(self, config: Config) -> None:
         self._check_request(config)
-        if config.find_instance(host_name(self.instance_name)) is not None:
-            raise Exists(f"there is an instance {host_name(self.instance_name)} already")
+        self._name_free(config)
         usable(self._node(config))
-        self._draft(config)
+        draft = self._draft(config)
+        addresses_taken(config, self._group(config), draft.nics, self.conflicts_check)
 
     def dry_run_result(self, config: Config) -> list[str]:
         return [self._node(config).name]
@@ -171,6 +173,12 @@ class InstanceCreate:
         if self.ip_check and not self.name_check:
             raise BadRequest("the IP check needs the name check: give --no-ip-check too")
 
+    def _name_free(self, config: Config) -> None:
+        name = host_name(self.instance_name)
+        found = config.find_instance(name)
+        if found is not None and found.name == name:  # web1 may be, though there is a web1.example
+            raise Exists(f"there is an instance {name} already")
+
     def _template(self, config: Config) -> str:
         if self.disk_template:
             return self.disk_template
@@ -182,12 +190,15 @@ class InstanceCreate:
             raise BadRequest("no node given: name one (-n); choosing one by an allocator is not supported yet")
         return config.node(name)
 
+    def _group(self, config: Config) -> Group:
+        return config.groups[self._node(config).group]
+
     def _draft(self, config: Config) -> Instance:
         """The instance without what must be reserved; raises for every parameter that is wrong."""
         cluster = config.cluster
         hypervisor = self.hypervisor or cluster.enabled_hypervisors[0]
         template = self._template(config)
-        newdisks.check(self.disks, template)
+        newdisks.check(self.disks, template, self.file_storage_dir)
         draft = Instance(
             uuid="",
             serial_no=1,
@@ -201,7 +212,7 @@ class InstanceCreate:
             osparams_private=os_input({}, self.osparams_private or {}),
             admin_state="down",
             tags=added_tags((), self.tags),
-            nics=newnics.drafts(config, self.nics),
+            nics=newnics.drafts(config, self._group(config), self.nics),
         )
         if not self.ignore_ipolicy:
             sizes = [newdisks.size_of(d) for d in self.disks]
@@ -252,8 +263,7 @@ class InstanceCreate:
         octets = [context.random_bytes(3) for _ in range(8 * max(1, len(self.nics)))]
 
         def reserve(config: Config) -> Changes:
-            if config.find_instance(host_name(self.instance_name)) is not None:
-                raise Exists(f"there is an instance {host_name(self.instance_name)} already")
+            self._name_free(config)
             draft = self._draft(config)
             disks = newdisks.build(
                 config,
@@ -270,23 +280,29 @@ class InstanceCreate:
             if draft.hypervisor in HYPERVISORS_WITH_PORT:
                 port, cluster = port_taken(config.cluster)
                 puts.append(cluster)
-            nics = newnics.finished(config, draft.nics, nic_uuids, octets, self.conflicts_check)
+            nics, networks = addresses_taken(config, self._group(config), draft.nics, self.conflicts_check)
+            puts.extend(networks)
+            nics = newnics.finished(config, nics, nic_uuids, octets, self.conflicts_check)
             instance = evolve(draft, uuid=uuid, nics=nics, disks=tuple(d.uuid for d in disks), network_port=port)
             return Changes(puts=(instance, *puts))
 
+        def forget(newest: Config) -> Changes:
+            thing = newest.instances.get(uuid)
+            if thing is None:
+                return Changes()
+            given_back = (*port_given_back(newest, thing), *addresses_given_back(newest, thing.nics))
+            return Changes(puts=given_back, deletes=(thing, *newest.disks_of(thing)))
+
+        # First, since an edit that nobody answers in time may be stored all the same.
+        context.undo(f"{host_name(self.instance_name)} in the configuration", lambda: context.edit(forget))
         config = await context.edit(reserve)
         instance = config.instance(uuid)
-
-        def forget(newest: Config) -> Changes:
-            thing = newest.instance(uuid)
-            return Changes(deletes=(thing, *newest.disks_of(thing)))
-
-        context.undo(f"instance {instance.name} in the configuration", lambda: context.edit(forget))
         return instance, config.disks_of(instance)
 
     async def _install(self, context: Context, node: Node, instance: Instance) -> None:
-        osparams = {**(self.osparams_private or {}), **(self.osparams_secret or {})}
-        spec = instance_spec(context.config, instance, osparams=osparams)
+        config = context.config
+        osparams = {**config.filled_osparams_private(instance), **(self.osparams_secret or {})}
+        spec = instance_spec(config, instance, osparams=osparams)
         install = InstallOs(spec, timeout=INSTALL_TIMEOUT, debug_level=context.debug_level)
         await context.on_node(node, install, INSTALL_TIMEOUT + 30)
 

@@ -9,6 +9,7 @@ from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.instance.shutdown import GRACE
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
+from ganeti_tw.operations.steps.addresses import addresses_given_back
 from ganeti_tw.operations.steps.disks import remove_disks
 from ganeti_tw.operations.steps.nodes import primary_of, primary_online
 from ganeti_tw.operations.steps.ports import port_given_back
@@ -59,6 +60,7 @@ class InstanceRemove:
 
         def forget(newest: Config) -> Changes:
             thing = newest.instance(instance.uuid)
-            return Changes(puts=port_given_back(newest, thing), deletes=(thing, *newest.disks_of(thing)))
+            given_back = (*port_given_back(newest, thing), *addresses_given_back(newest, thing.nics))
+            return Changes(puts=given_back, deletes=(thing, *newest.disks_of(thing)))
 
         await context.edit(forget)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve, frozen
 
-from ganeti_tw.errors import WrongState
+from ganeti_tw.errors import BadRequest, WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
@@ -33,7 +33,7 @@ class InstanceShutdown:
     def check(self, config: Config) -> None:
         instance = config.instance(self.instance_name)
         if self.timeout < 0:
-            raise WrongState("the timeout cannot be negative")
+            raise BadRequest("the timeout cannot be negative")
         if instance.admin_state == "offline" and not self.force:
             raise WrongState(f"{instance.name} is marked offline; use --force")
         if not self.ignore_offline_nodes:

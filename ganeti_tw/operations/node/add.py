@@ -49,9 +49,7 @@ class NodeAdd:
         if taken is not None:
             raise Exists(f"there is a node {name} already, with address {taken.primary_ip}")
         if not self.token:
-            raise BadRequest(
-                f"no token given: run 'gnt-node token' on {name} and pass what it prints with --token"
-            )
+            raise BadRequest(f"no token given: run 'gnt-node token' on {name} and pass what it prints with --token")
         if self.group is not None:
             config.group(self.group)
         for address in (self.primary_ip, self.secondary_ip):
@@ -64,6 +62,7 @@ class NodeAdd:
         uuid = context.new_uuid()
         primary_ip = self.primary_ip or await context.resolve(name)
         _free(context.config, primary_ip)
+        _same_networks(context.config, primary_ip, self.secondary_ip)
         await context.join(name, self.token, uuid)
         context.undo(f"the membership of {name}", lambda: context.leave(name))
         node = Node(
@@ -101,6 +100,17 @@ def _group(config: Config, name: str | None) -> str:
     if found is None:
         raise NotFound("there are several groups and none is called default: name one with --node-group")
     return found.uuid
+
+
+def _same_networks(config: Config, primary_ip: str, secondary_ip: str | None) -> None:
+    """Either all nodes have a network of its own for replication, or none has."""
+    apart = config.master.secondary_ip != config.master.primary_ip
+    if apart != (secondary_ip not in (None, primary_ip)):
+        raise BadRequest(
+            "the master has a secondary address and this node has none: give one with --secondary-ip"
+            if apart
+            else "this node would have a secondary address and the master has none: leave --secondary-ip out"
+        )
 
 
 def _free(config: Config, address: str) -> None:

@@ -78,9 +78,7 @@ def _row(config: Config, name: str, on: dict[str, OsStatus], asked: list[str]) -
         "parameters": [list(p) for p in _common([s.parameters for s in statuses])],
         "api_versions": _common([s.api_versions for s in statuses]),
         "trusted": all(s.trusted for s in statuses),
-        "node_status": {
-            uuid: [_node_status(on[uuid])] if uuid in on else [] for uuid in asked
-        },
+        "node_status": {uuid: [_node_status(on[uuid])] if uuid in on else [] for uuid in asked},
     }
 
 

@@ -7,51 +7,90 @@ from typing import Any
 
 from attrs import evolve
 
-from ganeti_tw.errors import BadRequest, NoRoom, NotUnique
+from ganeti_tw.errors import BadRequest, NoRoom, NotFound, NotUnique
 from ganeti_tw.model.config import Config
+from ganeti_tw.model.group import Group
 from ganeti_tw.model.instance import Nic
 from ganeti_tw.model.names import device_name, mac_address, new_mac
+from ganeti_tw.model.network import Network
 from ganeti_tw.model.parameters import nicparams as nic_input
+from ganeti_tw.operations.steps.addresses import POOL
 
 LIMIT = 8
 PARAMETERS = ("mode", "link", "vlan")
-FIELDS = ("mac", "ip", "name", "bridge", *PARAMETERS)
+FIELDS = ("mac", "ip", "name", "network", "bridge", *PARAMETERS)
 GENERATED = ("auto", "generate")
+NONE = "none"
 
 
-def drafts(config: Config, wanted: list[dict[str, Any]]) -> tuple[Nic, ...]:
-    """NICs without UUID and generated MAC; BadRequest names NIC and parameter."""
+def drafts(config: Config, group: Group, wanted: list[dict[str, Any]]) -> tuple[Nic, ...]:
+    """NICs without UUID and generated MAC, and with the word ``pool`` for an address yet to be taken.
+
+    ``group`` is that of the primary node.  BadRequest names NIC and parameter.
+    """
     if len(wanted) > LIMIT:
         raise BadRequest(f"{len(wanted)} NICs are too many, at most {LIMIT} are possible")
-    return tuple(_draft(config, index, nic) for index, nic in enumerate(wanted))
+    return tuple(_draft(config, group, index, nic) for index, nic in enumerate(wanted))
 
 
-def _draft(config: Config, index: int, nic: dict[str, Any]) -> Nic:
+def _draft(config: Config, group: Group, index: int, nic: dict[str, Any]) -> Nic:
     unknown = sorted(set(nic) - set(FIELDS))
     if unknown:
         raise BadRequest(f"nic/{index}: unknown or not yet supported parameter {', '.join(unknown)}")
+    wrong = [name for name, value in nic.items() if value is not None and not isinstance(value, str)]
+    if wrong:
+        raise BadRequest(f"nic/{index}: {wrong[0]} {nic[wrong[0]]!r} is no text")
     given = dict(nic)
     bridge = given.pop("bridge", None)
     if bridge is not None:
         given.setdefault("link", bridge)
-    try:
-        params = nic_input({}, {key: given[key] for key in PARAMETERS if key in given})
-    except BadRequest as e:
-        raise BadRequest(f"nic/{index}: {e.text}") from None
+    network = _network(config, index, given.get("network"))
+    params = _parameters(group, index, given, network)
     mode = params.get("mode", config.cluster.nicparams["default"]["mode"])
-    ip = given.get("ip")
-    ip = None if ip in (None, "", "none") else _address(index, ip)
-    if mode == "routed" and ip is None:
+    ip = _address(index, given.get("ip"), network)
+    if mode == "routed" and ip is None and network is None:
         raise BadRequest(f"nic/{index}: a routed NIC needs an ip")
     mac = given.get("mac") or "auto"
     if mac not in GENERATED:
         mac = mac_address(mac)
     name = given.get("name")
     name = None if name in (None, "none") else device_name(name)
-    return Nic(mac=mac, ip=ip, name=name, nicparams=params)
+    return Nic(mac=mac, ip=ip, name=name, network=None if network is None else network.uuid, nicparams=params)
 
 
-def _address(index: int, ip: Any) -> str:
+def _network(config: Config, index: int, name: str | None) -> Network | None:
+    if not name or name.lower() == NONE:
+        return None
+    try:
+        return config.network(name)
+    except NotFound as e:
+        raise NotFound(f"nic/{index}: {e.text}") from None
+
+
+def _parameters(group: Group, index: int, given: dict[str, Any], network: Network | None) -> dict[str, Any]:
+    """The NIC's own link parameters; in a network, a copy of those of its connection to the group."""
+    own = {key: given[key] for key in PARAMETERS if given.get(key) is not None}
+    if network is None:
+        try:
+            return nic_input({}, own)
+        except BadRequest as e:
+            raise BadRequest(f"nic/{index}: {e.text}") from None
+    if own:
+        raise BadRequest(f"nic/{index}: {', '.join(own)} cannot be given, network {network.name} decides about it")
+    if network.uuid not in group.networks:
+        raise BadRequest(
+            f"nic/{index}: network {network.name} is not connected to group {group.name}; gnt-network connect it first"
+        )
+    return dict(group.networks[network.uuid])
+
+
+def _address(index: int, ip: str | None, network: Network | None) -> str | None:
+    if not ip or ip.lower() == NONE:
+        return None
+    if ip.lower() == POOL:
+        if network is None:
+            raise BadRequest(f"nic/{index}: an ip from a pool needs a network")
+        return POOL
     try:
         return str(ipaddress.ip_address(str(ip)))
     except ValueError:
@@ -61,20 +100,28 @@ def _address(index: int, ip: Any) -> str:
 def finished(
     config: Config, nics: tuple[Nic, ...], uuids: list[str], octets: list[bytes], conflicts_check: bool
 ) -> tuple[Nic, ...]:
-    """NICs with UUIDs and MACs that nobody else has; ``octets`` are random, three bytes each."""
+    """NICs with UUIDs and MACs that nobody else has; ``octets`` are random, three bytes each.
+
+    Addresses in networks have been taken from their pools already.
+    """
     taken = {nic.mac for instance in config.instances.values() for nic in instance.nics}
     addresses = {nic.ip for i in config.instances.values() for nic in i.nics if nic.ip and not nic.network}
     spare = iter(octets)
     result = []
     for nic, uuid in zip(nics, uuids, strict=True):
-        if conflicts_check and nic.ip in addresses:
+        if conflicts_check and nic.network is None and nic.ip in addresses:
             raise NotUnique(f"IP {nic.ip} is used by another instance")
-        mac = nic.mac if nic.mac not in GENERATED else _free_mac(config.cluster.mac_prefix, taken, spare)
+        mac = nic.mac if nic.mac not in GENERATED else _free_mac(_mac_prefix(config, nic), taken, spare)
         if mac in taken:
             raise NotUnique(f"MAC {mac} is used by another NIC")
         taken.add(mac)
         result.append(evolve(nic, uuid=uuid, mac=mac))
     return tuple(result)
+
+
+def _mac_prefix(config: Config, nic: Nic) -> str:
+    of_network = config.network(nic.network).mac_prefix if nic.network is not None else None
+    return of_network or config.cluster.mac_prefix
 
 
 def _free_mac(prefix: str, taken: set[str], spare: Any) -> str:

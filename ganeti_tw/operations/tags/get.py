@@ -10,7 +10,7 @@ from ganeti_tw.operations.registry import operation
 from ganeti_tw.operations.tags.objects import Kind, tag_locks, tagged
 
 
-@operation("OP_TAGS_GET", read_only=True)
+@operation("OP_TAGS_GET", summary="name", read_only=True)
 @frozen
 class TagsGet:
     """The tags of an object, sorted."""

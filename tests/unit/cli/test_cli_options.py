@@ -13,7 +13,7 @@ from ganeti_tw.cli.main import find, subcommands
 from ganeti_tw.cli.options import OPTIONS
 from ganeti_tw.cli.parser import flags, options_of
 
-PROGRAMS = ("gnt-cluster", "gnt-node", "gnt-instance", "gnt-job", "gnt-os", "gnt-debug")
+PROGRAMS = ("gnt-cluster", "gnt-node", "gnt-instance", "gnt-job", "gnt-network", "gnt-os", "gnt-debug")
 OURS = {("gnt-node", "token"), ("gnt-debug", "actors")}
 OUR_OPTIONS = {"--json", "--token", "--ttl", "--interval"}
 REFERENCE: dict[str, Any] = json.loads(

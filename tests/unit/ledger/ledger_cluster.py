@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 
 from ganeti_tw.errors import ActorStopped, Expired, GanetiError, NotSent
@@ -23,8 +23,8 @@ from ganeti_tw.ledger.messages import (
     Subscribe,
 )
 from ganeti_tw.ledger.replicator import Pace
-from ganeti_tw.ledger.store import MemoryStore, SimulatedDisk, Store
-from ganeti_tw.protocol.ledger import Change, Put
+from ganeti_tw.ledger.store import MemoryStore, SimulatedDisk
+from ganeti_tw.protocol.ledger import Change, Position, Put
 from ganeti_tw.protocol.registry import pack, pack_answer, unpack, unpack_answer
 
 DISK = 0.004  # seconds a write takes
@@ -44,6 +44,15 @@ class Listener(Actor):
         self.news.append(m)
 
 
+class MuteStore(MemoryStore):
+    """Cannot be asked where it is while ``mute``."""
+
+    mute = False
+
+    def position(self) -> Deferred[Position]:
+        return fail(Expired("the disk hangs")) if self.mute else super().position()
+
+
 class Host:
     """A machine: its disk survives what its processes do not."""
 
@@ -56,7 +65,7 @@ class Host:
 
     def boot(self) -> None:
         self.system = ActorSystem(self.clock)
-        self.store: Store = MemoryStore(self.disk, self.tail_changes)
+        self.store = MuteStore(self.disk, self.tail_changes)
         self.listener = self.system.spawn("listener", lambda: Listener(self.news))
 
     def crash(self, kept: int = 0) -> None:
@@ -78,6 +87,7 @@ class Wire(Ref):
         self.cut = False  # what is sent vanishes
         self.down = False  # nothing can be sent
         self.deaf = 0  # so many answers vanish
+        self.garbage = 0  # so many answers are nonsense
         self.sent: list[Any] = []
 
     def tell(self, message: Any) -> None:
@@ -117,6 +127,10 @@ class Wire(Ref):
         def answered(value: Any) -> None:
             if self.deaf:
                 self.deaf -= 1
+                return
+            if self.garbage:
+                self.garbage -= 1
+                end_with("nonsense")
                 return
             end_with(unpack_answer(name, pack_answer(value)))
 

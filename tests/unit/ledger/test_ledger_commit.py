@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti_tw.errors import BadRequest, Corrupt, DriverError, MailboxFull, OutcomeUnknown, WrongState
+from ganeti_tw.errors import BadRequest, Corrupt, DriverError, Expired, MailboxFull, OutcomeUnknown, WrongState
 from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.ledger.pipeline import MOST_WAITING
 from ganeti_tw.protocol.ledger import Append, Change, Delete, Position, Put
@@ -112,6 +112,42 @@ class LonelyTests(SynchronousTestCase):
         for n in range(5):
             self.later(str(n))
         self.assertEqual(self.cluster.master.disk.writes, 5)
+
+
+class HangingDiskTests(SynchronousTestCase):
+    """The write fails, and the store does not say what it has."""
+
+    def setUp(self) -> None:
+        self.cluster = LedgerCluster(1)
+        self.cluster.ready()
+        self.cluster.master.store.mute = True
+
+    def test_the_outcome_is_unknown_and_others_are_refused(self) -> None:
+        self.cluster.master.disk.fail_early = 1
+        first = self.cluster.commit("a")
+        self.cluster.settle(0.001)
+        second = self.cluster.commit("b")
+        self.cluster.settle(2.2)
+        self.assertIn("may have been stored", str(self.failureResultOf(first, OutcomeUnknown).value))
+        self.failureResultOf(second, Expired)
+        self.cluster.master.store.mute = False
+        self.cluster.settle(5.0)
+        for host in (self.cluster.master, self.cluster.hosts["c1"]):
+            self.assertEqual(self.cluster.rows(host), {})
+        answer = self.cluster.commit("c")
+        self.cluster.settle()
+        self.successResultOf(answer)
+
+    def test_what_was_stored_is_found_later(self) -> None:
+        self.cluster.master.disk.fail_late = 1
+        answer = self.cluster.commit("a")
+        self.cluster.settle(0.1)
+        self.failureResultOf(answer, OutcomeUnknown)
+        self.assertEqual(self.cluster.told(self.cluster.master), [])
+        self.cluster.master.store.mute = False
+        self.cluster.settle(5.0)
+        self.assertEqual(len(self.cluster.told(self.cluster.master)), 1)
+        self.assertEqual(self.cluster.rows(self.cluster.hosts["c1"]), {"a": b"1"})
 
 
 class OpeningTests(SynchronousTestCase):

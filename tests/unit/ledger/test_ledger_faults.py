@@ -33,7 +33,7 @@ class FaultyCluster(LedgerCluster):
         self.errors: list[str] = []
         self.lead("m")
 
-    def lead(self, name: str) -> None:
+    def lead(self, name: str, named: bool = True) -> None:
         """End all processes, and start anew with this host as master."""
         self.refused.clear()
         self.epoch += 1
@@ -43,13 +43,16 @@ class FaultyCluster(LedgerCluster):
             host.boot()
             host.seen = self.epoch
         self.followers()
-        self.start_ledger()
-
-    def start_ledger(self) -> None:
         self.master.news.clear()
         self.ledger = self.spawn(self.master, self.epoch)
-        self.ledger.tell(SetFollowers(self.wires))
+        if named:
+            self.ledger.tell(SetFollowers(dict(self.wires)))
         self.ledger.tell(Subscribe(self.master.listener))
+
+    def name_some(self, amount: int) -> None:
+        """Make some of the hosts candidates, and the others not."""
+        some = {name: wire for n, (name, wire) in enumerate(self.wires.items()) if amount >> n & 1}
+        self.ledger.tell(SetFollowers(some))
 
     def followers(self) -> None:
         self.wires = {}
@@ -89,7 +92,7 @@ class FaultyCluster(LedgerCluster):
     def crash(self, name: str, kept: int) -> None:
         if name == self.leader:
             self.hosts[name].crash(kept)
-            self.lead(name)
+            self.lead(name, named=kept % 20 > 0)
         else:
             host = self.hosts[name]
             host.crash(kept)
@@ -97,11 +100,13 @@ class FaultyCluster(LedgerCluster):
             host.follow()
 
     def fail_over(self, name: str, kept: int) -> None:
+        self.turn()  # or the answer would be outdated by what is due now
         if name in self.in_sync():
             self.hosts[self.leader].crash(kept)
-            self.lead(name)
+            self.lead(name, named=kept % 20 > 0)
 
     def heal(self) -> None:
+        self.ledger.tell(SetFollowers(dict(self.wires)))
         for host in self.hosts.values():
             host.disk.room, host.disk.delay = None, 0.004
             host.disk.fail_early = host.disk.fail_late = 0
@@ -129,6 +134,8 @@ class FaultyCluster(LedgerCluster):
             self.crash(name, kept=amount * 10)
         elif what == "fail over":
             self.fail_over(name, kept=amount * 10)
+        elif what == "name":
+            self.name_some(amount)
         elif wire is not None:
             if what == "cut":
                 wire.cut = bool(amount % 2)
@@ -142,7 +149,7 @@ class FaultyCluster(LedgerCluster):
 
 KINDS = (
     "commit", "commit", "commit", "wait", "wait", "wait long", "fail early", "fail late", "full", "slow disk",
-    "crash", "fail over", "cut", "down", "deaf", "slow link",
+    "crash", "fail over", "cut", "down", "deaf", "slow link", "name",
 )  # fmt: skip
 
 steps = st.lists(st.tuples(st.sampled_from(KINDS), st.sampled_from(NAMES), st.integers(0, 30)), max_size=40)

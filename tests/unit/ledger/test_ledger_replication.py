@@ -90,6 +90,18 @@ class InSyncTests(SynchronousTestCase):
         self.successResultOf(answer)
         self.assertEqual(self.cluster.in_sync(), [])
 
+    def test_a_candidate_joins_after_the_disk_of_the_master_was_full(self) -> None:
+        self.cluster.ledger.tell(SetFollowers({}))
+        self.cluster.settle()
+        self.master.disk.room = 0
+        self.cluster.commit("a")
+        self.cluster.settle()
+        self.cluster.ledger.tell(SetFollowers(dict(self.cluster.wires)))
+        self.cluster.settle(10)
+        self.assertEqual(self.cluster.in_sync(), [])
+        self.master.disk.room = None
+        self.cluster.until(lambda: self.cluster.in_sync() == ["c1", "c2"], most=5)
+
     def test_a_follower_whose_disk_is_full_leaves_and_returns(self) -> None:
         self.c1.disk.room = 0
         answer = self.cluster.commit("a")
@@ -183,6 +195,17 @@ class InSyncTests(SynchronousTestCase):
         self.failureResultOf(answer, StaleEpoch)
 
 
+    def test_a_replicator_that_crashes_is_replaced(self) -> None:
+        self.w1.garbage = 1
+        answer = self.cluster.commit("a")
+        self.cluster.settle()
+        self.flushLoggedErrors()
+        self.successResultOf(answer)
+        self.assertEqual(self.cluster.in_sync(), ["c2"])
+        self.cluster.until(lambda: self.cluster.in_sync() == ["c1", "c2"])
+        self.assertEqual(self.cluster.rows(self.c1), {"a": b"1"})
+
+
 class CatchingUpTests(SynchronousTestCase):
     def test_a_new_candidate_is_in_sync_at_once(self) -> None:
         cluster = LedgerCluster(1)
@@ -273,6 +296,32 @@ class RestartTests(SynchronousTestCase):
         self.cluster.settle(10.0)
         self.successResultOf(answer)
         self.assertEqual(self.cluster.in_sync(), ["c1"])
+
+    def test_one_named_while_a_batch_is_written_gets_it_too(self) -> None:
+        self.restart(name_followers=False)
+        self.cluster.ledger.tell(SetFollowers({"c1": self.cluster.wires["c1"]}))
+        self.cluster.settle(0.02)
+        # c2 has left by now, and is level before it is named again.
+        self.cluster.settle(5.0)
+        self.cluster.master.disk.delay = 0.5
+        answer = self.cluster.commit("a")
+        self.cluster.settle(0.1)
+        self.cluster.ledger.tell(SetFollowers(dict(self.cluster.wires)))
+        self.cluster.settle(2.0)
+        self.successResultOf(answer)
+        self.assertEqual(self.cluster.rows(self.cluster.hosts["c2"]), {"a": b"1"})
+        self.assertEqual(self.cluster.in_sync(), ["c1", "c2"])
+
+    def test_one_in_sync_by_the_rows_and_named_while_a_batch_is_written_is_waited_for(self) -> None:
+        self.restart(name_followers=False)
+        self.cluster.settle(0.02)
+        self.cluster.master.disk.delay = 0.5
+        answer = self.cluster.commit("a")
+        self.cluster.settle(0.1)
+        self.cluster.ledger.tell(SetFollowers(dict(self.cluster.wires)))
+        self.cluster.settle(0.6)
+        self.successResultOf(answer)
+        self.assertEqual(self.cluster.in_sync(), ["c1", "c2"])
 
     def test_one_that_nobody_names_is_not_waited_for_long(self) -> None:
         self.restart(name_followers=False)
