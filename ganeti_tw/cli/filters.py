@@ -72,9 +72,14 @@ def names_of(context: Context, what: str, arguments: Sequence[str]) -> list[str]
     answer = context.call("query", what=what, fields=["name"], filter=any_of("name", arguments))
     names = [row[0][1] for row in answer["data"]]
     for argument in arguments:
-        if not any(stands_for(argument, name) for name in names):
+        if not is_uuid(argument) and not any(stands_for(argument, name) for name in names):
             raise NotFound(f"there is no {what} called {argument}")
     return names
+
+
+def is_uuid(argument: str) -> bool:
+    """Whether it has the form of a UUID, which may stand for a name; whose it is only the master knows."""
+    return [len(part) for part in argument.split("-")] == [8, 4, 4, 4, 12]
 
 
 def stands_for(argument: str, name: str) -> bool:

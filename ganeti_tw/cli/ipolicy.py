@@ -13,14 +13,23 @@ BOUNDS = "--ipolicy-bounds-specs"
 STD = "--ipolicy-std-specs"
 GROUP_OPTIONS = (BOUNDS, "--ipolicy-disk-templates", "--ipolicy-vcpu-ratio", "--ipolicy-spindle-ratio")
 CLUSTER_OPTIONS = (STD, *GROUP_OPTIONS)
+KEY_OPTIONS = ("--specs-cpu-count", "--specs-disk-count", "--specs-disk-size", "--specs-mem-size", "--specs-nic-count")
+"""An older form, with min, max and std of one key each; for new clusters only."""
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"'{text}' is not a whole number")
+    return int(text)
+
 
 SPEC_KEYS: Mapping[str, Callable[[str], int]] = {
-    "cpu-count": int,
-    "disk-count": int,
+    "cpu-count": _whole,
+    "disk-count": _whole,
     "disk-size": size_mib,
     "memory-size": size_mib,
-    "nic-count": int,
-    "spindle-use": int,
+    "nic-count": _whole,
+    "spindle-use": _whole,
 }
 
 
@@ -51,6 +60,25 @@ def of_cluster(options: Values) -> dict[str, Any]:
     return policy
 
 
+def bounds_by_key(options: Values) -> dict[str, dict[str, int]]:
+    """Min, max and std by key, as far as they were given with the older options."""
+    names = {
+        "cpu-count": "ispecs_cpu_count",
+        "disk-count": "ispecs_disk_count",
+        "disk-size": "ispecs_disk_size",
+        "memory-size": "ispecs_mem_size",
+        "nic-count": "ispecs_nic_count",
+    }
+    given = {key: getattr(options, name) for key, name in names.items() if getattr(options, name)}
+    if given and (options.ipolicy_bounds_specs is not None or options.ipolicy_std_specs is not None):
+        raise BadRequest(f"the options --specs-... cannot be used together with {BOUNDS} and {STD}")
+    for key, values in given.items():
+        for name in values:
+            if name not in ("min", "max", "std"):
+                raise BadRequest(f"{key}: there is no {name}; there are min, max, std")
+    return {key: {name: _number(key, name, v) for name, v in values.items()} for key, values in given.items()}
+
+
 def _pair(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, int]]:
     if set(sections) != {"min", "max"}:
         raise BadRequest(f"{BOUNDS}: each element has a section min and a section max, not {'/'.join(sections)}")
@@ -63,16 +91,20 @@ def _spec(name: str, given: Mapping[str, Any]) -> dict[str, int]:
     for key, value in given.items():
         if key not in SPEC_KEYS:
             raise BadRequest(f"{name}: there is no {key}; there are {', '.join(SPEC_KEYS)}")
-        try:
-            if not isinstance(value, str):
-                raise ValueError("a value is missing")
-            spec[key] = SPEC_KEYS[key](value)
-        except ValueError as e:
-            raise BadRequest(f"{name}: {key}: {e}") from None
+        spec[key] = _number(key, name, value)
     missing = [key for key in SPEC_KEYS if key not in spec]
     if missing:
         raise BadRequest(f"{name}: {', '.join(missing)} must be given too")
     return spec
+
+
+def _number(key: str, name: str, value: Any) -> int:
+    try:
+        if not isinstance(value, str):
+            raise ValueError("a value is missing")
+        return SPEC_KEYS[key](value)
+    except ValueError as e:
+        raise BadRequest(f"{name}: {key}: {e}") from None
 
 
 def words(policy: Mapping[str, Any]) -> list[str]:

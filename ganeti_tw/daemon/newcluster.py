@@ -9,6 +9,8 @@ import msgspec
 from attrs import field, fields, frozen
 
 from ganeti_tw.errors import BadRequest
+from ganeti_tw.model import policy
+from ganeti_tw.model.defaults import IPOLICY
 from ganeti_tw.model.names import host_name, mac_prefix
 from ganeti_tw.model.new import Beginning, new_cluster
 from ganeti_tw.model.parameters import CLUSTER, beparams, diskparams, hvparams, ndparams, nicparams
@@ -29,6 +31,8 @@ class NewCluster:
     nicparams: dict[str, Any] = field(factory=dict)
     ndparams: dict[str, Any] = field(factory=dict)
     diskparams: dict[str, dict[str, Any]] = field(factory=dict)
+    ipolicy: dict[str, Any] = field(factory=dict)
+    ispecs: dict[str, dict[str, int]] = field(factory=dict)  # key -> min, max and std where they are given
     candidate_pool_size: int | None = None
     mac_prefix: str | None = None
     master_netdev: str | None = None
@@ -71,6 +75,7 @@ def beginning(
         raise BadRequest(f"candidate pool size {size}: at least 1 is needed")
     if new.secondary_ip is not None and new.secondary_ip != node_ip:
         raise BadRequest("a network of its own for replication (secondary IP) is not supported yet")
+    templates = _distinct(new.enabled_disk_templates, ("file", "diskless"), "disk template")
     return new_cluster(
         host_name(new.cluster_name),
         now=now,
@@ -80,12 +85,13 @@ def beginning(
         master_ip=master_ip,
         master_netdev=new.master_netdev or "",
         enabled_hypervisors=_distinct(new.enabled_hypervisors, ("kvm",), "hypervisor"),
-        enabled_disk_templates=_distinct(new.enabled_disk_templates, ("file", "diskless"), "disk template"),
+        enabled_disk_templates=templates,
         hvparams={name: hvparams(name, {}, given, CLUSTER) for name, given in new.hvparams.items()},
         beparams=beparams({}, new.beparams, level=CLUSTER),
         nicparams=nicparams({}, new.nicparams, CLUSTER),
         ndparams=ndparams({}, new.ndparams, CLUSTER),
         diskparams=diskparams({}, new.diskparams, CLUSTER),
+        ipolicy=_ipolicy(new, templates),
         mac_prefix=mac_prefix(new.mac_prefix or "aa:00:00"),
         master_netmask=32 if new.master_netmask is None else new.master_netmask,
         file_storage_dir=_directory(new.file_storage_dir, "/srv/ganeti/file-storage"),
@@ -99,6 +105,23 @@ def beginning(
         prealloc_wipe_disks=bool(new.prealloc_wipe_disks),
         enabled_user_shutdown=bool(new.enabled_user_shutdown),
     )
+
+
+def _ipolicy(new: NewCluster, templates: tuple[str, ...]) -> dict[str, Any]:
+    """The whole instance policy; without a word about templates, those enabled."""
+    ipolicy: dict[str, Any] = {**IPOLICY, "disk-templates": list(templates)}
+    given = dict(new.ipolicy)
+    if new.ispecs:
+        if "minmax" in given or "std" in given:
+            raise BadRequest("give the instance policy as minmax and std, or by key, not both")
+        pair = ipolicy["minmax"][0]
+        specs = {"min": pair["min"], "max": pair["max"], "std": ipolicy["std"]}
+        for key, values in new.ispecs.items():
+            specs = {name: {**spec, key: values.get(name, spec.get(key))} for name, spec in specs.items()}
+        given |= {"minmax": [{"min": specs["min"], "max": specs["max"]}], "std": specs["std"]}
+    updated = policy.updated(ipolicy, given, group=False)
+    policy.only_enabled(updated, templates)
+    return updated
 
 
 def secret_rows(ca: str, hmac_key: str) -> list[Put]:

@@ -86,6 +86,8 @@ class Open:
     def fired(self, result: Any, deferred: Deferred[Any], cell: Life) -> Any:
         """Pass on the result; it stays in the Deferred, for a handler may have returned it to several askers."""
         if isinstance(result, Failure):
+            if deferred._debugInfo is not None:  # it had failed before the handler returned it
+                deferred._debugInfo.failResult = None
             deferred._debugInfo = Reported()
         if self._cell is not None:
             cell.answered(self, result)

@@ -74,19 +74,19 @@ class Candidates:
         """Up to which serial all who count have everything."""
         return self._members.acknowledged(self._line.at.serial)
 
-    def admit(self, eager: bool = False) -> None:
-        """Let in who is level, forget who is out and no candidate.
+    def admit(self, told: int, eager: bool = False) -> None:
+        """Let in who is level, forget who is out and no candidate; ``told`` is the last acknowledged serial.
 
         While our disk fails nobody is let in, unless ``eager``: it would fail at once, and be tried again at once.
         """
-        for member in [m for m in self._members.values() if m.standing is Standing.OUT]:
-            if member.wanted and member.level and (eager or not self._line.cautious):
+        for member in list(self._members.values()):
+            if member.standing is Standing.OUT and not member.wanted and self.named:
+                self._forget(member)
+            elif member.standing is Standing.OUT and member.level and (eager or not self._line.cautious):
+                member.standing = Standing.AWAITED
+            if member.standing is Standing.AWAITED and member.position >= told:
                 log.info("{name} is level and joins the in-sync set", name=member.name)
                 self._record(member, Standing.JOINING)
-            elif not member.wanted and self.named:
-                del self._members[member.name]
-                if member.has_row:
-                    self._line.add(Entry((), (member.no_row(),)))
 
     def reached(self, replicator: Ref, serial: int, level: bool, time: float) -> bool:
         """A follower has something new on its disk; False when its replicator was replaced."""
@@ -113,14 +113,14 @@ class Candidates:
                 return True
         return False
 
-    def retry(self) -> None:
+    def retry(self, told: int) -> None:
         """Some time has passed: record again what the disk refused, and replace replicators that crashed."""
         for member in self._members.values():
             if member.standing is Standing.LEAVING and not member.asked:
                 self._record(member, Standing.LEAVING)
             if member.follower is not None and member.replicator is None:
                 self._start(member, member.follower)
-        self.admit(eager=True)
+        self.admit(told, eager=True)
 
     def stop(self) -> None:
         """No follower gets anything any more."""
@@ -133,13 +133,20 @@ class Candidates:
 
     def _leave(self, member: Member, reason: str) -> None:
         member.error, member.level = reason, False
-        if member.standing in (Standing.IN, Standing.JOINING):
+        if member.standing is Standing.AWAITED:
+            member.standing = Standing.OUT
+        elif member.standing in (Standing.IN, Standing.JOINING):
             log.warn("{name} leaves the in-sync set: {reason}", name=member.name, reason=reason)
             self._record(member, Standing.LEAVING)
 
     def _record(self, member: Member, standing: Standing) -> None:
         member.becomes(standing)
         self._line.add(Entry((member.row(self._now()),), member=member))
+
+    def _forget(self, member: Member) -> None:
+        del self._members[member.name]
+        if member.has_row:
+            self._line.add(Entry((), (member.no_row(),)))
 
     def _start(self, member: Member, follower: Ref) -> None:
         member.told = self._line.at.serial

@@ -88,7 +88,8 @@ class Ledger(Actor):
        in the in-sync set.
     3. A candidate that fails or is late leaves the set by a change that must
        be stored here and by all others of the set before it counts; one that
-       is level counts again before its return is recorded.
+       is level counts again before its return is recorded, which waits until
+       it has all that was acknowledged.
     4. When our disk fails, the store is asked what it has.  A batch it has
        goes on as if nothing had happened.  One it lacks is answered with
        DriverError and, if a follower may have it, is stored after all together
@@ -165,7 +166,7 @@ class Ledger(Actor):
         anyone = self._candidates.recorded(opened.in_sync)
         if self._wanted is not None:
             self._candidates.follow(self._wanted)
-            self._candidates.admit()
+            self._candidates.admit(self._told.serial)
         elif anyone:
             self.later(self._pace.deadline, _Unnamed())
         self._write()
@@ -195,7 +196,7 @@ class Ledger(Actor):
         if self._opening is None:
             self.aside(open_reign(self._store, self._epoch, self._since, True), then=_Opened)
             return
-        self._candidates.retry()
+        self._candidates.retry(self._told.serial)
         if self._blind:
             self._examine()
         else:
@@ -296,7 +297,7 @@ class Ledger(Actor):
         for entry in done:
             if entry.answer is not None and not entry.answer.called:
                 entry.answer.callback(entry.change.serial)
-        self._candidates.admit()
+        self._candidates.admit(self._told.serial)
 
     # -- followers ------------------------------------------------------------------------------------------------
 

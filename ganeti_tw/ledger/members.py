@@ -11,12 +11,21 @@ from ganeti_tw.protocol.ledger import Delete, Put
 
 
 class Standing(enum.Enum):
-    """Whether a candidate is waited for.  JOINING and LEAVING last until the change that records it counts."""
+    """Whether a candidate is waited for.
+
+    One that is AWAITED is waited for already, but may yet lack acknowledged
+    changes; so nothing is recorded of it.  JOINING and LEAVING last until the
+    change that records it counts.
+    """
 
     OUT = "out"
+    AWAITED = "awaited"
     JOINING = "joining"
     IN = "in"
     LEAVING = "leaving"
+
+
+COUNTING = frozenset({Standing.AWAITED, Standing.JOINING, Standing.IN})
 
 
 class Member:
@@ -94,7 +103,7 @@ class Members(dict[str, Member]):
         A leaver counts until its leaving is stored by all others that count;
         a joiner counts from the moment it is let in, before that is recorded.
         """
-        low = min([stored, *(m.position for m in self.values() if m.standing in (Standing.IN, Standing.JOINING))])
+        low = min([stored, *(m.position for m in self.values() if m.standing in COUNTING)])
         for m in self.values():
             if m.standing is Standing.LEAVING and m.record is not None and m.record <= low:
                 m.standing = Standing.OUT

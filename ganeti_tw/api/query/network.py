@@ -2,52 +2,30 @@
 
 from __future__ import annotations
 
-import ipaddress
+from collections.abc import Callable
+from typing import Any
 
-from ganeti_tw.api.query.fields import field, own, stored, table
+from ganeti_tw.api.query.fields import Value, field, own, stored, table
 from ganeti_tw.api.query.order import natural_text
 from ganeti_tw.api.query.resource import Resource, configured, is_text
 from ganeti_tw.api.query.view import View
+from ganeti_tw.errors import Corrupt
 from ganeti_tw.model.config import Config
+from ganeti_tw.model.ippool import IpPool
 from ganeti_tw.model.names import naturally
 from ganeti_tw.model.network import Network
 
-_MAP = {ord("0"): ".", ord("1"): "X"}
 
+def _of_pool(value: Callable[[IpPool], Any]) -> Value:
+    """A field of the pool; no value when the configuration is wrong about it, of which verify speaks."""
 
-def _size(network: Network) -> int:
-    return max(len(network.reservations), len(network.ext_reservations))
+    def get(network: Network, view: View) -> Any:
+        try:
+            return value(IpPool.of(network))
+        except Corrupt:
+            return None
 
-
-def _bits(reservations: str, size: int) -> int:
-    return int(reservations.ljust(size, "0") or "0", 2)
-
-
-def _taken(network: Network) -> int:
-    """A bit for each address that is reserved either way, the first address highest."""
-    size = _size(network)
-    return _bits(network.reservations, size) | _bits(network.ext_reservations, size)
-
-
-def _map(network: Network, view: View) -> str:
-    size = _size(network)
-    return format(_taken(network), f"0{size}b").translate(_MAP) if size else ""
-
-
-def _reserved_count(network: Network, view: View) -> int:
-    return _taken(network).bit_count()
-
-
-def _free_count(network: Network, view: View) -> int:
-    return _size(network) - _taken(network).bit_count()
-
-
-def _external(network: Network, view: View) -> str | None:
-    try:
-        first = ipaddress.ip_network(network.network, strict=False)[0]
-    except ValueError:  # verify says so
-        return None
-    return ", ".join(str(first + at) for at, bit in enumerate(network.ext_reservations) if bit == "1")
+    return get
 
 
 def _groups(network: Network, view: View) -> list[list[str]]:
@@ -78,9 +56,15 @@ RESOURCE = Resource(
             "ExternalReservations",
             "text",
             "Addresses that no instance gets from the pool",
-            _external,
+            _of_pool(lambda pool: ", ".join(pool.external_addresses)),
         ),
-        field("free_count", "FreeCount", "number", "How many addresses can be given out", _free_count),
+        field(
+            "free_count",
+            "FreeCount",
+            "number",
+            "How many addresses can be given out",
+            _of_pool(lambda pool: pool.free_count),
+        ),
         own("gateway", "Gateway", "other", "IPv4 address of the router"),
         own("gateway6", "IPv6Gateway", "other", "IPv6 address of the router"),
         field(
@@ -100,12 +84,22 @@ RESOURCE = Resource(
         ),
         field("inst_list", "InstanceList", "other", "Instances that have a NIC in it", _users, host=True),
         own("mac_prefix", "MacPrefix", "other", "How MAC addresses of its NICs begin"),
-        field("map", "Map", "text", "A character for each address: X in use, . free", _map),
+        field(
+            "map",
+            "Map",
+            "text",
+            "A character for each address: X in use, . free",
+            _of_pool(lambda pool: pool.map),
+        ),
         own("name", "Network", "text", "Its name"),
         own("network", "Subnet", "text", "IPv4 subnet"),
         own("network6", "IPv6Subnet", "other", "IPv6 subnet"),
         field(
-            "reserved_count", "ReservedCount", "number", "How many addresses are in use or reserved", _reserved_count
+            "reserved_count",
+            "ReservedCount",
+            "number",
+            "How many addresses are in use or reserved",
+            _of_pool(lambda pool: pool.reserved_count),
         ),
     ),
     configured(_all, Config.network),

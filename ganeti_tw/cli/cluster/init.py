@@ -7,14 +7,12 @@ that the cluster chooses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from optparse import Values
 from typing import Any
 
-from ganeti_tw.cli import parameters
+from ganeti_tw.cli import ipolicy, parameters
 from ganeti_tw.cli.command import Argument, Command
 from ganeti_tw.cli.context import Context
-from ganeti_tw.cli.devices import NamedParameters
 from ganeti_tw.cli.jobs import follow
 from ganeti_tw.cli.options import OPTIONS
 from ganeti_tw.cli.values import pieces
@@ -52,11 +50,13 @@ def wanted_of(options: Values) -> dict[str, Any]:
     if options.gluster_storage_dir == OPTIONS["--gluster-storage-dir"].default:
         wanted["gluster_storage_dir"] = None  # the host knows the place below its own root
     given = {
-        "hvparams": _by_name(options.hvparams, lambda _, values: parameters.hypervisor(values)),
+        "hvparams": parameters.by_name(options.hvparams, lambda _, values: parameters.hypervisor(values)),
         "beparams": parameters.backend(options.beparams),
         "nicparams": parameters.typed(options.nicparams, parameters.NIC_DEFAULTS, "nic parameter"),
         "ndparams": parameters.node(options.ndparams or {}),
-        "diskparams": _by_name(options.diskparams, _disk_parameters),
+        "diskparams": parameters.disk_templates(options.diskparams),
+        "ipolicy": ipolicy.of_cluster(options),
+        "ispecs": ipolicy.bounds_by_key(options),
     }
     wanted |= {name: value for name, value in given.items() if value}
     return {name: value for name, value in wanted.items() if value is not None}
@@ -68,24 +68,6 @@ def _netmask(text: str | None) -> int | None:
     if not text.isascii() or not text.isdigit() or int(text) > 128:
         raise BadRequest(f"'{text}' is not the length of a network prefix")
     return int(text)
-
-
-def _by_name(
-    given: Sequence[NamedParameters], convert: Callable[[str, Mapping[str, Any]], dict[str, Any]]
-) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for name, values in given:
-        if not isinstance(values, dict):
-            raise BadRequest(f"{name}: key=value pairs are expected, there is nothing to take away in a new cluster")
-        found.setdefault(name, {}).update(convert(name, values))
-    return found
-
-
-def _disk_parameters(template: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    types = parameters.DISK_TEMPLATES.get(template)
-    if types is None:
-        raise BadRequest(f"there is no disk template called {template}")
-    return parameters.typed(values, types, f"parameter of {template} disks")
 
 
 COMMAND = Command(
@@ -115,6 +97,8 @@ COMMAND = Command(
         "--maintain-node-health",
         "--no-etc-hosts",
         "--no-ssh-init",
+        *ipolicy.CLUSTER_OPTIONS,
+        *ipolicy.KEY_OPTIONS,
     ),
     not_yet=(
         "--use-external-mip-script",
@@ -128,16 +112,6 @@ COMMAND = Command(
         "--compression-tools",
         "--ssh-key-type",
         "--ssh-key-bits",
-        "--ipolicy-bounds-specs",
-        "--ipolicy-std-specs",
-        "--ipolicy-disk-templates",
-        "--ipolicy-vcpu-ratio",
-        "--ipolicy-spindle-ratio",
-        "--specs-cpu-count",
-        "--specs-disk-count",
-        "--specs-disk-size",
-        "--specs-mem-size",
-        "--specs-nic-count",
         "--hypervisor-state",
         "--disk-state",
     ),

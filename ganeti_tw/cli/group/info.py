@@ -13,6 +13,7 @@ from ganeti_tw.cli.listing import objects, print_json
 from ganeti_tw.cli.structured import Pair, comma_joined, lines, parameters, plain
 
 FIELDS = ("name", "ndparams", "custom_ndparams", "diskparams", "custom_diskparams", "ipolicy", "custom_ipolicy")
+BOUNDS = ("max", "min")
 
 
 def run(options: Values, arguments: list[str], context: Context) -> int:
@@ -51,9 +52,6 @@ def policy(own: Mapping[str, Any], filled: Mapping[str, Any]) -> list[Pair]:
         Pair("allowed disk templates", _templates(own.get("disk-templates"), filled["disk-templates"])),
         *(Pair(key, _ratio(own.get(key), filled[key])) for key in ("spindle-ratio", "vcpu-ratio")),
     ]
-
-
-BOUNDS = ("max", "min")
 
 
 def _templates(own: Sequence[str] | None, filled: Sequence[str]) -> str:

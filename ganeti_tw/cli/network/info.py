@@ -64,7 +64,8 @@ def _addresses(context: Context, instances: set[str]) -> dict[str, Addresses]:
 
 def describe(network: Mapping[str, Any], users: Addresses) -> Iterator[str]:
     """The lines about one network."""
-    free, size = network["free_count"], network["free_count"] + network["reserved_count"]
+    usage, free = network["map"] or "", network["free_count"] or 0
+    size = len(usage)
     yield f"Network name: {network['name']}"
     yield f"UUID: {network['uuid']}"
     yield f"Serial number: {network['serial_no']}"
@@ -77,7 +78,7 @@ def describe(network: Mapping[str, Any], users: Addresses) -> Iterator[str]:
     yield f"  Free: {free} ({100 * free / size if size else 0:.2f}%)"
     yield "  Usage map:"
     for start in range(0, size, WIDTH):
-        yield f"     {start:>4} {network['map'][start : start + WIDTH]:<{WIDTH}} {start + WIDTH - 1}"
+        yield f"     {start:>4} {usage[start : start + WIDTH]:<{WIDTH}} {start + WIDTH - 1}"
     yield "         (X) used    (.) free"
     if network["external_reservations"]:
         yield "  externally reserved IPs:"

@@ -112,6 +112,9 @@ class SectionTests(SynchronousTestCase):
             [{"min": {"a": "1"}, "max": {"a": "2", "b": "3"}}, {"min": {"a": "4"}, "max": {"a": "5"}}],
         )
 
+    def test_the_word_default_stays(self) -> None:
+        self.assertEqual(values.sections("default"), "default")
+
     def test_sections_need_names_of_their_own(self) -> None:
         for text in ("", "min", ":a=1", "min:a=1/min:a=2", "min:a=1//", "min:a=1,a=2"):
             self.assertRaises(ValueError, values.sections, text)

@@ -30,6 +30,10 @@ class MembersTests(SynchronousTestCase):
     def test_one_who_joins_counts_before_that_is_recorded(self) -> None:
         self.assertEqual(self.acknowledged(5, a=member(Standing.JOINING, 3)), 3)
 
+    def test_one_who_is_level_counts_too(self) -> None:
+        self.assertEqual(self.acknowledged(5, a=member(Standing.AWAITED, 3)), 3)
+        self.assertIs(self.members["a"].standing, Standing.AWAITED)
+
     def test_one_who_joins_is_in_once_that_is_acknowledged(self) -> None:
         self.assertEqual(self.acknowledged(5, a=member(Standing.JOINING, 5, record=5)), 5)
         self.assertIs(self.members["a"].standing, Standing.IN)

@@ -7,7 +7,17 @@ from twisted.trial.unittest import SynchronousTestCase
 from ganeti_tw.errors import BadRequest
 from ganeti_tw.model import defaults
 from ganeti_tw.model.declared import size_mib
-from ganeti_tw.model.parameters import beparams, diskparams, hvparams, ndparams, nicparams, osparams
+from ganeti_tw.model.parameters import (
+    beparams,
+    disk_state,
+    diskparams,
+    hv_state,
+    hvparams,
+    ndparams,
+    nicparams,
+    osparams,
+)
+from model_samples import reference
 
 
 class Says(SynchronousTestCase):
@@ -181,3 +191,31 @@ class OtherTests(Says):
     def test_the_built_in_defaults_are_not_changed(self) -> None:
         beparams(defaults.BEPARAMS, {"vcpus": 4})
         self.assertEqual(defaults.BEPARAMS["vcpus"], 1)
+
+
+class StateTests(Says):
+    def test_states_of_hypervisors(self) -> None:
+        own = {"kvm": {"mem_hv": 1}, "fake": {"cpu_node": 2}}
+        new = hv_state(own, {"kvm": {"mem_hv": "default"}, "fake": {"mem_total": "5"}})
+        self.assertEqual(new, {"fake": {"cpu_node": 2, "mem_total": 5}})
+
+    def test_states_of_storage_by_name(self) -> None:
+        own = {"plain": {"a": {"disk_total": 1}}}
+        self.assertEqual(disk_state(own, {"plain": {"a": {"disk_total": None}}}), {})
+        new = disk_state(own, {"plain": {"b": {"disk_reserved": 3}}})
+        self.assertEqual(new, {"plain": {"a": {"disk_total": 1}, "b": {"disk_reserved": 3}}})
+
+    def test_what_is_wrong_is_named(self) -> None:
+        self.says("'qemu'", hv_state, {}, {"qemu": {}})
+        self.says("kvm state parameter 'x'", hv_state, {}, {"kvm": {"x": 1}})
+        self.says("mem_hv must be 0 or more", hv_state, {}, {"kvm": {"mem_hv": -1}})
+        self.says("must be an object", hv_state, {}, {"kvm": 1})
+        self.says("'file'", disk_state, {}, {"file": {}})
+        self.says("must be an object", disk_state, {}, {"plain": {"vg": 1}})
+        self.says("storage vg 'x'", disk_state, {}, {"plain": {"vg": {"x": 1}}})
+
+    def test_the_tables_are_ganetis(self) -> None:
+        known = reference("parameters")["node_state_input"]
+        for name, table in (("hv_state", defaults.HYPERVISOR_STATE), ("disk_state", defaults.DISK_STATE)):
+            theirs = {p["name"]: (p["type"], p["default"]) for p in known[name]}
+            self.assertEqual({p.name: (p.type.value, p.default) for p in table.values()}, theirs)

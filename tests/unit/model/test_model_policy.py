@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.errors import BadRequest
 from ganeti_tw.model.defaults import IPOLICY
-from ganeti_tw.model.policy import Size, check, instance_violations, size_of, violations
+from ganeti_tw.model.policy import Size, check, instance_violations, only_enabled, size_of, updated, violations
 from model_samples import sample_config
 
 FITS = Size(memory=(1024,), vcpus=2, disks=(2048,), nics=1, spindle_use=1, template="plain")
@@ -92,3 +92,50 @@ class CheckTests(SynchronousTestCase):
 
     def test_templates_are_known(self) -> None:
         self.says("'floppy'", disk_templates=["floppy"])
+
+
+class UpdateTests(SynchronousTestCase):
+    def says(self, needle: str, given: Any, group: bool = True) -> None:
+        own = {} if group else IPOLICY
+        self.assertIn(needle, str(self.assertRaises(BadRequest, updated, own, given, group=group)))
+
+    def test_keys_are_replaced_as_a_whole(self) -> None:
+        own = {"minmax": [pair(1, 2), pair(3, 4)], "vcpu-ratio": 2.0}
+        self.assertEqual(
+            updated(own, {"minmax": [pair(0, 9)]}, group=True), {"minmax": [pair(0, 9)], "vcpu-ratio": 2.0}
+        )
+        self.assertEqual(own["minmax"], [pair(1, 2), pair(3, 4)])
+
+    def test_a_group_gives_keys_back_to_the_cluster(self) -> None:
+        for nothing in (None, "default", ["default"], [], {}):
+            self.assertEqual(updated({"vcpu-ratio": 2.0}, {"vcpu-ratio": nothing}, group=True), {})
+
+    def test_a_cluster_inherits_nothing(self) -> None:
+        self.says("disk-templates", {"disk-templates": "default"}, group=False)
+
+    def test_texts_become_numbers(self) -> None:
+        texts = {"min": dict.fromkeys(IPOLICY["std"], "1"), "max": dict.fromkeys(IPOLICY["std"], "2")}
+        given = {"minmax": [texts], "spindle-ratio": "8", "std": texts["min"]}
+        new = updated(IPOLICY, given, group=False)
+        self.assertEqual((new["minmax"], new["spindle-ratio"], new["std"]), ([pair(1, 2)], 8.0, pair(1, 2)["min"]))
+
+    def test_what_is_wrong_is_named(self) -> None:
+        for needle, given in (
+            ("object", 3),
+            ("'x'", {"x": 1}),
+            ("'x'", {"x": None}),
+            ("vcpu-ratio", {"vcpu-ratio": "x"}),
+            ("vcpu-ratio", {"vcpu-ratio": True}),
+            ("minmax", {"minmax": "x"}),
+            ("minmax", {"minmax": [3]}),
+            ("min must be an object", {"minmax": [{"min": 1, "max": {}}]}),
+            ("cpu-count", {"minmax": [{"min": {**pair(1, 1)["min"], "cpu-count": "x"}, "max": {}}]}),
+            ("disk-templates", {"disk-templates": "file"}),
+        ):
+            self.says(needle, given)
+
+    def test_only_enabled_templates_may_be_allowed(self) -> None:
+        only_enabled({"disk-templates": ["file"]}, ("file", "plain"))
+        only_enabled({}, ())
+        error = self.assertRaises(BadRequest, only_enabled, {"disk-templates": ["file", "drbd"]}, ("file",))
+        self.assertIn("enabled in the cluster: drbd", str(error))

@@ -109,7 +109,6 @@ class CheckTests(SynchronousTestCase):
     def test_nics(self) -> None:
         for nic, word in (
             ({"colour": "red"}, "colour"),
-            ({"network": "net1"}, "network"),
             ({"mac": 5}, "mac"),
             ({"ip": "a.b"}, "IP"),
             ({"mode": "routed"}, "routed"),

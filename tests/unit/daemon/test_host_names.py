@@ -1,0 +1,56 @@
+"""Addresses of hosts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from ganeti_tw.daemon.names import Names, parse_hosts
+from ganeti_tw.errors import Corrupt, ResolverError
+from ganeti_tw.kernel import InlineBlocking
+
+
+class HostsFileTests(SynchronousTestCase):
+    def test_names_comments_and_empty_lines(self) -> None:
+        text = (
+            "# hosts\n\n192.0.2.1 n1.example n1 # the first\n\t192.0.2.2\tN2.Example\n192.0.2.3\n  \n2001:db8::1 six\n"
+        )
+        expected = {"n1.example": "192.0.2.1", "n1": "192.0.2.1", "n2.example": "192.0.2.2", "six": "2001:db8::1"}
+        self.assertEqual(parse_hosts(text), expected)
+
+    def test_the_first_mention_counts(self) -> None:
+        self.assertEqual(parse_hosts("192.0.2.1 a\n192.0.2.2 a b"), {"a": "192.0.2.1", "b": "192.0.2.2"})
+
+    def test_nothing(self) -> None:
+        for text in ("", "#", "# 192.0.2.1 a", "192.0.2.1", "192.0.2.1 # a"):
+            self.assertEqual(parse_hosts(text), {})
+
+
+class NamesTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp())
+        self.names = Names(str(self.path), InlineBlocking())
+
+    def address(self, name: str) -> Deferred[str]:
+        return Deferred.fromCoroutine(self.names.address(name))
+
+    def test_read_anew_each_time(self) -> None:
+        for address in ("192.0.2.1", "192.0.2.2"):
+            self.path.write_text(f"{address} n1.example\n")
+            self.assertEqual(self.successResultOf(self.address("N1.Example")), address)
+
+    def test_then_the_resolver(self) -> None:
+        self.assertEqual(self.successResultOf(self.address("127.0.0.1")), "127.0.0.1")
+
+    def test_names_nobody_knows_or_can_have(self) -> None:
+        for name in ("no-such-host.invalid", "x" * 100 + ".example", "a..b"):
+            error = self.failureResultOf(self.address(name), ResolverError).value
+            self.assertIn(name, error.text)
+            self.assertIn(str(self.path), error.text)
+
+    def test_a_list_that_cannot_be_read(self) -> None:
+        self.path.write_bytes(b"192.0.2.1 \xff\xfe")
+        error = self.failureResultOf(self.address("n1"), Corrupt).value
+        self.assertIn(str(self.path), error.text)

@@ -1,0 +1,102 @@
+"""What a new cluster begins with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ganeti_tw.daemon.newcluster import beginning, parse, secret_rows
+from ganeti_tw.errors import BadRequest
+from ganeti_tw.model.config import Config
+from ganeti_tw.model.verify import verify_config
+
+
+def begin(**options: Any) -> Config:
+    numbers = iter(range(1, 100))
+    begun = beginning(
+        parse({"cluster_name": "cluster.example", **options}),
+        node_name="n1.example",
+        node_ip="192.0.2.1",
+        master_ip="192.0.2.10",
+        now=1000.0,
+        new_uuid=lambda: f"00000000-0000-4000-8000-{next(numbers):012x}",
+    )
+    return Config.from_rows({(p.kind, p.key): p.value for p in begun.rows()})
+
+
+BAD: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"cluster_name": "a b"}, "a b"),
+    ({"cluster_name": 3}, "cluster_name"),
+    ({"enabled_hypervisors": []}, "at least one hypervisor"),
+    ({"enabled_hypervisors": ["vmware"]}, "vmware"),
+    ({"enabled_hypervisors": "kvm"}, "enabled_hypervisors"),
+    ({"enabled_disk_templates": []}, "at least one disk template"),
+    ({"enabled_disk_templates": ["floppy"]}, "floppy"),
+    ({"hvparams": {"vmware": {}}}, "vmware"),
+    ({"hvparams": {"kvm": {"nonsense": 1}}}, "nonsense"),
+    ({"hvparams": {"kvm": {"acpi": "perhaps"}}}, "acpi"),
+    ({"hvparams": {"kvm": 3}}, "hvparams"),
+    ({"beparams": {"nonsense": 1}}, "nonsense"),
+    ({"beparams": {"vcpus": 0}}, "vcpus"),
+    ({"beparams": {"minmem": 1024, "maxmem": 512}}, "minmem"),
+    ({"beparams": {"vcpus": None}}, "vcpus"),
+    ({"nicparams": {"mode": "flying"}}, "mode"),
+    ({"nicparams": {"mode": "bridged", "link": ""}}, "link"),
+    ({"ndparams": {"spindle_count": "x"}}, "spindle_count"),
+    ({"diskparams": {"floppy": {}}}, "floppy"),
+    ({"diskparams": {"drbd": {"nonsense": 1}}}, "nonsense"),
+    ({"candidate_pool_size": 0}, "candidate pool size 0"),
+    ({"candidate_pool_size": "many"}, "candidate_pool_size"),
+    ({"mac_prefix": "aa:bb"}, "aa:bb"),
+    ({"mac_prefix": "zz:00:00"}, "zz:00:00"),
+    ({"master_netmask": -1}, "netmask"),
+    ({"master_netmask": 33}, "netmask"),
+    ({"secondary_ip": "198.51.100.1"}, "secondary IP"),
+    ({"file_storage_dir": "srv"}, "'srv'"),
+    ({"file_storage_dir": "/srv/../etc"}, "/srv/../etc"),
+    ({"shared_file_storage_dir": "srv"}, "'srv'"),
+    ({"gluster_storage_dir": ""}, "''"),
+    ({"modify_etc_hosts": "no"}, "modify_etc_hosts"),
+    ({"colour": "red"}, "colour"),
+)
+
+
+class OptionTests(SynchronousTestCase):
+    def test_every_bad_option_is_refused_by_name(self) -> None:
+        for options, word in BAD:
+            error = self.assertRaises(BadRequest, lambda options=options: begin(**options))
+            self.assertIn(word, error.text, options)
+
+    def test_the_name_is_needed(self) -> None:
+        self.assertIn("cluster_name", self.assertRaises(BadRequest, parse, {}).text)
+
+    def test_defaults_are_sound(self) -> None:
+        config = begin()
+        self.assertEqual(list(verify_config(config)), [])
+        c = config.cluster
+        self.assertEqual((c.cluster_name, c.master_ip, c.master_netmask), ("cluster.example", "192.0.2.10", 32))
+        self.assertEqual((c.enabled_hypervisors, c.enabled_disk_templates), (("kvm",), ("file", "diskless")))
+        self.assertEqual((c.candidate_pool_size, c.mac_prefix), (10, "aa:00:00"))
+        self.assertEqual([n.name for n in config.candidates], ["n1.example"])
+
+    def test_what_is_given_is_taken(self) -> None:
+        config = begin(
+            cluster_name="Cluster.Example.",
+            enabled_hypervisors=["fake", "kvm", "fake"],
+            hvparams={"kvm": {"acpi": "no"}},
+            beparams={"memory": "1g"},
+            nicparams={"link": "br1"},
+            file_storage_dir="/files",
+            candidate_pool_size=3,
+            master_netmask=24,
+        )
+        c = config.cluster
+        self.assertEqual((c.cluster_name, c.enabled_hypervisors), ("cluster.example", ("fake", "kvm")))
+        self.assertIs(c.hvparams["kvm"]["acpi"], False)
+        self.assertEqual((c.beparams["default"]["minmem"], c.nicparams["default"]["link"]), (1024, "br1"))
+        self.assertEqual((c.file_storage_dir, c.candidate_pool_size, c.master_netmask), ("/files", 3, 24))
+        self.assertEqual(c.master_netdev, "br1")
+
+    def test_secrets_are_rows_of_their_own_kind(self) -> None:
+        self.assertEqual([(p.kind, p.key) for p in secret_rows("CA", "key")], [("secret", "ca"), ("secret", "hmac")])

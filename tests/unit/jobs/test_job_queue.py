@@ -1,0 +1,266 @@
+"""The queue: ids, slots, priorities, what is left after a restart, jobs that ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+
+from ganeti_tw.errors import BadRequest, DriverError, NotFound, TryLater
+from ganeti_tw.jobs import queue as queue_room
+from ganeti_tw.jobs.job import Job
+from ganeti_tw.jobs.perform import Advance
+from ganeti_tw.jobs.record import JobRecord, OpRecord
+from ganeti_tw.jobs.status import Status
+from ganeti_tw.operations.registry import input_of, parse
+from ganeti_tw.protocol.jobs import CancelJob, ListJobs, SubmitJob, WaitForChange
+from job_case import TOLD, JobCase
+
+
+def delay(duration: float = 10.0, **more: Any) -> dict[str, Any]:
+    return {"OP_ID": "OP_TEST_DELAY", "duration": duration, **more}
+
+
+def left(job_id: int, *statuses: Status, opcode: dict[str, Any] | None = None) -> JobRecord:
+    """A job as a former process stored it."""
+    whole = input_of(*parse(opcode or delay()))
+    return JobRecord(job_id, [OpRecord(whole, status) for status in statuses], (900, 0))
+
+
+class QueueCase(JobCase):
+    def submit(self, *ops: dict[str, Any]) -> Deferred[Any]:
+        return self.queue_ref.ask(SubmitJob(list(ops)), 70)
+
+    def submitted(self, *ops: dict[str, Any]) -> int:
+        job_id: int = self.result(self.submit(*ops))
+        return job_id
+
+    def wait(self, job_id: int, previous: Any = None, seconds: float = 60.0) -> Deferred[Any]:  # type: ignore[override]
+        return self.queue_ref.ask(WaitForChange(job_id, TOLD, previous, None, seconds), seconds)
+
+    def listed(self, *ids: int) -> dict[int, str]:
+        found = self.result(self.queue_ref.ask(ListJobs(ids or None), 10))
+        return {record.id: record.status.value for record in found}
+
+    def recover(self, *records: JobRecord, **settings: Any) -> None:
+        for record in records:
+            self.ledger.rows["job", str(record.id)] = record.encode()
+            self.ledger.rows["live", str(record.id)] = b"true"
+        self.open_queue(max((r.id for r in records), default=0), list(records), **settings)
+
+
+class SubmitTests(QueueCase):
+    def test_ids_go_up_and_are_remembered(self) -> None:
+        self.open_queue(41)
+        asked = [self.submit(delay()) for _ in range(3)]
+        self.assertEqual([self.result(a) for a in asked], [42, 43, 44])
+        self.assertEqual(self.ledger.rows["queue", "serial"], b"44")
+
+    def test_acknowledged_only_when_stored(self) -> None:
+        self.open_queue()
+        self.ledger.held = True
+        answer = self.submit(delay())
+        self.turn()
+        self.assertNoResult(answer)
+        self.assertEqual(self.listed(), {})
+        self.ledger.go_on()
+        self.assertEqual(self.result(answer), 1)
+        self.assertIn(("live", "1"), self.ledger.rows)
+
+    def test_a_job_that_cannot_be_stored_is_refused(self) -> None:
+        self.open_queue()
+        self.ledger.error = DriverError("disk full")
+        answer = self.submit(delay())
+        self.turn()
+        self.failureResultOf(answer, DriverError)
+        self.ledger.error = None
+        self.assertEqual(self.submitted(delay()), 2)
+        self.assertEqual(self.listed(), {2: "running"})
+
+    def test_one_bad_opcode_refuses_the_job(self) -> None:
+        self.open_queue()
+        answer = self.submit(delay(), delay(nonsense=1))
+        self.turn()
+        self.failureResultOf(answer, BadRequest)
+        self.assertEqual(self.ledger.commits, [])
+
+    def test_a_full_queue(self) -> None:
+        self.patch(queue_room, "LARGEST_QUEUE", 2)
+        self.open_queue()
+        asked = [self.submit(delay()) for _ in range(3)]
+        self.turn()
+        self.assertEqual([self.successResultOf(a) for a in asked[:2]], [1, 2])
+        self.failureResultOf(asked[2], TryLater)
+        self.turn(10)
+        self.assertEqual(self.submitted(delay()), 3)
+
+    def test_a_job_without_opcodes_has_ended_well(self) -> None:
+        self.open_queue()
+        self.assertEqual(self.submitted(), 1)
+        self.assertEqual(self.result(self.wait(1)), (["success", [], []], []))
+        self.assertNotIn(("live", "1"), self.ledger.rows)
+
+    def test_the_reason_trail_grows(self) -> None:
+        self.open_queue()
+        self.submitted(delay(reason=[["gnt:user", "why", 1]]))
+        trail = self.ledger.job(1).ops[0].input["reason"]
+        self.assertEqual([r[:2] for r in trail], [["gnt:user", "why"], ["gnt:opcode:test_delay", "job=1;index=0"]])
+
+    def test_private_values_are_not_stored(self) -> None:
+        self.open_queue()
+        self.submitted({"OP_ID": "OP_NODE_ADD", "node_name": "n2", "token": "gtw1.secret"})
+        self.assertFalse(any(b"gtw1.secret" in row for row in self.ledger.rows.values()))
+
+
+class SlotTests(QueueCase):
+    def test_no_more_run_than_there_are_slots(self) -> None:
+        self.open_queue(max_running_jobs=2)
+        for _ in range(4):
+            self.submitted(delay())
+        self.assertEqual(list(self.listed().values()), ["running", "running", "queued", "queued"])
+        self.turn(10)
+        self.assertEqual(list(self.listed().values()), ["success", "success", "running", "running"])
+
+    def test_the_urgent_first_then_the_oldest(self) -> None:
+        self.open_queue(max_running_jobs=1)
+        for priority in (0, 10, 0, -10, -10):
+            self.submitted(delay(priority=priority))
+        order = []
+        for _ in range(5):
+            order += [i for i, status in self.listed().items() if status == "running"]
+            self.turn(10)
+        self.assertEqual(order, [1, 4, 5, 3, 2])
+
+    def test_a_cancelled_job_takes_no_slot(self) -> None:
+        self.open_queue(max_running_jobs=1)
+        for _ in range(3):
+            self.submitted(delay())
+        self.assertTrue(self.result(self.queue_ref.ask(CancelJob(2), 1))[0])
+        self.turn(10)
+        self.assertEqual(self.listed(), {1: "success", 2: "canceled", 3: "running"})
+
+    def test_unknown_and_ended_jobs_cannot_be_cancelled(self) -> None:
+        self.open_queue()
+        self.submitted(delay(0))
+        self.turn()
+        for job_id in (1, 99):
+            self.assertFalse(self.result(self.queue_ref.ask(CancelJob(job_id), 1))[0])
+
+
+class EndTests(QueueCase):
+    def test_waiters_hear_of_the_end_whenever_they_come(self) -> None:
+        """Also those whose question is on its way when the job ends."""
+        self.open_queue()
+        self.submitted(delay())
+        running = ["running", ["running"], [None]]
+        final = ["success", ["success"], [None]]
+        asked = [self.wait(1, running)]
+        self.clock.advance(10)
+        for _ in range(30):  # turns of the reactor around the end
+            asked += [self.wait(1, running), self.wait(1, final)]
+            self.clock.advance(0)
+        self.assertEqual([self.result(a)[0] for a in asked], [final] * 61)
+        self.assertIsNone(self.system.find("job/1"))
+
+    def test_ended_jobs_are_read_from_the_ledger_when_forgotten(self) -> None:
+        self.patch(queue_room, "REMEMBERED", 2)
+        self.open_queue()
+        for _ in range(4):
+            self.submitted(delay(0))
+        self.assertEqual(self.result(self.wait(1))[0], ["success", ["success"], [None]])
+        self.assertEqual(self.listed(1, 4, 9), {1: "success", 4: "success"})
+
+    def test_a_job_that_never_was(self) -> None:
+        self.open_queue()
+        answer = self.wait(99)
+        self.turn()
+        self.failureResultOf(answer, NotFound)
+
+    def test_waiting_with_a_time_limit_leaves_nothing(self) -> None:
+        self.open_queue()
+        self.submitted(delay(100))
+        answer = self.wait(1, ["running", ["running"], [None]], seconds=2)
+        self.turn(3)
+        self.failureResultOf(answer)
+        queue: Any = self.system._cells["queue"]
+        self.assertFalse(queue._open)
+
+    def test_long_lists_let_others_work(self) -> None:
+        self.patch(queue_room, "DECODED_AT_ONCE", 10)
+        for number in range(1, 101):
+            self.ledger.rows["job", str(number)] = left(number, Status.SUCCESS).encode()
+        self.open_queue(100)
+        self.assertEqual(len(self.listed()), 100)
+        self.assertEqual(self.pauses, 10)
+
+
+class CrashTests(QueueCase):
+    def test_a_crashed_job_is_an_error_and_its_slot_and_locks_are_free(self) -> None:
+        self.open_queue(max_running_jobs=1)
+        self.submitted(delay())
+        self.submitted(delay())
+        job = self.system.find("job/1")
+        assert job is not None
+        listing = self.queue_ref.ask(ListJobs(), 10)
+        job.tell(Advance(99, Status.RUNNING))  # a bug
+        self.turn()
+        self.successResultOf(listing)
+        self.assertEqual(self.listed(), {1: "error", 2: "running"})
+        self.assertIn("internal error", str(self.ledger.job(1).ops[0].result))
+        self.assertNotIn(("live", "1"), self.ledger.rows)
+        self.assertEqual({o for owners in self.held().values() for o in owners}, {"job/2/0"})
+        self.assertEqual(self.result(self.wait(1))[0][0], "error")
+
+    def test_lists_go_on_without_a_job_that_does_not_answer(self) -> None:
+        self.open_queue()
+        self.submitted(delay())
+        self.patch(Job, "_handlers", {**Job._handlers, queue_room.Describe: lambda job, m: fail(DriverError("no"))})
+        self.assertEqual(self.listed(), {1: "running"})
+
+
+class RecoveryTests(QueueCase):
+    Q, R, OK = Status.QUEUED, Status.RUNNING, Status.SUCCESS
+
+    def test_jobs_nobody_began_go_on_in_order(self) -> None:
+        self.recover(left(3, self.Q), left(4, self.Q), left(5, self.Q), max_running_jobs=2)
+        self.assertEqual(self.listed(), {3: "running", 4: "running", 5: "queued"})
+        self.turn(10)
+        self.turn(10)
+        self.assertEqual(set(self.listed().values()), {"success"})
+        self.assertEqual(self.submitted(delay()), 6)
+
+    def test_running_ones_were_interrupted(self) -> None:
+        self.recover(left(3, self.OK, self.R, self.Q))
+        record = self.ledger.job(3)
+        self.assertEqual(self.statuses(record), ["success", "error", "error"])
+        self.assertIn("interrupted", str(record.ops[1].result))
+        self.assertIn("not begun", str(record.ops[2].result))
+        self.assertEqual(record.end_timestamp, (1000, 0))
+        self.assertNotIn(("live", "3"), self.ledger.rows)
+        self.assertEqual(self.result(self.wait(3))[0][0], "error")
+
+    def test_between_two_opcodes(self) -> None:
+        self.recover(left(3, self.OK, self.Q))
+        self.assertEqual(self.statuses(self.ledger.job(3)), ["success", "error"])
+
+    def test_without_its_private_values_a_job_cannot_go_on(self) -> None:
+        add = {"OP_ID": "OP_NODE_ADD", "node_name": "n2", "token": "gtw1.secret"}
+        self.recover(left(3, self.Q, opcode=add))
+        self.assertIn("submit it again", str(self.ledger.job(3).ops[0].result))
+
+    def test_what_this_version_does_not_know_is_an_error_and_the_others_go_on(self) -> None:
+        strange = [left(n, self.Q) for n in (3, 4, 5)]
+        strange[0].ops[0].input["OP_ID"] = "OP_FROM_ANOTHER_VERSION"
+        strange[1].ops[0].input["colour"] = "red"
+        self.recover(*strange)
+        self.assertEqual(self.listed(), {3: "error", 4: "error", 5: "running"})
+        self.assertIn("OP_FROM_ANOTHER_VERSION", str(self.ledger.job(3).ops[0].result))
+
+    def test_interrupted_ones_are_shown_so_and_stored_when_the_ledger_can(self) -> None:
+        self.ledger.error = DriverError("disk full")
+        self.recover(left(3, self.R))
+        self.assertEqual((self.listed(), self.ledger.job(3).status.value), ({3: "error"}, "running"))
+        self.assertEqual(self.result(self.wait(3))[0][0], "error")
+        self.ledger.error = None
+        self.turn(queue_room.PAUSE)
+        self.assertEqual(self.ledger.job(3).status.value, "error")
