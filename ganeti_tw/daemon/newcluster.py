@@ -11,6 +11,7 @@ from attrs import field, fields, frozen
 from ganeti_tw.errors import BadRequest
 from ganeti_tw.model import policy
 from ganeti_tw.model.defaults import IPOLICY
+from ganeti_tw.model.declared import is_plain_absolute
 from ganeti_tw.model.names import host_name, mac_prefix
 from ganeti_tw.model.new import Beginning, new_cluster
 from ganeti_tw.model.parameters import CLUSTER, beparams, diskparams, hvparams, ndparams, nicparams
@@ -76,6 +77,9 @@ def beginning(
     if new.secondary_ip is not None and new.secondary_ip != node_ip:
         raise BadRequest("a network of its own for replication (secondary IP) is not supported yet")
     templates = _distinct(new.enabled_disk_templates, ("file", "diskless"), "disk template")
+    longest = 128 if ":" in master_ip else 32
+    if new.master_netmask is not None and not 0 < new.master_netmask <= longest:
+        raise BadRequest(f"netmask {new.master_netmask} of the cluster's address is not from 1 to {longest}")
     return new_cluster(
         host_name(new.cluster_name),
         now=now,
@@ -93,7 +97,7 @@ def beginning(
         diskparams=diskparams({}, new.diskparams, CLUSTER),
         ipolicy=_ipolicy(new, templates),
         mac_prefix=mac_prefix(new.mac_prefix or "aa:00:00"),
-        master_netmask=32 if new.master_netmask is None else new.master_netmask,
+        master_netmask=longest if new.master_netmask is None else new.master_netmask,
         file_storage_dir=_directory(new.file_storage_dir, "/srv/ganeti/file-storage"),
         shared_file_storage_dir=_directory(new.shared_file_storage_dir, "/srv/ganeti/shared-file-storage"),
         gluster_storage_dir=_directory(new.gluster_storage_dir, "/var/run/ganeti/gluster"),
@@ -141,6 +145,6 @@ def _distinct(given: list[str] | None, default: tuple[str, ...], what: str) -> t
 def _directory(given: str | None, default: str) -> str:
     if given is None:
         return default
-    if not given.startswith("/"):
-        raise BadRequest(f"storage directory {given!r} is no absolute path")
+    if not is_plain_absolute(given):
+        raise BadRequest(f"storage directory {given!r} is no absolute path without . or .. parts")
     return given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from ipaddress import IPv4Address, IPv4Network
 
 from attrs import evolve, frozen
@@ -15,6 +16,7 @@ SHORTEST_PREFIX = 12
 """A million addresses; each costs two bytes in the configuration."""
 
 _MAP = str.maketrans("01", ".X")
+_ONE = re.compile("1")
 
 
 @frozen
@@ -132,7 +134,7 @@ class IpPool:
     @property
     def external_addresses(self) -> list[str]:
         """Those kept from instances, in order."""
-        return [str(self.subnet[at]) for at, bit in enumerate(self._text(self.external)) if bit == "1"]
+        return [str(self.subnet[match.start()]) for match in _ONE.finditer(self._text(self.external))]
 
     @property
     def _taken(self) -> int:

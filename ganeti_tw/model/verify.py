@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from ganeti_tw.errors import BadRequest
+from ganeti_tw.errors import BadRequest, Corrupt
 from ganeti_tw.model import filled, policy
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.disk import Disk
 from ganeti_tw.model.hvparams import HYPERVISORS
 from ganeti_tw.model.instance import Instance
+from ganeti_tw.model.ippool import IpPool
 from ganeti_tw.model.roles import pool
 
 CLUSTER_CFG = "ECLUSTERCFG"
@@ -120,6 +121,10 @@ def _network_faults(config: Config) -> Iterator[str]:
     for network in config.networks.values():
         if len(network.reservations) != len(network.ext_reservations):
             yield f"network {network.name}: the two maps of reservations differ in length"
+        try:
+            IpPool.of(network)
+        except Corrupt as e:
+            yield e.text
 
 
 def _duplicate_names(config: Config) -> Iterator[str]:

@@ -9,6 +9,7 @@ from ganeti_tw.model.codec import row
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.disk import Disk
 from ganeti_tw.model.instance import Instance, Nic
+from ganeti_tw.model.network import Network
 from ganeti_tw.model.new import new_disk, new_group, new_instance, new_node
 from ganeti_tw.model.rows import Delete
 from ganeti_tw.model.verify import Finding, verify_config
@@ -73,6 +74,10 @@ class ConfigTests(SynchronousTestCase):
 
     def test_unknown_disks_are_told(self) -> None:
         self.says(cluster(instance(11, "web", disks=(uuid(99),))), f"unknown disk {uuid(99)}")
+
+    def test_networks_that_are_none_are_told(self) -> None:
+        net = Network(uuid=uuid(40), name="net1", network="nonsense", serial_no=1, reservations="0")
+        self.says(cluster(net), "net1: the two maps", "net1: its subnet 'nonsense' is no IPv4 network")
 
     def test_unknown_networks_are_told(self) -> None:
         nics = (Nic(uuid="a", mac="1", network=uuid(99)),)
