@@ -1,7 +1,7 @@
 # The two that matter:
 #   make demo     three hosts on this machine, a cluster of them, a guest that boots
 #   make test     every check and every test
-.PHONY: help venv install test demo demo-down lint types rooms clean
+.PHONY: help venv install test demo demo-down lint types rooms generated clean
 
 help:
 	@echo "make demo       make a cluster of three hosts in demo/ and boot a guest"
@@ -10,6 +10,7 @@ help:
 	@echo "make venv       make .venv/ with everything for development"
 	@echo "make install    install into PREFIX with pip (PREFIX=$(PREFIX))"
 	@echo "make lint types rooms  one check"
+	@echo "make generated  make anew what is made from the code: docs/reference, etc/bash-completion"
 	@echo "make clean      remove what was built; not .venv/, not demo/"
 
 venv:
@@ -37,6 +38,10 @@ types: venv
 
 rooms: venv
 	.venv/bin/lint-imports --no-logo
+
+generated: venv
+	.venv/bin/python scripts/state-table --write
+	.venv/bin/python scripts/bash-completion --write
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .tox .coverage .import_linter_cache

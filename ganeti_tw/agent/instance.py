@@ -26,14 +26,15 @@ SETTLE = 1.0  # seconds between looks whether the guest is gone
 
 
 class Phase(enum.Enum):
-    """What is known of an instance; those in the second line are busy and end by themselves."""
+    """What is known of an instance; those after the first line are busy and end by themselves."""
 
     UNKNOWN, STOPPED, RUNNING = "unknown", "stopped", "running"
     STARTING, STOPPING, REBOOTING, INSTALLING = "starting", "stopping", "rebooting", "installing"
+    RENAMING = "renaming"
 
     @property
     def busy(self) -> bool:
-        return self in (Phase.STARTING, Phase.STOPPING, Phase.REBOOTING, Phase.INSTALLING)
+        return self not in (Phase.UNKNOWN, Phase.STOPPED, Phase.RUNNING)
 
 
 @frozen
@@ -69,6 +70,17 @@ class Install:
     spec: InstanceSpec
     hypervisor: Hypervisor
     reinstall: bool
+    timeout: float
+    debug_level: int
+
+
+@frozen
+class Rename:
+    """Answer: None once its OS knows the new name.  WrongState while the instance runs."""
+
+    spec: InstanceSpec
+    hypervisor: Hypervisor
+    old_name: str
     timeout: float
     debug_level: int
 
@@ -137,6 +149,10 @@ class InstanceActor(Actor):
     @receive(Install)
     def install(self, m: Install) -> Deferred[None]:
         return self._do(Phase.INSTALLING, lambda: install_os(m, self.storages, self.scripts))
+
+    @receive(Rename)
+    def rename(self, m: Rename) -> Deferred[None]:
+        return self._do(Phase.RENAMING, lambda: rename_os(m, self.storages, self.scripts))
 
     @receive(GuestSeen)
     def seen(self, m: GuestSeen) -> None:
@@ -224,4 +240,14 @@ async def install_os(m: Install, storages: Mapping[str, Storage], scripts: OsScr
         raise WrongState(f"{spec.name} is running: shut it down before its OS is installed")
     disks = await disk_paths(storages, spec.name, spec.disks)
     await scripts.create(spec, disks, reinstall=m.reinstall, timeout=m.timeout, debug_level=m.debug_level)
+    return Phase.STOPPED
+
+
+async def rename_os(m: Rename, storages: Mapping[str, Storage], scripts: OsScripts) -> Phase:
+    """Run ``rename`` while the instance is down."""
+    spec = m.spec
+    if await m.hypervisor.is_running(spec.name):
+        raise WrongState(f"{spec.name} is running: shut it down before its OS is renamed")
+    disks = await disk_paths(storages, spec.name, spec.disks)
+    await scripts.rename(spec, disks, m.old_name, timeout=m.timeout, debug_level=m.debug_level)
     return Phase.STOPPED

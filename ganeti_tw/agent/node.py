@@ -12,10 +12,12 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from ganeti_tw.agent import instance as inside
+from ganeti_tw.agent.commands import Commands
 from ganeti_tw.agent.figures import Figures
-from ganeti_tw.agent.hypervisor.base import GuestNews, Hypervisor, Newsgiver
+from ganeti_tw.agent.hypervisor.base import GuestNews, Hypervisor, Newsgiver, Powercycler
 from ganeti_tw.agent.osdef.scripts import OsScripts
-from ganeti_tw.agent.storage.base import Abilities, Storage, storage_of
+from ganeti_tw.agent.storage.base import Abilities, Renaming, Storage, storage_of
+from ganeti_tw.agent.verify import Inspector
 from ganeti_tw.errors import BadRequest, GanetiError
 from ganeti_tw.kernel import Actor, ActorSystem, Gone, Outcome, Rank, Ref, receive
 from ganeti_tw.protocol.instance import (
@@ -27,11 +29,23 @@ from ganeti_tw.protocol.instance import (
     ListInstances,
     RebootInstance,
     RemoveDisk,
+    RenameDisk,
+    RenameOs,
     RunningInstance,
     StartInstance,
     StopInstance,
 )
-from ganeti_tw.protocol.node import GetFigures, ListOses, Ping
+from ganeti_tw.protocol.node import (
+    GetFigures,
+    ListOses,
+    Ping,
+    PowercycleNode,
+    PutFile,
+    RunCommand,
+    RunOob,
+    RunRestricted,
+    VerifyNode,
+)
 
 log = Logger()
 
@@ -89,6 +103,8 @@ class NodeAgent(Actor):
         figures: Figures,
         clock: IReactorTime,
         enabled: Iterable[str] = (),
+        commands: Commands | None = None,
+        inspector: Inspector | None = None,
     ) -> None:
         self.system = system
         self.hypervisors = hypervisors
@@ -97,6 +113,8 @@ class NodeAgent(Actor):
         self.figures = figures
         self.clock = clock
         self.enabled = tuple(enabled)
+        self.commands = commands
+        self.inspector = inspector
         self.instances: dict[str, Ref] = {}
         self.watched: set[str] = set()
         self.owed: dict[int, Deferred[Any]] = {}
@@ -165,6 +183,11 @@ class NodeAgent(Actor):
         )
         return self.ask(self._instance(m.spec.name), install, m.timeout + STOP_MARGIN)
 
+    @receive(RenameOs)
+    def rename_os(self, m: RenameOs) -> Deferred[None]:
+        rename = inside.Rename(m.spec, self._hypervisor(m.spec.hypervisor), m.old_name, m.timeout, m.debug_level)
+        return self.ask(self._instance(m.spec.name), rename, m.timeout + STOP_MARGIN)
+
     @receive(GetConsole)
     def get_console(self, m: GetConsole) -> Deferred[Any]:
         return self._owe(self._hypervisor(m.spec.hypervisor).console(m.spec))
@@ -184,6 +207,13 @@ class NodeAgent(Actor):
     def remove_disk(self, m: RemoveDisk) -> Deferred[Any]:
         return self._owe(storage_of(self.storages, m.disk).remove(m.instance, m.disk))
 
+    @receive(RenameDisk)
+    def rename_disk(self, m: RenameDisk) -> Deferred[Any]:
+        storage = storage_of(self.storages, m.disk)
+        if not isinstance(storage, Renaming):
+            raise BadRequest(f"disks of template {m.disk.dev_type} cannot be renamed")
+        return self._owe(storage.rename(m.instance, m.disk, m.to))
+
     @receive(FindDisk)
     def find_disk(self, m: FindDisk) -> Deferred[Any]:
         return self._owe(storage_of(self.storages, m.disk).find(m.instance, m.disk))
@@ -198,9 +228,45 @@ class NodeAgent(Actor):
     def get_figures(self, m: GetFigures) -> Deferred[Any]:
         return self._owe(self.figures.get(m.storage_type, m.storage))
 
+    @receive(VerifyNode)
+    def verify_node(self, m: VerifyNode) -> Deferred[Any]:
+        if self.inspector is None:
+            raise BadRequest("this node cannot look at itself")
+        return self._owe(self.inspector.inspect(m))
+
     @receive(Ping)
     def ping(self, m: Ping) -> str:
         return m.text
+
+    # --- programs and files of administrators ---
+
+    @receive(RunOob)
+    def run_oob(self, m: RunOob) -> Deferred[Any]:
+        return self._owe(self._commands().run_oob(m))
+
+    @receive(RunRestricted)
+    def run_restricted(self, m: RunRestricted) -> Deferred[Any]:
+        return self._owe(self._commands().run_restricted(m))
+
+    @receive(RunCommand)
+    def run_command(self, m: RunCommand) -> Deferred[Any]:
+        return self._owe(self._commands().run_command(m))
+
+    @receive(PutFile)
+    def put_file(self, m: PutFile) -> Deferred[Any]:
+        return self._owe(self._commands().put_file(m))
+
+    @receive(PowercycleNode)
+    def powercycle(self, m: PowercycleNode) -> Deferred[Any]:
+        hypervisor = self._hypervisor(m.hypervisor)
+        if not isinstance(hypervisor, Powercycler):
+            raise BadRequest(f"hypervisor {m.hypervisor} cannot reboot its machine; use 'gnt-node power cycle'")
+        return self._owe(hypervisor.powercycle())
+
+    def _commands(self) -> Commands:
+        if self.commands is None:
+            raise BadRequest("this node runs no commands for others")
+        return self.commands
 
     # --- work aside ---
 

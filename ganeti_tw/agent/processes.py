@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -73,6 +73,21 @@ def last_lines(path: str, count: int = TAIL_LINES) -> tuple[str, ...]:
     return tuple(text.splitlines()[-count:])
 
 
+def kill_group(process: Any, number: signal.Signals) -> None:
+    """Send a signal to a child that leads a session, and to all in its process group."""
+    pid = process.pid if process is not None else None
+    if pid is None:
+        return
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        # In the instant before setsid() it leads no group yet.
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return
+
+
 class _Running(ProcessProtocol):
     def __init__(self, reactor: ProcessReactor, output: str, deadline: float) -> None:
         self._reactor = reactor
@@ -88,25 +103,12 @@ class _Running(ProcessProtocol):
 
     def _terminate(self) -> None:
         self._stop_timer()
-        self._kill(signal.SIGTERM)
+        kill_group(self.transport, signal.SIGTERM)
         self._timer = self._reactor.callLater(GRACE, self._force)
 
     def _force(self) -> None:
         self._timer = None
-        self._kill(signal.SIGKILL)
-
-    def _kill(self, number: signal.Signals) -> None:
-        pid = self.transport.pid if self.transport is not None else None
-        if pid is None:
-            return
-        try:
-            os.killpg(pid, number)
-        except ProcessLookupError:
-            # In the instant before setsid() it leads no group yet.
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                return
+        kill_group(self.transport, signal.SIGKILL)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

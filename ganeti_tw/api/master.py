@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, get_type_hints
@@ -11,26 +12,39 @@ from twisted.internet.defer import Deferred, DeferredList
 
 from ganeti_tw.api.query.engine import query, query_fields
 from ganeti_tw.api.query.sources import ClusterSources
-from ganeti_tw.errors import BadRequest, Expired, GanetiError, NotFound
+from ganeti_tw.errors import BadRequest, Expired, GanetiError, NodeOffline, NotFound
 from ganeti_tw.jobs.look import look
 from ganeti_tw.jobs.places import Places
 from ganeti_tw.kernel import Ref
 from ganeti_tw.operations.steps.clusterinfo import cluster_info
 from ganeti_tw.protocol.jobs import CancelJob, SubmitJob, WaitForChange
+from ganeti_tw.protocol.node import PutFile, RunCommand
+from ganeti_tw.protocol.switches import SetDrained, SetWatcherPause
 
 SUBMIT_TIMEOUT = 70.0
 CANCEL_TIMEOUT = 30.0
 SHORTEST_WAIT = 0.1  # enough to say what is, for those who do not want to wait
 LONGEST_WAIT = 89.0  # Ganeti's limit for one call
+SWITCH_TIMEOUT = 70.0
+LONGEST_COMMAND = 86400.0
+MARGIN = 30.0  # for ending a command whose time is up
+PUT_TIMEOUT = 90.0
+LATEST = 2.0**40  # seconds since the epoch; what is later no calendar can show
 
 
 class MasterApi:
     """The methods are those whose names do not begin with an underscore; their parameters are the arguments."""
 
     def __init__(
-        self, queue: Ref, places: Places, sources: ClusterSources, pause: Callable[[], Awaitable[None]]
+        self,
+        queue: Ref,
+        switches: Ref,
+        places: Places,
+        sources: ClusterSources,
+        pause: Callable[[], Awaitable[None]],
     ) -> None:
         self._queue = queue
+        self._switches = switches
         self._places = places
         self._sources = sources
         self._pause = pause
@@ -88,16 +102,51 @@ class MasterApi:
     async def config_values(self, names: list[str]) -> list[Any]:
         """Single values by name; None for unknown ones, as Ganeti answers."""
         config = self._places.published.config
+        positions = self._places.switches.positions
+        until = positions.watcher_pause
         known = {
             "cluster_name": config.cluster.cluster_name,
             "master_node": config.master.name,
-            "drain_flag": False,
-            "watcher_pause": None,
+            "drain_flag": positions.drained,
+            "watcher_pause": until if until is not None and until > self._places.now() else None,
             "modify_ssh_setup": config.cluster.modify_ssh_setup,
             "ssh_key_type": config.cluster.ssh_key_type,
             "ssh_key_bits": config.cluster.ssh_key_bits,
         }
         return [known.get(name) for name in names]
+
+    async def set_drain(self, flag: bool) -> bool:
+        """Whether new jobs are refused from now on; those there are go on.  The flag."""
+        await self._switches.ask(SetDrained(flag), SWITCH_TIMEOUT)
+        return flag
+
+    async def set_watcher_pause(self, until: float | None) -> float | None:
+        """The watcher does nothing until then, in seconds since the epoch; None lets it go on."""
+        if until is not None and not self._places.now() < until < LATEST:
+            raise BadRequest(f"the watcher can pause until a time to come, not until {until}")
+        await self._switches.ask(SetWatcherPause(until), SWITCH_TIMEOUT)
+        return until
+
+    async def run_command(self, node: str, command: str, timeout: float = 3600.0) -> dict[str, Any]:
+        """``status`` (null when it was killed), ``reason`` and ``output`` of a line of the shell run on a node."""
+        if not 0 < timeout <= LONGEST_COMMAND:
+            raise BadRequest(f"a command may take up to {LONGEST_COMMAND:.0f} seconds, not {timeout}")
+        end = await self._node(node).ask(RunCommand(command, timeout), timeout + MARGIN)
+        return {"status": end.status, "reason": end.reason, "output": end.output}
+
+    async def put_file(self, node: str, path: str, content: str, mode: int, mtime: float) -> None:
+        """Replace a file on a node; ``content`` is base64."""
+        try:
+            data = base64.b64decode(content, validate=True)
+        except ValueError:
+            raise BadRequest("content: not base64") from None
+        await self._node(node).ask(PutFile(path, data, mode, mtime), PUT_TIMEOUT)
+
+    def _node(self, name: str) -> Ref:
+        node = self._places.published.config.node(name)
+        if node.offline:
+            raise NodeOffline(f"node {node.name} is marked offline")
+        return self._places.directory.ref(node.name)
 
     async def look(self, op: Any) -> Any:
         """The result of an operation that only looks, without a job."""

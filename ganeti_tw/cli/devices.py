@@ -1,4 +1,4 @@
-"""``--disk``, ``-s`` and ``--net`` of a new instance as the lists the operation takes."""
+"""``--disk``, ``-s`` and ``--net`` as the lists the operations take, of new instances and of changed ones."""
 
 from __future__ import annotations
 
@@ -87,3 +87,39 @@ def _converted(what: str, name: str, key: str, value: Any, convert: Any) -> int:
         return int(convert(value))
     except ValueError as e:
         raise BadRequest(f"{what} {name}: {key}: {e}") from None
+
+
+_ACTIONS = ("add", "attach", "detach", "remove")
+_MODIFY = "modify"
+_LAST = -1
+_DISK_SIZES: dict[str, Any] = {"size": size_mib, "spindles": int}
+
+
+def changes_of(what: str, given: Sequence[NamedParameters]) -> list[list[Any]]:
+    """``[action, index or name or UUID, parameters]`` per ``--disk`` or ``--net``; ``what`` is disk or nic."""
+    return [_change(what, name, parameters) for name, parameters in given]
+
+
+def _change(what: str, name: str, given: dict[str, Any] | bool | None) -> list[Any]:
+    parameters = _dictionary(what, name, given)
+    identifier: int | str
+    if name in _ACTIONS:
+        action, identifier = name, _LAST
+    else:
+        identifier = int(name[:10]) if name.isascii() and name.removeprefix("-").isdigit() else name
+        actions = [key for key, value in parameters.items() if value is True and key in (*_ACTIONS, _MODIFY)]
+        if len(actions) > 1:
+            raise BadRequest(f"{what} {name}: one action at a time, not {' and '.join(actions)}")
+        action = actions[0] if actions else _MODIFY
+        for key in actions:
+            del parameters[key]
+    if action in ("remove", "detach") and parameters:
+        raise BadRequest(f"{what} {name}: {action} takes no parameters")
+    if action == "add" and what == "disk" and "size" not in parameters:
+        raise BadRequest(f"disk {name}: the size of a disk to add is missing")
+    if what == "nic":
+        parameters = typed(parameters, NIC, f"parameter of nic {name}")
+    else:
+        for key in parameters.keys() & _DISK_SIZES.keys():
+            parameters[key] = _converted("disk", name, key, parameters[key], _DISK_SIZES[key])
+    return [action, identifier, parameters]

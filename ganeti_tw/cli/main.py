@@ -1,9 +1,8 @@
 """From a command line to an exit code.
 
 A program is a folder, a subcommand a file in it with a ``COMMAND``; the file is
-imported when it is asked for.  The folder's ``__init__`` has the other names of
-its subcommands in ``ALIASES`` and, in ``NOT_YET``, those of Ganeti's that do not
-work here yet, which are refused by name.
+imported when it is asked for.  Subcommands of Ganeti's that have no file yet are
+refused by name; see ``names.py``.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import importlib
 import os
 import shlex
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
@@ -20,6 +20,7 @@ import ganeti_tw
 from ganeti_tw.cli.command import Command, expectation
 from ganeti_tw.cli.context import Client, Context, Machine, Paths
 from ganeti_tw.cli.failures import describe
+from ganeti_tw.cli.names import ALIASES, SUBCOMMANDS
 from ganeti_tw.cli.parser import Parser, Stop
 from ganeti_tw.cli.terminal import Terminal, open_terminal
 from ganeti_tw.errors import GanetiError
@@ -85,7 +86,7 @@ def _dispatch(context: Context, argv: Sequence[str]) -> int:
         return 0
     command = find(context.program, argv[0])
     if command is None:
-        if argv[0] in not_yet(context.program):
+        if full_name(context.program, argv[0]) in not_yet(context.program):
             context.warn(f"{context.program} {argv[0]} is one of Ganeti's commands that does not work here yet")
         else:
             _show_commands(context)
@@ -106,8 +107,7 @@ def _dispatch(context: Context, argv: Sequence[str]) -> int:
 
 def find(program: str, subcommand: str) -> Command | None:
     """The command of that name or alias; None when the program has none."""
-    package = importlib.import_module(_package(program))
-    name = package.ALIASES.get(subcommand, subcommand)
+    name = full_name(program, subcommand)
     if name not in subcommands(program):
         return None
     command: Command = importlib.import_module(f"{_package(program)}.{name.replace('-', '_')}").COMMAND
@@ -124,8 +124,13 @@ def subcommands(program: str) -> list[str]:
 
 def not_yet(program: str) -> tuple[str, ...]:
     """Subcommands of Ganeti's program that are known here by name only."""
-    names: tuple[str, ...] = getattr(importlib.import_module(_package(program)), "NOT_YET", ())
-    return names
+    here = subcommands(program)
+    return tuple(name for name in SUBCOMMANDS[program] if name not in here)
+
+
+def full_name(program: str, subcommand: str) -> str:
+    """What an alias stands for; any other name as it is."""
+    return ALIASES.get(program, {}).get(subcommand, subcommand)
 
 
 def _package(program: str) -> str:
@@ -134,13 +139,17 @@ def _package(program: str) -> str:
 
 def _show_commands(context: Context) -> None:
     names = subcommands(context.program)
-    width = max(len(name) for name in names)
+    width = max((len(name) for name in names), default=0)
     context.say(f"Usage: {context.program} {{command}} [options...] [argument...]")
     context.say(f"{context.program} <command> --help tells more about a command.")
     context.say("\nCommands:\n")
     for name in names:
         command = find(context.program, name)
         context.say(f" {name:<{width}} - {command.purpose.splitlines()[0] if command else ''}")
+    missing = not_yet(context.program)
+    if missing:
+        context.say("")
+        context.say(textwrap.fill(f"Not working yet: {', '.join(missing)}", 78, break_on_hyphens=False))
     context.say("")
 
 
@@ -220,3 +229,15 @@ def gnt_os() -> int:
 
 def gnt_debug() -> int:
     return _console_script("gnt-debug")
+
+
+def gnt_backup() -> int:
+    return _console_script("gnt-backup")
+
+
+def gnt_filter() -> int:
+    return _console_script("gnt-filter")
+
+
+def gnt_storage() -> int:
+    return _console_script("gnt-storage")

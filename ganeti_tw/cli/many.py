@@ -56,6 +56,17 @@ def run_jobs(context: Context, options: Values, wanted: Sequence[Wanted], *, ver
     return 0 if all(succeeded) and not refused else 1
 
 
+def follow_submitted(context: Context, answers: Sequence[tuple[str, Sequence[Any]]]) -> int:
+    """Follow the jobs that another job has submitted: name and ``[true, id]`` or ``[false, text]`` for each."""
+    jobs = [Submitted(value, name) for name, (accepted, value) in answers if accepted]
+    refused = [(name, text) for name, (accepted, text) in answers if not accepted]
+    for name, text in refused:
+        context.warn(f"Failed to submit job for {name}: {text}")
+    if jobs:
+        context.say(f"Submitted jobs {', '.join(str(job.job_id) for job in jobs)}")
+    return 0 if all(follow_all(context, jobs, verbose=True)) and not refused else 1
+
+
 def _show(context: Context, jobs: Sequence[Submitted], refused: Sequence[tuple[str | None, str]]) -> int:
     for job in jobs:
         context.say(f"{job.job_id}: {job.name}" if job.name else str(job.job_id))

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from ganeti_tw.model.verify_codes import CODES
+
 PRIORITIES = {"low": 10, "normal": 0, "high": -10}
 YES_NO = "yes|no"
 
@@ -143,9 +145,12 @@ _INSTANCE = {
     ),
     "--file-storage-dir#2": _value("file_storage_dir", "Directory of file disks below the cluster's", metavar="<DIR>"),
     "--force-variant": _switch("force_variant", "Accept a variant the operating system does not list"),
+    "-e/--ext-params": _value("ext_params", "Parameters of an external storage provider", "keyval", {}),
     "--forthcoming": _switch("forthcoming", "Only reserve what the instance needs"),
     "--helper-shutdown-timeout": _value("helper_shutdown_timeout", "Seconds for the helper VM to stop", "int"),
     "--helper-startup-timeout": _value("helper_startup_timeout", "Seconds for the helper VM to start", "int"),
+    "--hotplug": _switch("hotplug", "Change devices of the running guest too, or fail"),
+    "--hotplug-if-possible": _switch("hotplug_if_possible", "Change devices of the running guest too where possible"),
     "-I/--iallocator": _value("iallocator", "Allocator that chooses nodes; . is the default one", metavar="<NAME>"),
     "--ignore-failures": _switch("ignore_failures", "Go on when parts cannot be removed"),
     "--ignore-ipolicy": _switch("ignore_ipolicy", "Ignore violations of the instance policy"),
@@ -153,6 +158,8 @@ _INSTANCE = {
     "--ignore-secondaries": _switch("ignore_secondaries", "Ignore errors on secondary nodes"),
     "--net": _several("nics", "INDEX:key=value,...; may be repeated"),
     "-n/--node#2": _value("node", "Primary node and, for mirrored disks, secondary node", metavar="<pnode>[:<snode>]"),
+    "--new-primary": _value("new_primary_node", "Node it is said to be on; nothing is moved", metavar="<node>"),
+    "-n/--node#3": _value("node", "New secondary node", metavar="<node>"),
     "--no-conflicts-check": _off("conflicts_check", "Do not check for addresses already in use"),
     "--no-install": _switch("no_install", "Do not run the scripts of the operating system"),
     "--no-ip-check": _off("ip_check", "Do not check that the instance's address is free"),
@@ -161,10 +168,14 @@ _INSTANCE = {
     "--no-remember": _switch("no_remember", "Do not change the state that is wished for"),
     "--no-start": _off("start", "Do not start the instance"),
     "--no-wait-for-sync": _off("wait_for_sync", "Do not wait until mirrors are in sync"),
+    "--offline": _switch("offline_inst", "Mark the instance offline: it cannot be started"),
+    "--online": _switch("online_inst", "Mark an offline instance down, so that it can be started"),
     "--opportunistic-locking": _switch("opportunistic_locking", "Consider only nodes whose locks are free"),
     "-o/--os-type": _value("os", "Operating system, with its variant", metavar="<os>"),
     "--paused": _switch("startup_paused", "Start the instance paused"),
+    "-m/--runtime-memory": _value("runtime_mem", "Memory of the running guest", "unit", None, "<size>"),
     "-s/--os-size": _value("sd_size", "Size of the only disk; MiB, or with suffix m, g, t", "unit", None, "<size>"),
+    "--select-os": _switch("select_os", "Choose the operating system from a menu"),
     "--show-cmd": _switch("show_command", "Print the command instead of running it"),
     "--shutdown-timeout": _value("shutdown_timeout", "Seconds to wait before pulling the plug", "int", 120),
     "--tags": _value("tags", "Tags of the new object, separated by commas"),
@@ -175,28 +186,49 @@ _INSTANCE = {
 }
 
 _NODE = {
+    "--auto-promote": _switch("auto_promote", "Make other nodes master candidates when there would be too few"),
+    "-C/--master-candidate": _yes_no("master_candidate", "Whether the node is a master candidate"),
+    "-D/--drained": _yes_no("drained", "Whether the node is drained: it gets no new instances"),
     "--force-join": _switch("force_join", "Accepted and without effect: a host of another cluster is always refused"),
     "-g/--node-group": _value("nodegroup", "Node group", metavar="<nodegroup>"),
+    "--ignore-status": _switch("ignore_status", "Power off nodes that are not offline too"),
+    "-M/--show-machine-names": _switch("show_machine_names", "Begin each line of output with the name of the node"),
     "--master-capable": _yes_no("master_capable", "Whether the node may become master"),
     "--no-node-setup": _off("node_setup", "Accepted and without effect: nothing is set up over ssh"),
     "--no-ssh-key-check": _off("ssh_key_check", "Do not ask whether the host's ssh key is right"),
+    "--node-powered": _yes_no("node_powered", "Whether the node is recorded as powered"),
+    "-O/--offline": _yes_no("offline", "Whether the node is offline: it is not spoken to"),
+    "--oob-timeout": _value("oob_timeout", "Seconds the out-of-band helper may take", "int", 60),
+    "--power-delay": _value("power_delay", "Seconds between nodes that are powered on", "float", 2.0),
     "--readd": _switch("readd", "Join a node again that the cluster knows already"),
     "-s/--secondary-ip": _value("secondary_ip", "Address for mirroring and migration", metavar="ADDRESS"),
+    "--sync": _switch("do_locking", "Wait until nobody else works on the nodes"),
     "--token": _value(
         "token", "One-time token that 'gnt-node token' printed on the new node; - reads it", metavar="TOKEN"
     ),
     "--ttl": _value("ttl", "Seconds the token can be used", "int", 3600, "SECONDS"),
     "--vm-capable": _yes_no("vm_capable", "Whether the node may hold instances"),
+    "--yes": _switch("confirm", "Do it without asking"),
 }
 
 _CLUSTER = {
+    "--add-uids": _value("add_uids", "User ids to add for instances: N or LOW-HIGH, separated by commas"),
     "-C/--candidate-pool-size": _value("candidate_pool_size", "Wished number of master candidates", "int"),
     "--compression-tools": _value("compression_tools", "Names of compression programs, separated by commas"),
+    "--data-collector-interval": _value(
+        "data_collector_interval", "COLLECTOR=seconds,...: how often each collects", "keyval", {}
+    ),
     "-I/--default-iallocator": _value("default_iallocator", "Allocator used when none is named", metavar="<NAME>"),
     "--default-iallocator-params": _value("default_iallocator_params", "Its parameters", "keyval"),
     "--drbd-usermode-helper": _value("drbd_helper", "Program that DRBD calls"),
+    "--enabled-data-collectors": _value(
+        "enabled_data_collectors", "COLLECTOR=true|false,...: which of them collect", "keyval", {}
+    ),
     "--enabled-disk-templates": _value("enabled_disk_templates", "Allowed kinds of disks, separated by commas"),
     "--enabled-hypervisors": _value("enabled_hypervisors", "Hypervisors in use, separated by commas"),
+    "--debug-simulate-errors": _switch("simulate_errors", "Pretend that every check finds something"),
+    "--error-codes": _switch("error_codes", "Print findings in a form for programs, with their codes"),
+    "--failure-only": _switch("failure_only", "Show only nodes on which it failed"),
     "--file-storage-dir": _value("file_storage_dir", "Directory of file disks", metavar="DIR"),
     "--gluster-storage-dir": _value(
         "gluster_storage_dir",
@@ -204,7 +236,18 @@ _CLUSTER = {
         default="/var/run/ganeti/gluster",
         metavar="GLUSTERDIR",
     ),
+    "-I/--ignore-errors": _value(
+        "ignore_errors",
+        "Only warn of findings with this code; may be repeated",
+        "choice",
+        [],
+        choices=tuple(CODES),
+        action="append",
+    ),
     "--install-image": _value("install_image", "Image used to install instances"),
+    "--instance-communication-network": _value(
+        "instance_communication_network", "Network by which instances reach their node; empty for none"
+    ),
     "--ipolicy-bounds-specs": _value(
         "ipolicy_bounds_specs", "min:key=value,.../max:key=value,...; // between pairs", "multilistidentkeyval"
     ),
@@ -216,10 +259,17 @@ _CLUSTER = {
     "--maintain-node-health": _yes_no("maintain_node_health", "Whether the watcher tidies up nodes"),
     "--master-netdev": _value("master_netdev", "Interface of the cluster's address", metavar="NETDEV"),
     "--master-netmask": _value("master_netmask", "Prefix length of the cluster's address", metavar="NETMASK"),
+    "--max-running-jobs": _value("max_running_jobs", "How many jobs run at a time", "int"),
+    "--max-tracked-jobs": _value("max_tracked_jobs", "How many jobs the scheduler follows at a time", "int"),
+    "--modify-etc-hosts": _yes_no("modify_etc_hosts", "Whether /etc/hosts is kept up to date"),
+    "-n/--node": _several("nodes", "Node to do it on; may be repeated", "string")._replace(metavar="<node>"),
+    "--no-nplus1-mem": _switch("skip_nplusone_mem", "Do not ask whether instances fit elsewhere when a node fails"),
     "--no-etc-hosts": _off("modify_etc_hosts", "Leave /etc/hosts alone"),
     "--no-ssh-init": _off("modify_ssh_setup", "Leave the keys of ssh alone"),
     "--prealloc-wipe-disks": _yes_no("prealloc_wipe_disks", "Whether new disks are wiped"),
     "--primary-ip-version": _value("primary_ip_version", "Version of IP", default=4, metavar="4|6"),
+    "--remove-uids": _value("remove_uids", "User ids to take away again: N or LOW-HIGH, separated by commas"),
+    "--reserved-lvs": _value("reserved_lvs", "Regular expressions of volumes to leave alone, separated by commas"),
     "--shared-file-storage-dir": _value(
         "shared_file_storage_dir", "Directory of shared file disks", metavar="SHAREDDIR"
     ),
@@ -232,7 +282,9 @@ _CLUSTER = {
     "--ssh-key-type": _value("ssh_key_type", "Kind of ssh keys", "choice", choices=("rsa", "dsa", "ecdsa")),
     "--uid-pool": _value("uid_pool", "User ids for instances: N or LOW-HIGH, separated by commas"),
     "--use-external-mip-script": _yes_no("use_external_mip_script", "Whether a script sets the cluster's address"),
+    "--use-replication-network": _switch("use_replication_network", "Copy over the secondary addresses"),
     "--user-shutdown": _value("enabled_user_shutdown", "Whether users may shut instances down from inside", "bool"),
+    "--verify-ssh-clutter": _switch("verify_clutter", "Accepted and without effect: no ssh keys are spread"),
     "--vg-name": _value("vg_name", "Volume group of LVM", metavar="VG"),
     "--zeroing-image": _value("zeroing_image", "Image used to zero disks"),
 }
@@ -258,7 +310,12 @@ _NETWORK = {
 _REST = {
     "--from": _value("tags_source", "File with one tag per line; - is standard input"),
     "-i/--interruptible": _switch("interruptible", "End the delay when something connects to its socket"),
-    "--interval": _value("interval", "Show it again every SECONDS, until interrupted", "float", None, "SECONDS"),
+    "--interval": _value("interval", "Show it again after so many seconds, until interrupted", "int"),
+    "--interval#2": _value("interval", "Show it again every SECONDS, until interrupted", "float", None, "SECONDS"),
+    "--each": _switch("each", "A job for every opcode, submitted one by one"),
+    "--job-repeat": _value("rep_job", "How many times to submit each file", "int", "1"),
+    "--op-repeat": _value("rep_op", "How many times each job does the opcodes of its file", "int", "1"),
+    "--timing-stats": _switch("timing_stats", "Print how long it took"),
     "-l/--no-locks": _switch("no_locks", "Take no locks"),
     "-n": _several("on_nodes", "Node to sleep on; may be repeated", "string"),
     "--no-master": _off("on_master", "Do not sleep on the master"),

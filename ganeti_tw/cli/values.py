@@ -41,6 +41,18 @@ def size_mib(text: str) -> int:
     return whole + -whole % _GRANULE_MIB
 
 
+_SPAN = re.compile(r"([0-9]{1,12})([smhdw]?)", re.ASCII)
+_SPAN_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def seconds(text: str) -> int:
+    """A span of time: a number of seconds, or with suffix s, m, h, d or w."""
+    match = _SPAN.fullmatch(text)
+    if match is None or not int(match[1]):
+        raise ValueError(f"'{text}' is not a span of time: write a number with suffix s, m, h, d or w")
+    return int(match[1]) * _SPAN_UNITS[match[2]]
+
+
 def pieces(text: str, separator: str = ",") -> list[str]:
     """The parts between separators; a backslash makes the character after it an ordinary one."""
     if not text:

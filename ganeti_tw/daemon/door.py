@@ -52,3 +52,7 @@ class HostApi:
     async def actors(self) -> list[dict[str, Any]]:
         """The actors of this process."""
         return [asdict(state) for state in self._host.system.list()]
+
+    async def lag(self) -> dict[str, Any]:
+        """How late the reactor was at worst in the last minute: seconds, actor at work, how long ago."""
+        return asdict(self._host.lag.worst())

@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import evolve
 
+from ganeti_tw.agent.commands import Commands, Owner, ReactorRunner
 from ganeti_tw.agent.figures import Figures, file_system_space
 from ganeti_tw.agent.hypervisor.base import Hypervisor, HypervisorHost
 from ganeti_tw.agent.hypervisor.registry import build_hypervisors
@@ -17,6 +18,7 @@ from ganeti_tw.agent.osdef.scripts import OsScripts
 from ganeti_tw.agent.processes import ReactorSpawner
 from ganeti_tw.agent.storage.base import Abilities, Storage, StorageHost
 from ganeti_tw.agent.storage.registry import build_storages
+from ganeti_tw.agent.verify import HostSurvey, Inspector
 from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.daemon.settings import Settings
 from ganeti_tw.kernel import ActorSystem, Blocking, Ref
@@ -51,10 +53,21 @@ class Hands:
         definitions = OsDefinitions(settings.paths.os_search_path, tools)
         scripts = OsScripts(definitions, ReactorSpawner(reactor), settings.paths.os_log, now)
         figures = Figures(tools, space=lambda path: space_below(settings.paths.below(path)))
+        commands = own_commands(settings, reactor, tools)
+        survey = HostSurvey(settings.paths, settings.file_storage_dirs)
+        inspector = Inspector(self.hypervisors, storages, definitions, figures, survey, tools, now)
         self.agent: Ref = system.spawn(
             "node",
             lambda: NodeAgent(
-                system, self.hypervisors, storages, scripts, figures, reactor, self._enabled(record())
+                system,
+                self.hypervisors,
+                storages,
+                scripts,
+                figures,
+                reactor,
+                self._enabled(record()),
+                commands,
+                inspector,
             ),
         )
 
@@ -69,6 +82,16 @@ class Hands:
         """Let go of the hypervisors; guests run on."""
         for hypervisor in self.hypervisors.values():
             await hypervisor.close()
+
+
+def own_commands(settings: Settings, reactor: Any, blocking: Blocking) -> Commands:
+    """Programs see which virtual host they run on; its restricted commands are those of the user it runs as."""
+    root = settings.paths.root
+    if not root:
+        return Commands(ReactorRunner(reactor), settings.paths, blocking, reactor)
+    environment = {"GANETI_ROOTDIR": root, "GANETI_HOSTNAME": settings.name}
+    owner = Owner(os.geteuid(), os.getegid())
+    return Commands(ReactorRunner(reactor), settings.paths, blocking, reactor, environment, owner)
 
 
 def space_below(path: str) -> tuple[int, int]:

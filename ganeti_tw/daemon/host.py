@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,7 @@ from ganeti_tw.daemon.door import HostApi
 from ganeti_tw.daemon.hands import Hands
 from ganeti_tw.daemon.hostactor import HostActor, keep_membership
 from ganeti_tw.daemon.hosts import MasterHosts
+from ganeti_tw.daemon.lag import LagMeter
 from ganeti_tw.daemon.master import Found, Master, read_ledger
 from ganeti_tw.daemon.monitoring import start_monitor
 from ganeti_tw.daemon.names import Names
@@ -39,6 +41,7 @@ from ganeti_tw.errors import (
     NotFound,
     NotMaster,
     NotSent,
+    Refused,
     ResolverError,
     WrongState,
 )
@@ -47,6 +50,7 @@ from ganeti_tw.ledger.follower import Follower
 from ganeti_tw.ledger.seam import Snapshot
 from ganeti_tw.ledger.sqlite import SqliteStore
 from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.protocol.node import MASTER_ONLY
 from ganeti_tw.wire.certificates import CertificateAuthority
 from ganeti_tw.wire.identity import Identity, Unjoined
 from ganeti_tw.wire.identity import load as load_identity
@@ -93,6 +97,8 @@ class Host(Service):
         self.master: Master | None = None
         self.view = View()
         self.system = ActorSystem(reactor)
+        # The reactor's clock is the wall's, which may be set.
+        self.lag = LagMeter(reactor, time.monotonic, self.system.slowest)
         self._files = ThreadBlocking(reactor, "files", 2)
         self._disk = ThreadBlocking(reactor, "ledger", 1)
         self._tools = ThreadBlocking(reactor, "tools", 4)
@@ -148,9 +154,11 @@ class Host(Service):
         # What is here now stays: looking through all of it again and again would hold the reactor.
         gc.collect()
         gc.freeze()
+        self.lag.start()
         log.info("host {name} is ready, role {role}", name=self.settings.name, role=self.role())
 
     async def _stop(self) -> None:
+        self.lag.stop()
         if hasattr(self, "_local"):
             await self._local.close()
         if hasattr(self, "_mond"):
@@ -204,6 +212,8 @@ class Host(Service):
         if self.record is None:
             raise NoCluster(f"{self.settings.name} is in no cluster")
         record = self.record.seen(peer, epoch)
+        if name in MASTER_ONLY and peer != record.master:
+            raise Refused(f"{name} is for the master only, which is {record.master}, not {peer}")
         if record is not self.record:
             # On disk before it is obeyed; happens once in a reign.
             records.save(self.paths.host_state, record)

@@ -104,6 +104,7 @@ class HostActor(Actor):
             return
         new = evolve(
             record,
+            cluster=m.ssconf.get("cluster_name", record.cluster).strip(),
             serial=m.serial,
             master=m.master,
             candidates=m.candidates,

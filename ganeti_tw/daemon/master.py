@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
-from attrs import frozen
+from attrs import Factory, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -15,6 +15,8 @@ from twisted.python.failure import Failure
 from ganeti_tw.api.master import MasterApi
 from ganeti_tw.api.query.sources import ClusterSources
 from ganeti_tw.config.keeper import ConfigKeeper, Published
+from ganeti_tw.config.switches import KIND as SWITCH
+from ganeti_tw.config.switches import Positions, Switches, SwitchKeeper, positions_of
 from ganeti_tw.daemon.newcluster import SECRET
 from ganeti_tw.errors import Corrupt, GanetiError
 from ganeti_tw.jobs.places import Hosts, Places
@@ -48,11 +50,12 @@ class Found:
     hmac_key: str
     last_job: int
     unfinished: list[JobRecord]
+    positions: Positions = Factory(Positions)
 
 
 async def read_ledger(store: Store, blocking: Blocking) -> Found:
     """Everything a master needs to begin; Corrupt names the row that is wrong."""
-    snapshot = await store.load((*CLASSES, SECRET, SERIAL[0], LIVE))
+    snapshot = await store.load((*CLASSES, SECRET, SERIAL[0], LIVE, SWITCH))
     rows = snapshot.rows
     live = [key for kind, key in rows if kind == LIVE]
     stored = await store.read(KIND, live)
@@ -63,6 +66,7 @@ async def read_ledger(store: Store, blocking: Blocking) -> Found:
         hmac_key=_text(rows, "hmac"),
         last_job=msgspec.json.decode(rows.get(SERIAL, b"0"), type=int),
         unfinished=sorted((decode(key, value) for key, value in stored.items()), key=lambda r: r.id),
+        positions=positions_of(rows),
     )
 
 
@@ -148,6 +152,8 @@ class Master:
         self.ledger = spawn("ledger", lambda: Ledger(store, epoch, spawn, clock, now, random, deposed))
         self.keeper = spawn("config", lambda: ConfigKeeper(self.published, self.ledger, now))
         self.locks = spawn("locks", LockManager)
+        switches = Switches(found.positions)
+        self.switches = spawn("switches", lambda: SwitchKeeper(switches, self.ledger))
         self.followers = spawn("followers", lambda: FollowerKeeper(own_name, self.ledger, directory))
         self.spreader = spawn("spreader", lambda: Spreader(system, directory, RELEASE))
         places = Places(
@@ -161,6 +167,7 @@ class Master:
             now=now,
             new_uuid=new_uuid,
             random_bytes=random_bytes,
+            switches=switches,
         )
 
         def read_jobs(keys: tuple[str, ...] | None) -> Deferred[Mapping[str, bytes]]:
@@ -170,12 +177,13 @@ class Master:
             "queue", lambda: Queue(system, places, read_jobs, found.last_job, list(found.unfinished), pause)
         )
         watchman = spawn("watchman", lambda: Watchman(fatal))
-        for critical in (self.ledger, self.keeper, self.locks, self.queue, self.followers, self.spreader):
+        services = (self.ledger, self.keeper, self.locks, self.switches, self.queue, self.followers, self.spreader)
+        for critical in services:
             critical.watch(watchman)
         for follower in (self.followers, self.spreader):
             self.keeper.ask(Follow(follower), 10.0)
         sources = ClusterSources(self.published, directory, self.queue, self.locks)
-        self.api = MasterApi(self.queue, places, sources, pause)
+        self.api = MasterApi(self.queue, self.switches, places, sources, pause)
 
     def follow(self, ref: Ref) -> Deferred[Any]:
         """Tell an actor of every change of the configuration."""
@@ -184,7 +192,7 @@ class Master:
     def stop(self) -> None:
         """End the reign on this host."""
         jobs = [state.path for state in self._system.list() if state.path.startswith("job/")]
-        for path in ("watchman", "queue", *jobs, "spreader", "followers", "locks", "config", "ledger"):
+        for path in ("watchman", "queue", *jobs, "spreader", "followers", "locks", "switches", "config", "ledger"):
             ref = self._system.find(path)
             if ref is not None:
                 ref.stop()

@@ -10,8 +10,8 @@ from attrs import field, fields, frozen
 
 from ganeti_tw.errors import BadRequest
 from ganeti_tw.model import policy
-from ganeti_tw.model.defaults import IPOLICY
 from ganeti_tw.model.declared import is_plain_absolute
+from ganeti_tw.model.defaults import IPOLICY
 from ganeti_tw.model.names import host_name, mac_prefix
 from ganeti_tw.model.new import Beginning, new_cluster
 from ganeti_tw.model.parameters import CLUSTER, beparams, diskparams, hvparams, ndparams, nicparams

@@ -92,9 +92,9 @@ class _Waiter:
 class Job(Actor):
     """Runs its opcodes aside and stores each status before its effect.  Never restarted.
 
-    ``admission``: rows to be stored together with a new job.  One that can begin
-    at once is stored for the first time as running, so that its admission costs
-    no wait of its own; only then the queue is told that it is accepted.
+    ``admission`` gives the rows to be stored together with a new job, when it is.
+    One that can begin at once is stored for the first time as running, so that its
+    admission costs no wait of its own; only then the queue is told that it is accepted.
 
     Others see a status only once it is stored, so that nobody is told of an end
     that a crash could take back.  Waiting for locks and lines of the log are
@@ -105,7 +105,12 @@ class Job(Actor):
     capacity = 10000
 
     def __init__(
-        self, record: JobRecord, steps: list[Step], places: Places, queue: Ref, admission: tuple[Put, ...] = ()
+        self,
+        record: JobRecord,
+        steps: list[Step],
+        places: Places,
+        queue: Ref,
+        admission: Callable[[], tuple[Put, ...]] | None = None,
     ) -> None:
         self._newest = record
         self._shown = record.copy()
@@ -117,14 +122,15 @@ class Job(Actor):
         self._cancelling = False
         self._ended = False
         self._complained = False
-        self._admission = admission  # empty once the job is accepted
+        self._admission = admission  # None once the job is accepted
+        self._refused = False
         self._saving = 0  # commits on their way
 
     @receive(Start)
     def start(self, m: Start) -> None:
         if self._task is None and not self._newest.status.final:
             self._newest.start_timestamp = self._shown.start_timestamp = stamp(self._places.now())
-            self._task = self.aside(perform(self._steps, self._places, self.me), then=_Performed)
+            self._task = self.aside(perform(self._steps, self._places, self.me, self._queue), then=_Performed)
             if self._admission:
                 self.later(0, _GoneFar())
 
@@ -167,7 +173,8 @@ class Job(Actor):
     def saved(self, m: _Saved) -> None:
         self._saving -= 1
         if self._admission and (m.outcome.failure is None or not self._saving):
-            self._admission = ()
+            self._admission = None
+            self._refused = m.outcome.failure is not None
             self._queue.tell(Accepted(self._newest.id, m.outcome.failure))
         if m.outcome.failure is not None:
             m.answer.errback(m.outcome.failure)
@@ -182,6 +189,8 @@ class Job(Actor):
 
     @receive(_Performed)
     def performed(self, m: _Performed) -> None:
+        if self._refused:
+            return  # it never was a job, and leaves no trace
         failure = m.outcome.failure
         if failure is None and self._newest.status.final:
             self._end()
@@ -256,7 +265,7 @@ class Job(Actor):
     def _save(self) -> Deferred[None]:
         record = self._newest.copy()
         key = str(record.id)
-        puts: tuple[Put, ...] = (Put(KIND, key, record.encode()), *self._admission)
+        puts: tuple[Put, ...] = (Put(KIND, key, record.encode()), *(self._admission() if self._admission else ()))
         deletes: tuple[Delete, ...] = ()
         if not record.status.final:
             puts += (Put(LIVE, key, b"true"),) if self._admission else ()

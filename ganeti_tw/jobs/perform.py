@@ -15,15 +15,18 @@ from ganeti_tw.jobs.places import Places
 from ganeti_tw.jobs.record import error_result
 from ganeti_tw.jobs.status import Status
 from ganeti_tw.kernel import Ref
+from ganeti_tw.ledger.messages import GetLedgerState, LedgerState
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.registry import BGL, EXCLUSIVE, SHARED, Common, Kind, Operation
 from ganeti_tw.protocol.config import Changes, Edit
+from ganeti_tw.protocol.jobs import SubmitJob
 from ganeti_tw.protocol.locks import Acquire, Release
 
 LOCK_TIMEOUT = 86400.0  # a job may wait for a day; then something is very wrong
 EDIT_TIMEOUT = 70.0
 SAVE_TIMEOUT = 70.0
+LEDGER_TIMEOUT = 10.0
 TRIES = 5  # how often an operation starts over when what it needs changed while it waited
 
 log = Logger()
@@ -87,6 +90,9 @@ class JobHands:
         waiting: Deferred[None] = deferLater(self._places.clock, seconds)
         return waiting
 
+    def ledger_state(self) -> Awaitable[LedgerState]:
+        return self._places.ledger.ask(GetLedgerState(), LEDGER_TIMEOUT)
+
     def say(self, kind: str, text: Any) -> None:
         try:
             self._job.tell(Say(self._index, kind, text))
@@ -94,9 +100,11 @@ class JobHands:
             log.warn("{path} could not say: {text} ({reason})", path=self._job.path, text=text, reason=e.text)
 
 
-async def perform(steps: list[Step], places: Places, job: Ref) -> None:
+async def perform(steps: list[Step], places: Places, job: Ref, queue: Ref) -> None:
     """All opcodes of a job in order; after one that fails the others fail too.
 
+    Jobs that an opcode returns are submitted to the queue, and in its result stand
+    as ``[true, id]`` or ``[false, reason]``.
     Every change of status is reported to the job; RUNNING is stored before the
     work begins, so that after a crash it is known what may have been touched.
     """
@@ -104,6 +112,7 @@ async def perform(steps: list[Step], places: Places, job: Ref) -> None:
         owner = f"{job.path}/{index}"
         try:
             result = await _perform_one(step, index, places, job, owner)
+            result = await _with_jobs(result, step, index, places, job, queue)
         except CancelledError:
             await job.ask(Advance(index, Status.CANCELED, "Job canceled by request"), SAVE_TIMEOUT)
             return
@@ -113,6 +122,35 @@ async def perform(steps: list[Step], places: Places, job: Ref) -> None:
         finally:
             _release(places.locks, owner)
         await job.ask(Advance(index, Status.SUCCESS, result), SAVE_TIMEOUT)
+
+
+def trail(step: Step, job_id: int, index: int, now: float) -> list[Any]:
+    """The reasons given for an opcode, and the opcode itself."""
+    source = f"gnt:opcode:{step.kind.op_id.removeprefix('OP_').lower()}"
+    return [*step.common.reason, [source, f"job={job_id};index={index}", int(now * 1e9)]]
+
+
+async def _with_jobs(result: Any, step: Step, index: int, places: Places, job: Ref, queue: Ref) -> Any:
+    """The result with the jobs in it submitted; they inherit what is common to all opcodes."""
+    if not isinstance(result, dict) or "jobs" not in result:
+        return result
+    common = step.common
+    inherited = {
+        "reason": trail(step, int(job.path.rpartition("/")[2]), index, places.now()),
+        "priority": common.priority,
+        "debug_level": common.debug_level,
+        "comment": f"Submitted by {step.kind.op_id}",
+    }
+    submitted: list[tuple[bool, Any]] = []
+    for opcodes in result["jobs"]:
+        try:
+            # The queue never waits for this job: asking upwards cannot lock up.
+            number = await queue.ask(SubmitJob([{**inherited, **opcode} for opcode in opcodes]), SAVE_TIMEOUT)
+        except GanetiError as e:
+            submitted.append((False, e.text))
+        else:
+            submitted.append((True, number))
+    return {**result, "jobs": submitted}
 
 
 class _Failed(Exception):

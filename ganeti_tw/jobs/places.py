@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from attrs import frozen
+from attrs import Factory, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from ganeti_tw.config.keeper import Published
+from ganeti_tw.config.switches import Switches
 from ganeti_tw.kernel import Ref
 from ganeti_tw.nodes.directory import Directory
 
@@ -43,3 +44,4 @@ class Places:
     now: Callable[[], float]
     new_uuid: Callable[[], str]
     random_bytes: Callable[[int], bytes]
+    switches: Switches = Factory(Switches)

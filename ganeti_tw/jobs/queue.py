@@ -13,10 +13,10 @@ from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ganeti_tw.errors import GanetiError, NotFound, OutcomeUnknown, TryLater
+from ganeti_tw.errors import GanetiError, NotFound, OutcomeUnknown, TryLater, WrongState
 from ganeti_tw.jobs.fields import log_after, values
 from ganeti_tw.jobs.job import Accepted, Describe, Hold, Job, Start
-from ganeti_tw.jobs.perform import Step
+from ganeti_tw.jobs.perform import Step, trail
 from ganeti_tw.jobs.places import Places
 from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, OpRecord, decode, error_result, stamp
 from ganeti_tw.jobs.status import Status
@@ -29,9 +29,6 @@ from ganeti_tw.protocol.jobs import CancelJob, JobEnded, ListJobs, SubmitJob, Wa
 COMMIT_TIMEOUT = 60.0
 JOB_TIMEOUT = 30.0
 PAUSE = 5.0  # seconds until something is stored again after that failed
-LARGEST_QUEUE = 5000  # unfinished jobs, Ganeti's JOB_QUEUE_SIZE_HARD_LIMIT
-REMEMBERED = 200  # ended jobs kept at hand for those who still watch them
-DECODED_AT_ONCE = 200  # a few milliseconds of work; more holds up everybody else
 SERIAL = ("queue", "serial")  # ledger row with the last job id given out
 
 INTERRUPTED = (
@@ -40,6 +37,8 @@ INTERRUPTED = (
 )
 NOT_BEGUN = "not begun: the master process ended before this operation; submit it again"
 CRASHED = "internal error, please report it: the actor of this job crashed; look at the objects this operation names"
+
+NOTHING_DONE = (Status.QUEUED, Status.WAITING)
 
 ReadJobs = Callable[[tuple[str, ...] | None], Deferred[Mapping[str, bytes]]]
 
@@ -75,6 +74,9 @@ class Queue(Actor):
 
     rank = Rank.QUEUE
     capacity = 10000
+    largest = 5000  # unfinished jobs, Ganeti's JOB_QUEUE_SIZE_HARD_LIMIT
+    remembered = 200  # ended jobs kept at hand for those who still watch them
+    decoded_at_once = 200  # a few milliseconds of work; more holds up everybody else
 
     def __init__(
         self,
@@ -109,7 +111,7 @@ class Queue(Actor):
             else:
                 begun, not_begun = INTERRUPTED, NOT_BEGUN
             if steps is not None:
-                self._admit(record, steps, ())
+                self._admit(_not_begun(record), steps, None)
             else:
                 self._unsettled[record.id] = _examined(record, begun, not_begun, self._places.now())
         self.settle(_Settle())
@@ -118,12 +120,14 @@ class Queue(Actor):
     @receive(SubmitJob)
     def submit(self, m: SubmitJob) -> Deferred[int]:
         steps = [Step(*parse(opcode)) for opcode in m.ops]
-        if len(self._live) >= LARGEST_QUEUE:
-            raise TryLater(f"the job queue is full ({LARGEST_QUEUE} unfinished jobs); wait for some to end")
+        if self._places.switches.positions.drained:
+            raise WrongState("the job queue is drained and takes no jobs; 'gnt-cluster queue undrain' opens it again")
+        if len(self._live) >= self.largest:
+            raise TryLater(f"the job queue is full ({self.largest} unfinished jobs); wait for some to end")
         self._last_id += 1
         record = _record(self._last_id, steps, self._places)
         answer = self._answers[record.id] = Deferred()
-        self._admit(record, steps, (Put(*SERIAL, msgspec.json.encode(record.id)),))
+        self._admit(record, steps, self._serial_row)
         if steps:
             self._start_jobs()
         if record.id not in self._running:
@@ -211,9 +215,15 @@ class Queue(Actor):
         ids = None if m.ids is None else set(m.ids)
         live = [self.ask(ref, Describe(), JOB_TIMEOUT) for i, ref in self._live.items() if ids is None or i in ids]
         ended = [record for i, record in self._unsettled.items() if ids is None or i in ids]
-        return Deferred.fromCoroutine(_listed(live, ended, lambda: self._read_jobs(wanted), self._pause))
+        return Deferred.fromCoroutine(
+            _listed(live, ended, lambda: self._read_jobs(wanted), self._pause, self.decoded_at_once)
+        )
 
-    def _admit(self, record: JobRecord, steps: list[Step], admission: tuple[Put, ...]) -> None:
+    def _serial_row(self) -> tuple[Put, ...]:
+        """As it is when a job is stored: of two jobs the one that came later may be stored earlier."""
+        return (Put(*SERIAL, msgspec.json.encode(self._last_id)),)
+
+    def _admit(self, record: JobRecord, steps: list[Step], admission: Callable[[], tuple[Put, ...]] | None) -> None:
         ref = self._system.spawn(f"job/{record.id}", lambda: Job(record, steps, self._places, self.me, admission))
         ref.watch(self.me)
         self._live[record.id] = ref
@@ -235,7 +245,7 @@ class Queue(Actor):
 
     def _remember(self, record: JobRecord) -> None:
         self._ended[record.id] = record
-        while len(self._ended) > REMEMBERED:
+        while len(self._ended) > self.remembered:
             self._ended.popitem(last=False)
 
 
@@ -244,17 +254,22 @@ def _record(job_id: int, steps: list[Step], places: Places) -> JobRecord:
     ops = []
     for index, step in enumerate(steps):
         opcode = input_of(step.kind, step.op, step.common)
-        source = f"gnt:opcode:{step.kind.op_id.removeprefix('OP_').lower()}"
-        opcode["reason"] = [*step.common.reason, [source, f"job={job_id};index={index}", int(now * 1e9)]]
+        opcode["reason"] = trail(step, job_id, index, now)
         ops.append(OpRecord(opcode, priority=step.common.priority))
     return JobRecord(job_id, ops, stamp(now))
 
 
 def _steps_left(record: JobRecord) -> list[Step] | None:
     """What a job that a former process left has to do; None when it had begun or private values are missing."""
-    if all(op.status is Status.QUEUED and is_whole(op.input) for op in record.ops):
+    if all(op.status in NOTHING_DONE and is_whole(op.input) for op in record.ops):
         return [Step(*parse(op.input)) for op in record.ops]
     return None
+
+
+def _not_begun(record: JobRecord) -> JobRecord:
+    """The same before it waited for locks."""
+    ops = [evolve(op, status=Status.QUEUED, start_timestamp=None) for op in record.ops]
+    return evolve(record, ops=ops, start_timestamp=None)
 
 
 def _examined(record: JobRecord, begun: str, not_begun: str, now: float) -> JobRecord:
@@ -263,7 +278,7 @@ def _examined(record: JobRecord, begun: str, not_begun: str, now: float) -> JobR
     ops = []
     for op in record.ops:
         if not op.status.final:
-            text = not_begun if op.status is Status.QUEUED else begun
+            text = not_begun if op.status in NOTHING_DONE else begun
             op = evolve(op, status=Status.ERROR, result=error_result(GanetiError(text), False), end_timestamp=ended)
         ops.append(op)
     return evolve(record, ops=ops, end_timestamp=ended)
@@ -291,6 +306,7 @@ async def _listed(
     ended: list[JobRecord],
     read: Callable[[], Deferred[Mapping[str, bytes]]],
     pause: Callable[[], Awaitable[None]],
+    at_once: int,
 ) -> list[JobRecord]:
     """Stored jobs, in their place those that actors and ``ended`` know better, by ascending id.
 
@@ -306,7 +322,7 @@ async def _listed(
             known[record.id] = record
     jobs = {}
     for number, (key, row) in enumerate((await read()).items()):
-        if number % DECODED_AT_ONCE == DECODED_AT_ONCE - 1:
+        if number % at_once == at_once - 1:
             await pause()
         job = decode(key, row)
         jobs[job.id] = job if job.status.final else known.get(job.id, job)

@@ -56,6 +56,7 @@ class ActorSystem:
         self._ready: deque[Life] = deque()
         self._turning = False
         self._next_turn: IDelayedCall | None = None
+        self._slowest, self._longest = "", 0.0
         self._stopped: Deferred[None] | None = None
         self._ended = False
 
@@ -103,6 +104,12 @@ class ActorSystem:
             )
         return states
 
+    def slowest(self) -> tuple[str, float]:
+        """Path and seconds of the longest visit to an actor since this was last asked."""
+        found = self._slowest, self._longest
+        self._slowest, self._longest = "", 0.0
+        return found
+
     def stop(self) -> Deferred[None]:
         """Stop all actors, those of higher rank first; fires when the last is gone and no timer is left.
 
@@ -149,7 +156,11 @@ class ActorSystem:
         end = now + self._budget
         try:
             while ready:
-                now = ready.popleft().visit(now, end)
+                cell = ready.popleft()
+                before = now
+                now = cell.visit(now, end)
+                if now - before > self._longest:
+                    self._slowest, self._longest = cell.path, now - before
                 if now >= end:
                     break
         finally:

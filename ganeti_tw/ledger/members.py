@@ -51,11 +51,11 @@ class Member:
         self.standing, self.record, self.asked = standing, None, True
         self.has_row = True
 
-    def record_lost(self) -> None:
-        """The change that was to record it came to nothing."""
+    def record_lost(self, elsewhere: bool) -> None:
+        """The change that was to record it came to nothing; ``elsewhere``: but some follower may have it."""
         self.record, self.asked = None, False
         if self.standing is Standing.JOINING:
-            self.standing = Standing.OUT
+            self.standing = Standing.LEAVING if elsewhere else Standing.OUT
 
     def row(self, since: float) -> Put:
         """The row that records the standing it is about to have."""
@@ -100,15 +100,22 @@ class Members(dict[str, Member]):
     def acknowledged(self, stored: int) -> int:
         """Up to which serial all who count have everything; standings whose change counts are entered.
 
-        A leaver counts until its leaving is stored by all others that count;
-        a joiner counts from the moment it is let in, before that is recorded.
+        A leaver counts until its leaving is stored by all others that count,
+        where those that may go at the same time do not wait for each other.  A
+        joiner counts before its return is recorded.
         """
         low = min([stored, *(m.position for m in self.values() if m.standing in COUNTING)])
+        leaving = [m for m in self.values() if m.standing is Standing.LEAVING]
+        gone = [m for m in leaving if m.record is not None]
+        while True:
+            low_with_rest = min([low, *(m.position for m in leaving if m not in gone)])
+            may_go = [m for m in gone if m.record is not None and m.record <= low_with_rest]
+            if len(may_go) == len(gone):
+                break
+            gone = may_go
+        for m in gone:
+            m.standing = Standing.OUT
         for m in self.values():
-            if m.standing is Standing.LEAVING and m.record is not None and m.record <= low:
-                m.standing = Standing.OUT
-        low = min([low, *(m.position for m in self.values() if m.standing is Standing.LEAVING)])
-        for m in self.values():
-            if m.standing is Standing.JOINING and m.record is not None and m.record <= low:
+            if m.standing is Standing.JOINING and m.record is not None and m.record <= low_with_rest:
                 m.standing = Standing.IN
-        return low
+        return low_with_rest

@@ -130,7 +130,7 @@ class Pipeline:
         self._bytes -= sum(entry.size for entry in dropped)
         for entry in dropped:
             if entry.member is not None and entry.member.standing is entry.standing:
-                entry.member.record_lost()
+                entry.member.record_lost(elsewhere=entry.fed)
         self.writing = ()
         self.cautious = True
         return dropped

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 import msgspec
@@ -198,12 +198,11 @@ class _File:
         if self._db is None:
             # SQLite gives its journal the rights of the file, which holds secrets
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-            db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-            try:
+            with ExitStack() as undo:
+                db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+                undo.callback(db.close)
                 self._prepare(db)
-            except BaseException:
-                db.close()
-                raise
+                undo.pop_all()
             self._db = db
         return self._db
 

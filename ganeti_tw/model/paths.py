@@ -95,6 +95,11 @@ class Paths(NamedTuple):  # commands need it at once, and attrs takes long to im
         return self.run
 
     @property
+    def restricted_commands(self) -> str:
+        """Directory of the programs that ``gnt-node restricted-command`` runs."""
+        return self.below("/etc/ganeti/restricted-commands")
+
+    @property
     def os_search_path(self) -> tuple[str, ...]:
         """Directories of OS definitions: the host's own, then, for a virtual host, the machine's."""
         own = tuple(self.below(p) for p in OS_SEARCH_PATH)

@@ -27,6 +27,7 @@ class Finding(NamedTuple):
     kind: str
     name: str
     text: str
+    warning: bool = False
 
 
 def verify_config(config: Config) -> list[Finding]:

@@ -19,12 +19,16 @@ def verify_group(config: Config, group: Group) -> list[Finding]:
 
     For a configuration without dangling nodes and instances.
     """
+    return [finding for node in config.nodes_of(group.uuid) for finding in verify_node(config, group, node)]
+
+
+def verify_node(config: Config, group: Group, node: Node) -> list[Finding]:
+    """The same for the instances of one node of the group."""
     findings: list[Finding] = []
-    for node in config.nodes_of(group.uuid):
-        instances = config.primaries(node.uuid)
-        for instance in instances:
-            findings.extend(_placement(config, instance, node, group))
-        findings.extend(_exclusion_tags(config, node, instances))
+    instances = config.primaries(node.uuid)
+    for instance in instances:
+        findings.extend(_placement(config, instance, node, group))
+    findings.extend(_exclusion_tags(config, node, instances))
     return findings
 
 

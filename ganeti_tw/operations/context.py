@@ -10,6 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from ganeti_tw.errors import GanetiError, NodeOffline, Retry
 from ganeti_tw.kernel import Undo
+from ganeti_tw.ledger.messages import LedgerState
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.node import Node
 from ganeti_tw.protocol.config import Changes
@@ -41,6 +42,9 @@ class Hands(Protocol):
 
     def sleep(self, seconds: float) -> Awaitable[None]:
         """Wait."""
+
+    def ledger_state(self) -> Awaitable[LedgerState]:
+        """How far the copies of the ledger are."""
 
     def say(self, kind: str, text: Any) -> None:
         """Add to the job's log."""
@@ -144,6 +148,10 @@ class Context:
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await self._hands.sleep(seconds)
+
+    async def ledger_state(self) -> LedgerState:
+        """How far the copies of the ledger on the master candidates are."""
+        return await self._hands.ledger_state()
 
     def say(self, text: str) -> None:
         """A line for those who watch the job."""

@@ -38,6 +38,9 @@ T = TypeVar("T")
 PRIVATE = {"private": True}
 """Metadata of fields whose values are neither stored nor shown."""
 
+OPCODES = {"opcodes": True}
+"""Metadata of fields that hold opcodes, whose private values are neither stored nor shown."""
+
 PRIORITIES = (-10, 0, 10)
 DEEPEST = 20  # levels of lists and objects in an opcode
 LARGEST_NUMBER = 2**63 - 1
@@ -138,13 +141,29 @@ def input_of(kind: Kind, op: Operation, common: Common) -> dict[str, Any]:
 def is_whole(opcode: Mapping[str, Any]) -> bool:
     """Whether a stored opcode still has all it was submitted with; private values are not stored."""
     kind = find(opcode.get("OP_ID"))
-    return all(opcode.get(a.name) == _default(a) for a in attrs.fields(kind.cls) if a.metadata.get("private"))
+    return all(_is_whole(a, opcode.get(a.name)) for a in attrs.fields(kind.cls))
+
+
+def _is_whole(field: Any, value: Any) -> bool:
+    if field.metadata.get("opcodes"):
+        return all(is_whole(opcode) for opcode in value or ())
+    return not field.metadata.get("private") or value == _default(field)
 
 
 def _shown(field: Any, value: Any) -> Any:
+    if field.metadata.get("opcodes"):
+        return [_shown_opcode(opcode) for opcode in value]
     if not field.metadata.get("private") or value == _default(field):
         return value
     return dict.fromkeys(value) if isinstance(value, dict) else None
+
+
+def _shown_opcode(opcode: Any) -> Any:
+    kind = _kinds.get(str(opcode.get("OP_ID"))) if isinstance(opcode, dict) else None
+    if kind is None:
+        return None  # nobody knows what in it is private; it is going to be refused
+    fields = attrs.fields_dict(kind.cls)
+    return {name: _shown(fields[name], value) if name in fields else value for name, value in opcode.items()}
 
 
 def summary_of(opcode: Mapping[str, Any]) -> str:
@@ -157,6 +176,8 @@ def summary_of(opcode: Mapping[str, Any]) -> str:
     value = opcode.get(kind.summary)
     if isinstance(value, (list, tuple)):
         value = ",".join(str(v) for v in value)
+    if isinstance(value, float) and value.is_integer():  # as it was given
+        value = int(value)
     return f"{text}({value})"
 
 

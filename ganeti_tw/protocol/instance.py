@@ -177,6 +177,20 @@ class FindDisk:
     disk: DiskSpec
 
 
+@wire("node.rename_disk/1", answer=None)
+@frozen
+class RenameDisk:
+    """Put the data of ``disk`` where ``to``, the same disk, says it is.  They differ in ``logical_id``.
+
+    Answer: None, also when it is there already.  Exists when both places are taken;
+    DriverError when there is nothing at either.
+    """
+
+    instance: str
+    disk: DiskSpec
+    to: DiskSpec
+
+
 @wire("node.install_os/1", answer=None)
 @frozen
 class InstallOs:
@@ -188,5 +202,19 @@ class InstallOs:
 
     spec: InstanceSpec
     reinstall: bool = False
+    timeout: float = 3600.0
+    debug_level: int = 0
+
+
+@wire("node.rename_os/1", answer=None)
+@frozen
+class RenameOs:
+    """Run the OS definition's ``rename`` script for an instance that had another name.
+
+    Answer: None.  WrongState while it runs; DriverError as for :class:`InstallOs`.
+    """
+
+    spec: InstanceSpec
+    old_name: str
     timeout: float = 3600.0
     debug_level: int = 0

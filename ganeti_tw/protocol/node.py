@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from ganeti_tw.protocol.instance import DiskSpec, RunningInstance
 from ganeti_tw.protocol.registry import wire
 
 
@@ -54,12 +55,122 @@ class ListOses:
     """Answer: every OS definition of the node, sorted by name; the first on the search path wins."""
 
 
+@frozen
+class InstanceDisk:
+    """A disk that a node should have."""
+
+    instance: str
+    disk: DiskSpec
+
+
+@frozen
+class NodeReport:
+    """How a node finds itself.  Texts say what is wrong; where nothing is, they are empty or absent."""
+
+    protocol: int
+    release: str  # of this implementation
+    time: float
+    hypervisors: dict[str, str]  # name -> why it cannot be used, empty when it can
+    guests: tuple[RunningInstance, ...]  # of those that can
+    setup: tuple[str, ...]  # what is wrong with the host itself
+    files: dict[str, str]  # path as on a real host -> sha256, without those that are not there
+    certificates: dict[str, float]  # name -> end, in seconds since the epoch
+    oses: tuple[OsStatus, ...]
+    storage: dict[str, str]  # disk template -> why its directory cannot be used
+    forbidden_paths: tuple[str, ...]  # directories for disks, in the settings of the host, that may be none
+    paths: dict[str, str]  # those asked about -> what is wrong
+    disks: dict[str, str | None]  # UUID -> None when it is not there, else why that is not known
+    memory_free: int | None  # MiB
+
+
+@wire("node.verify/1", answer=NodeReport)
+@frozen
+class VerifyNode:
+    """Look at everything; change nothing.  Answer: NodeReport."""
+
+    hypervisors: tuple[str, ...]
+    storage: dict[str, str] = field(factory=dict)  # disk template -> directory
+    disks: tuple[InstanceDisk, ...] = ()
+    paths: dict[str, str] = field(factory=dict)  # path -> file, directory or program
+
+
 @wire("node.ping/1", answer=str)
 @frozen
 class Ping:
     """Answer: ``text``."""
 
     text: str = ""
+
+
+@frozen
+class ProgramEnd:
+    """How a program ended on a node; texts that are too long are cut at their ends."""
+
+    status: int | None  # exit status; None when it was killed
+    reason: str  # in words when it did not end well by itself; empty when it did, whatever its status
+    stdout: str
+    output: str  # standard output and error as they came
+
+    @property
+    def good(self) -> bool:
+        return self.status == 0 and not self.reason
+
+
+@wire("node.run_oob/1", answer=ProgramEnd)
+@frozen
+class RunOob:
+    """Run an out-of-band helper: ``program command node``.  Answer: ProgramEnd.  DriverError when it cannot start."""
+
+    program: str
+    command: str
+    node: str
+    timeout: float
+
+
+@wire("node.run_restricted/1", answer=str)
+@frozen
+class RunRestricted:
+    """Run a program of the node's directory of restricted commands, without arguments and environment.
+
+    Answer: what it said.  DriverError when it failed; when it may not be run
+    the error does not tell why, the node's log does.
+    """
+
+    command: str
+
+
+@wire("node.run_command/1", answer=ProgramEnd)
+@frozen
+class RunCommand:
+    """Run a line of the shell.  Answer: ProgramEnd.  Only from the master."""
+
+    command: str
+    timeout: float
+
+
+@wire("node.put_file/1", answer=None)
+@frozen
+class PutFile:
+    """Replace a file, whole, in a directory that exists.  Only from the master.  Answer: None."""
+
+    path: str
+    content: bytes
+    mode: int
+    mtime: float
+
+
+@wire("node.powercycle/1", answer=str)
+@frozen
+class PowercycleNode:
+    """Reboot the machine at once, as the hypervisor does it.  Answer: what will happen.  BadRequest when it cannot."""
+
+    hypervisor: str
+
+
+MASTER_ONLY = frozenset(
+    {"node.run_command/1", "node.put_file/1", "node.run_oob/1", "node.run_restricted/1", "node.powercycle/1"}
+)
+"""Messages that nobody but the master may send."""
 
 
 @frozen

@@ -17,12 +17,13 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from ganeti_tw.agent.node import NodeAgent
+from ganeti_tw.agent.verify import Inspector
 from ganeti_tw.api.master import call
 from ganeti_tw.cli.main import main
 from ganeti_tw.daemon.master import Found, Master, read_ledger
 from ganeti_tw.daemon.newcluster import secret_rows
 from ganeti_tw.daemon.record import HostRecord
-from ganeti_tw.errors import Expired, NotFound, ResolverError
+from ganeti_tw.errors import Expired, NotSent, Refused, ResolverError
 from ganeti_tw.kernel import Actor, ActorSystem, InlineBlocking, Rank, receive
 from ganeti_tw.ledger.disk import SimulatedDisk
 from ganeti_tw.ledger.follower import Follower
@@ -33,7 +34,14 @@ from ganeti_tw.model.config import Config
 from ganeti_tw.model.new import new_cluster, new_node
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.protocol.node import GetHostState, HostState, UpdateHost
-from ganeti_tw.testing.hands import SimulatedFigures, SimulatedHypervisor, SimulatedOses, SimulatedStorage
+from ganeti_tw.testing.hands import (
+    SimulatedCommands,
+    SimulatedFigures,
+    SimulatedHypervisor,
+    SimulatedOses,
+    SimulatedStorage,
+    SimulatedSurvey,
+)
 from ganeti_tw.wire.memory import MemoryLinks, MemoryNetwork
 
 EPOCH_START = 1_795_000_000.0  # the time of day when virtual time begins
@@ -57,6 +65,9 @@ class _HostActor(Actor):
     @receive(UpdateHost)
     def update(self, m: UpdateHost) -> None:
         self._host.told.append(m)
+        if self._host.candidate and not m.candidate:
+            self._host.forget_ledger()
+        self._host.candidate = m.candidate
 
 
 class SimulatedHost:
@@ -69,8 +80,12 @@ class SimulatedHost:
         self.hypervisor = SimulatedHypervisor(cluster.clock)
         self.storages = {t: SimulatedStorage(t) for t in ("file", "sharedfile", "diskless")}
         self.oses = SimulatedOses()
+        self.commands = SimulatedCommands()
+        self.candidate = False
+        self.heard: list[str] = []  # names of messages that came over the wire
         self.epoch = 1
         self.told: list[UpdateHost] = []
+        self.survey = SimulatedSurvey(self._files)
         self.boot()
 
     def boot(self) -> None:
@@ -82,17 +97,53 @@ class SimulatedHost:
         self.links: MemoryLinks = network.links(self.name, lambda: self.epoch)
         scripts: Any = self.oses
         figures: Any = SimulatedFigures()
+        commands: Any = self.commands
+        inspector = Inspector(
+            {"fake": self.hypervisor},
+            self.storages,
+            self.oses,
+            figures,
+            self.survey,
+            InlineBlocking(),
+            lambda: self.cluster.now() + self.survey.skew,
+        )
         self.system.spawn(
             "node",
             lambda: NodeAgent(
-                self.system, {"fake": self.hypervisor}, self.storages, scripts, figures, clock, ("fake",)
+                self.system,
+                {"fake": self.hypervisor},
+                self.storages,
+                scripts,
+                figures,
+                clock,
+                ("fake",),
+                commands,
+                inspector=inspector,
             ),
         )
         self.system.spawn("host", lambda: _HostActor(self))
 
+    def _files(self) -> dict[str, str]:
+        told = self.told[-1] if self.told else None
+        if told is None:
+            return {}
+        files = {f"/var/lib/ganeti/ssconf_{key}": text for key, text in told.ssconf.items()}
+        if self.name in told.candidates:
+            files["/var/lib/ganeti/config.data"] = "{}\n"
+        return files
+
     def follow(self) -> None:
         """Be ready to be a master candidate."""
         self.system.spawn("follower", lambda: Follower(self.store, None, lambda: self.epoch))
+
+    def forget_ledger(self) -> None:
+        """Drop the copy that only candidates have."""
+        follower = self.system.find("follower")
+        if follower is not None:
+            follower.stop()
+        self.disk = SimulatedDisk(self.cluster.clock, delay=0.001)
+        self.store = MemoryStore(self.disk)
+        self.follow()
 
     def kill(self) -> None:
         """The process ends at once; a write on its way is lost."""
@@ -101,39 +152,63 @@ class SimulatedHost:
         self.disk.crash()
 
     def _gate(self, peer: str, epoch: int, name: str) -> None:
+        self.heard.append(name)
         self.epoch = HostRecord("cluster", "", self.name, "", self.epoch, peer, (peer,)).seen(peer, epoch).epoch
 
 
 class _Hosts:
-    """Hosts outside the cluster, of which there are none."""
+    """Hosts as jobs see them; the token of a host is ``token of`` and its name."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
 
     async def join(self, name: str, token: str, uuid: str) -> dict[str, Any]:
-        raise NotFound(f"no host {name} shows a token here")
+        host = self._cluster.hosts.get(name)
+        if host is None:
+            raise NotSent(f"there is no host {name}")
+        if token != f"token of {name}":
+            raise Refused("the proof is wrong")
+        host.follow()
+        return {}
 
     async def leave(self, name: str) -> None:
-        return None
+        host = self._cluster.hosts[name]
+        follower = host.system.find("follower")
+        if follower is None:
+            raise NotSent(f"{name} does not answer")
+        follower.stop()
 
     async def resolve(self, name: str) -> str:
-        raise ResolverError(f"{name} has no address")
+        if name not in self._cluster.hosts:
+            raise ResolverError(f"{name} has no address")
+        return address(name)
 
     async def answers(self, address: str) -> bool:
         return False
 
 
-class Cluster:
-    """``nodes`` hosts called node1, node2, ...; the first is the master, all are candidates."""
+def address(name: str) -> str:
+    """The address of a simulated host."""
+    return f"192.0.2.{name.removeprefix('node')}"
 
-    def __init__(self, nodes: int = 3, seed: int = 0) -> None:
+
+class Cluster:
+    """``nodes`` hosts called node1, node2, ...; the first is the master, all are candidates.
+
+    The ``spare`` hosts after them are in no cluster.
+    """
+
+    def __init__(self, nodes: int = 3, seed: int = 0, spare: int = 0) -> None:
         self.clock = Clock()
         self.random = random.Random(seed)
         self.network = MemoryNetwork(self.clock, 0.0005)
-        self.hosts = {f"node{i}": SimulatedHost(self, f"node{i}") for i in range(1, nodes + 1)}
+        self.hosts = {f"node{i}": SimulatedHost(self, f"node{i}") for i in range(1, nodes + spare + 1)}
+        members = tuple(self.hosts)[:nodes]
         self.fatal: list[str] = []
         master = self.hosts["node1"]
-        master.store.install(Snapshot(1, 1, {(p.kind, p.key): p.value for p in self._first_rows()}))
-        for name, host in self.hosts.items():
-            if name != "node1":
-                host.follow()
+        master.store.install(Snapshot(1, 1, {(p.kind, p.key): p.value for p in self._first_rows(members)}))
+        for name in members[1:]:
+            self.hosts[name].follow()
         self.start_master()
         self.settle(1)
 
@@ -176,7 +251,7 @@ class Cluster:
             epoch=host.epoch,
             own_name=host.name,
             directory=Directory(host.name, host.system, host.links),
-            hosts=_Hosts(),
+            hosts=_Hosts(self),
             clock=self.clock,
             now=self.now,
             random=self.random.random,
@@ -206,13 +281,13 @@ class Cluster:
         """The configuration as the master has it."""
         return self.master.published.config
 
-    def _first_rows(self) -> Iterable[Any]:
+    def _first_rows(self, members: Iterable[str]) -> Iterable[Any]:
         beginning = new_cluster(
             "cluster",
             now=self.now(),
             uuid=self.new_uuid,
             node_name="node1",
-            node_ip="192.0.2.1",
+            node_ip=address("node1"),
             master_ip="192.0.2.254",
             enabled_hypervisors=("fake",),
             enabled_disk_templates=("file", "diskless", "sharedfile"),
@@ -222,11 +297,11 @@ class Cluster:
                 name=name,
                 uuid=self.new_uuid(),
                 now=self.now(),
-                primary_ip=f"192.0.2.{i}",
+                primary_ip=address(name),
                 group=beginning.group.uuid,
                 master_candidate=True,
             )
-            for i, name in enumerate(self.hosts, start=1)
+            for name in members
             if name != "node1"
         ]
         return [*beginning.rows(), *(row(node) for node in others), *secret_rows("", "key\n")]
@@ -235,7 +310,11 @@ class Cluster:
 
     def call(self, method: str, arguments: Mapping[str, Any] | None = None, /, *, timeout: float = LONGEST) -> Any:
         """Call a method as clients do."""
-        return self.result(Deferred.fromCoroutine(_call(self.master.api, method, dict(arguments or {}))), timeout)
+        return self.result(self.begin(method, arguments), timeout)
+
+    def begin(self, method: str, arguments: Mapping[str, Any] | None = None, /) -> Deferred[Any]:
+        """Call a method without letting time pass; nothing ever comes when the master is killed meanwhile."""
+        return Deferred.fromCoroutine(_call(self.master.api, method, dict(arguments or {})))
 
     def run(self, program: str, *argv: str) -> Command:
         """Run a command to its end."""

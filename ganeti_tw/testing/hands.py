@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from ganeti_tw.agent.storage.base import Abilities
+from ganeti_tw.agent.verify import Surroundings
 from ganeti_tw.errors import DriverError, WrongState
 from ganeti_tw.protocol.instance import Console, DiskSpec, InstanceSpec, RunningInstance
-from ganeti_tw.protocol.node import NodeFigures, OsStatus
+from ganeti_tw.protocol.node import (
+    NodeFigures,
+    OsStatus,
+    ProgramEnd,
+    PutFile,
+    RunCommand,
+    RunOob,
+    RunRestricted,
+    VerifyNode,
+)
 
 POLITE, FORCED = "polite", "forced"
 
@@ -78,6 +89,7 @@ class SimulatedStorage:
         self.template = template
         self.abilities = Abilities.CREATE
         self.disks: dict[str, tuple[str, int]] = {}
+        self.renamed: list[tuple[str, str]] = []
         self.broken: set[str] = set()
 
     async def create(self, instance: str, disk: DiskSpec) -> str:
@@ -88,6 +100,11 @@ class SimulatedStorage:
 
     async def remove(self, instance: str, disk: DiskSpec) -> None:
         self.disks.pop(disk.uuid, None)
+
+    async def rename(self, instance: str, disk: DiskSpec, to: DiskSpec) -> None:
+        if disk.uuid not in self.disks:
+            raise DriverError(f"disk {disk.index} of {instance} is not there")
+        self.renamed.append((str(disk.logical_id[1]), str(to.logical_id[1])))
 
     async def find(self, instance: str, disk: DiskSpec) -> str | None:
         return f"/simulated/{disk.uuid}" if disk.uuid in self.disks else None
@@ -102,6 +119,7 @@ class SimulatedOses:
     def __init__(self) -> None:
         self.broken: set[str] = set()
         self.installed: list[str] = []
+        self.renamed: list[tuple[str, str]] = []
         self.definitions = self
 
     async def list(self) -> tuple[OsStatus, ...]:
@@ -112,9 +130,72 @@ class SimulatedOses:
             raise DriverError(f"the create script of {spec.os} failed for {spec.name}: simulated failure")
         self.installed.append(spec.name)
 
+    async def rename(self, spec: InstanceSpec, disks: Mapping[int, str], old_name: str, **options: Any) -> None:
+        if spec.name in self.broken:
+            raise DriverError(f"the rename script of {spec.os} failed for {spec.name}: simulated failure")
+        self.renamed.append((old_name, spec.name))
+
+
+class SimulatedCommands:
+    """Programs in dictionaries and files in another.
+
+    ``helper``: what an out-of-band helper does, by its command; ``restricted``: what
+    a restricted command says.  A line of the shell says itself.
+    """
+
+    def __init__(self) -> None:
+        self.helper: dict[str, ProgramEnd] = {}
+        self.restricted: dict[str, str] = {}
+        self.files: dict[str, PutFile] = {}
+        self.asked: list[tuple[str, str]] = []
+
+    async def run_oob(self, m: RunOob) -> ProgramEnd:
+        self.asked.append((m.command, m.node))
+        return self.helper.get(m.command, ProgramEnd(0, "", "", ""))
+
+    async def run_restricted(self, m: RunRestricted) -> str:
+        if m.command not in self.restricted:
+            raise DriverError(f"running restricted command {m.command!r} failed")
+        return self.restricted[m.command]
+
+    async def run_command(self, m: RunCommand) -> ProgramEnd:
+        return ProgramEnd(1 if m.command == "false" else 0, "", m.command, f"{m.command}\n")
+
+    async def put_file(self, m: PutFile) -> None:
+        self.files[m.path] = m
+
 
 class SimulatedFigures:
     """A node with memory and disk to spare."""
 
     async def get(self, storage_type: str, storage: str) -> NodeFigures:
         return NodeFigures(65536, 60000, 100, 8, 1, 1, 1048576, 1000000, "simulated")
+
+
+class SimulatedSurvey:
+    """The file systems of a host that keeps no files: those it was told of, with the faults set here.
+
+    ``files``: path -> content that is there instead of what should be, None when
+    it is lost; ``skew``: seconds its clock is ahead; the rest as in NodeReport.
+    """
+
+    def __init__(self, told: Callable[[], Mapping[str, str]]) -> None:
+        self._told = told
+        self.files: dict[str, str | None] = {}
+        self.skew = 0.0
+        self.setup: tuple[str, ...] = ()
+        self.certificates: dict[str, float] = {}
+        self.storage: dict[str, str] = {}
+        self.forbidden_paths: tuple[str, ...] = ()
+        self.paths: dict[str, str] = {}
+
+    def __call__(self, m: VerifyNode) -> Surroundings:
+        contents: dict[str, str | None] = {"/var/lib/ganeti/hmac.key": "key\n", **self._told(), **self.files}
+        return Surroundings(
+            setup=self.setup,
+            files={path: sha256(text.encode()).hexdigest() for path, text in contents.items() if text is not None},
+            certificates=self.certificates,
+            storage=self.storage,
+            forbidden_paths=self.forbidden_paths,
+            paths={path: problem for path, problem in self.paths.items() if path in m.paths},
+        )

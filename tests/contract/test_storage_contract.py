@@ -146,6 +146,37 @@ class FileTests(CreatingStorageContract, SynchronousTestCase):
         self.do(self.storage.remove("web1", self.disk()))
         self.assertEqual(os.listdir(self.allowed), [])
 
+    def renamed(self, index: int = 0) -> DiskSpec:
+        path = self.disk(index).logical_id[1].replace("/web1/", "/web2/")
+        return evolve(self.disk(index), logical_id=("loop", path))
+
+    def test_renamed_it_keeps_its_content_and_the_old_directory_goes_with_the_last(self) -> None:
+        path = self.do(self.storage.create("web1", self.disk()))
+        with open(path, "r+b") as file:
+            file.write(b"data")
+        self.do(self.storage.create("web1", self.disk(1)))
+        self.do(self.storage.rename("web1", self.disk(), self.renamed()))
+        with open(self.renamed().logical_id[1], "rb") as file:
+            self.assertEqual(file.read(4), b"data")
+        self.assertEqual(sorted(os.listdir(self.allowed)), ["web1", "web2"])
+        self.do(self.storage.rename("web1", self.disk(1), self.renamed(1)))
+        self.assertEqual(os.listdir(self.allowed), ["web2"])
+
+    def test_renaming_the_renamed_succeeds(self) -> None:
+        self.do(self.storage.create("web1", self.disk()))
+        for _ in range(2):
+            self.do(self.storage.rename("web1", self.disk(), self.renamed()))
+        self.do(self.storage.rename("web2", self.renamed(), self.renamed()))
+
+    def test_renaming_overwrites_nothing_and_misses_what_is_not_there(self) -> None:
+        rename = self.storage.rename
+        self.refused(rename("web1", self.disk(), self.renamed()), DriverError)
+        self.do(self.storage.create("web1", self.disk()))
+        self.do(self.storage.create("web2", self.renamed()))
+        self.refused(rename("web1", self.disk(), self.renamed()), Exists)
+        out = evolve(self.disk(), logical_id=("loop", "/etc/d0"))
+        self.refused(rename("web1", self.disk(), out), BadRequest)
+
     def test_a_full_file_system_is_noticed_before(self) -> None:
         self.storage = self.make(self.host, lambda path: (10 << 20, 2 << 20))
         self.refused(self.storage.create("web1", self.disk()), NoRoom)

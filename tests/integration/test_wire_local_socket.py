@@ -94,8 +94,12 @@ class LocalSocketTests(TestCase):
 
     async def test_many_in_flight(self) -> None:
         def work() -> None:
-            with Client(self.path) as client:
-                tags = [client.send("later" if i % 2 else "echo", i=i, filling="x" * 2000) for i in range(3000)]
+            with Client(self.path, timeout=10) as client:
+                tags: list[int] = []
+                for i in range(3000):
+                    tags.append(client.send("later" if i % 2 else "echo", i=i, filling="x" * 2000))
+                    if i % 1000 == 999:
+                        client.call("echo")  # fails when the connection was lost, which sending does not tell
                 for i, tag in reversed(list(enumerate(tags))):
                     assert client.receive(tag)["i"] == i
 

@@ -69,6 +69,15 @@ class GuestNews:
 
 
 @runtime_checkable
+class Powercycler(Protocol):
+    """A hypervisor that can reboot the machine it runs on."""
+
+    async def powercycle(self) -> str:
+        """Reboot the machine at once, without its guests' consent; what will happen, in words."""
+        ...
+
+
+@runtime_checkable
 class Newsgiver(Protocol):
     """A hypervisor that tells by itself what becomes of its guests."""
 

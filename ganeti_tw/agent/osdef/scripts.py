@@ -8,7 +8,7 @@ from datetime import datetime
 
 from twisted.logger import Logger
 
-from ganeti_tw.agent.osdef.definition import OsDefinitions
+from ganeti_tw.agent.osdef.definition import OsDefinition, OsDefinitions
 from ganeti_tw.agent.osdef.environment import script_environment
 from ganeti_tw.agent.processes import Spawner
 from ganeti_tw.errors import DriverError, WrongState
@@ -43,17 +43,42 @@ class OsScripts:
         DriverError with the last 20 lines of output when the script fails.
         """
         definition = await self.definitions.get(spec.os)
-        script = os.path.join(definition.path, "create")
-        if not os.path.exists(script):
+        if not os.path.exists(os.path.join(definition.path, "create")):
             raise WrongState(f"OS {definition.name} has only create_untrusted, which needs a helper guest")
         env = script_environment(definition, spec, disks, reinstall=reinstall, debug_level=debug_level)
-        output = self._log_file("create", spec.os, spec.name)
-        log.info("installing {os} on {instance}, see {output}", os=spec.os, instance=spec.name, output=output)
+        await self._run_script(definition, "create", spec, env, timeout)
+
+    async def rename(
+        self,
+        spec: InstanceSpec,
+        disks: Mapping[int, str],
+        old_name: str,
+        *,
+        timeout: float = 3600.0,
+        debug_level: int = 0,
+    ) -> None:
+        """Tell the OS on the disks its new name.  Errors as those of :meth:`create`."""
+        definition = await self.definitions.get(spec.os)
+        env = script_environment(definition, spec, disks, debug_level=debug_level)
+        await self._run_script(definition, "rename", spec, {**env, "OLD_INSTANCE_NAME": old_name}, timeout)
+
+    async def _run_script(
+        self, definition: OsDefinition, name: str, spec: InstanceSpec, env: dict[str, str], timeout: float
+    ) -> None:
+        output = self._log_file(name, spec.os, spec.name)
+        log.info(
+            "running the {script} script of {os} for {instance}, see {output}",
+            script=name,
+            os=spec.os,
+            instance=spec.name,
+            output=output,
+        )
+        script = os.path.join(definition.path, name)
         end = await self._spawner.run([script], env=env, cwd=definition.path, output=output, deadline=timeout)
         if not end.good:
             tail = "\n".join(end.tail) or "(it said nothing)"
             raise DriverError(
-                f"OS create script for {spec.name} {end.describe()}; "
+                f"OS {name} script for {spec.name} {end.describe()}; "
                 f"the last lines of {output} on this node:\n{tail}"
             )
 

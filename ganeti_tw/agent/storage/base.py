@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Flag, auto
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from attrs import frozen
 
@@ -42,6 +42,15 @@ class Storage(Protocol):
 
     async def size(self, instance: str, disk: DiskSpec) -> int | None:
         """Its size in whole MiB; None when it is not there."""
+        ...
+
+
+@runtime_checkable
+class Renaming(Protocol):
+    """Disks whose place has the name of their instance in it."""
+
+    async def rename(self, instance: str, disk: DiskSpec, to: DiskSpec) -> None:
+        """Put it where ``to`` says.  Exists when both places are taken; DriverError when there is nothing at either."""
         ...
 
 

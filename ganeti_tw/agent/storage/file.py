@@ -39,6 +39,9 @@ class FileStorage:
     async def remove(self, instance: str, disk: DiskSpec) -> None:
         await self._run(self._remove, disk, deadline=DEADLINE)
 
+    async def rename(self, instance: str, disk: DiskSpec, to: DiskSpec) -> None:
+        await self._run(self._rename, disk, to, deadline=DEADLINE)
+
     async def find(self, instance: str, disk: DiskSpec) -> str | None:
         found = await self._run(self._look, disk, deadline=DEADLINE)
         return None if found is None else found[0]
@@ -89,10 +92,30 @@ class FileStorage:
                 os.unlink(path)
         except OSError as e:
             raise DriverError(f"cannot remove {path}: {e.strerror}") from None
-        parent = os.path.dirname(path)
-        if parent not in [os.path.normpath(d) for d in self._allowed()]:
+        self._remove_empty(os.path.dirname(path))
+
+    def _remove_empty(self, directory: str) -> None:
+        if directory not in [os.path.normpath(d) for d in self._allowed()]:
             with suppress(OSError):  # other disks are still there
-                os.rmdir(parent)
+                os.rmdir(directory)
+
+    def _rename(self, disk: DiskSpec, to: DiskSpec) -> None:
+        path, new = self._place(disk), self._place(to)
+        if path == new:
+            return
+        here, there = self._look(disk), self._look(to)
+        if here is not None and there is not None:
+            raise Exists(f"cannot rename {path}: there is a {new} already; remove the one that is not needed")
+        if here is None:
+            if there is None:
+                raise DriverError(f"cannot rename {path}: it is not there, and neither is {new}")
+            return
+        try:
+            os.makedirs(os.path.dirname(new), mode=0o750, exist_ok=True)
+            os.rename(path, new)
+        except OSError as e:
+            raise DriverError(f"cannot rename {path} to {new}: {e.strerror}") from None
+        self._remove_empty(os.path.dirname(path))
 
     def _look(self, disk: DiskSpec) -> tuple[str, int] | None:
         path = self._place(disk)

@@ -1,4 +1,4 @@
-"""``gnt-debug actors``: the mailboxes of this host's process."""
+"""``gnt-debug actors``: the mailboxes of this host's process, and how late it is."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
 
 
 def show(options: Values, context: Context) -> None:
-    """Print all actors once: whatever is told of them, a column each."""
+    """Print all actors once: whatever is told of them, a column each.
+
+    Below it, for people only, how late the process was.
+    """
     actors = context.call("actors")
     if options.json:
         print_json(context, actors)
@@ -34,6 +37,14 @@ def show(options: Values, context: Context) -> None:
     columns = [_column(name, actors) for name in names]
     rows = [[actor.get(name) for name in names] for actor in actors]
     context.say_all(table.lines(rows, columns, headers=not options.no_headers, separator=options.separator))
+    if options.separator is None and not options.no_headers:
+        context.say(lag_line(context.call("lag")))
+
+
+def lag_line(lag: Mapping[str, Any]) -> str:
+    """The worst delay of the last minute in words."""
+    blamed = f", {lag['at_work']} at work" if lag["at_work"] else ""
+    return f"Reactor lag: at most {lag['seconds'] * 1000:.1f} ms in the last minute, {lag['age']:.0f} s ago{blamed}"
 
 
 def _column(name: str, actors: Sequence[Mapping[str, Any]]) -> table.Column:
@@ -55,5 +66,5 @@ def _text_of(value: Any) -> str:
 COMMAND = Command(
     purpose="Show the actors of this host's process and their mailboxes",
     run=run,
-    additions=("--interval", "--no-headers", "--separator", "--json"),
+    additions=("--interval#2", "--no-headers", "--separator", "--json"),
 )

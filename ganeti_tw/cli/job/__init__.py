@@ -1,5 +1,1 @@
 """``gnt-job``: a file per subcommand."""
-
-from __future__ import annotations
-
-ALIASES: dict[str, str] = {"show": "info"}

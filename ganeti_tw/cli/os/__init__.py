@@ -1,5 +1,1 @@
 """``gnt-os``: a file per subcommand."""
-
-from __future__ import annotations
-
-ALIASES: dict[str, str] = {}

@@ -15,6 +15,17 @@ FIELDS = ("name", "variants", "valid", "hidden", "blacklisted")
 
 
 def run(options: Values, arguments: list[str], context: Context) -> int:
+    names = names_to_choose(context, options)
+    if options.json:
+        print_json(context, [{"name": name} for name in names])
+        return 0
+    columns = table.plain_columns(["Name"])
+    context.say_all(table.lines([[name] for name in names], columns, headers=not options.no_headers, separator=None))
+    return 0
+
+
+def names_to_choose(context: Context, options: Values) -> list[str]:
+    """What instances can be given as their OS, sorted."""
     rows = context.call("look", op=opcode("OP_OS_DIAGNOSE", options, context, output_fields=list(FIELDS), names=[]))
     names = [
         name
@@ -22,13 +33,7 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
         if valid and not hidden and not blacklisted
         for name in full_names(os, variants)
     ]
-    names.sort(key=natural)
-    if options.json:
-        print_json(context, [{"name": name} for name in names])
-        return 0
-    columns = table.plain_columns(["Name"])
-    context.say_all(table.lines([[name] for name in names], columns, headers=not options.no_headers, separator=None))
-    return 0
+    return sorted(names, key=natural)
 
 
 def full_names(os: str, variants: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from attrs import evolve, field, frozen
 
-from ganeti_tw.errors import BadRequest, Exists, NotFound, NotUnique, WrongState
+from ganeti_tw.errors import BadRequest, WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.disk import Disk
 from ganeti_tw.model.group import Group
@@ -22,13 +22,15 @@ from ganeti_tw.operations.registry import EXCLUSIVE, PRIVATE, SHARED, operation
 from ganeti_tw.operations.steps import newdisks, newnics
 from ganeti_tw.operations.steps.addresses import addresses_given_back, addresses_taken
 from ganeti_tw.operations.steps.disks import create_disks
+from ganeti_tw.operations.steps.newname import check_address, name_free
 from ganeti_tw.operations.steps.nodes import usable
+from ganeti_tw.operations.steps.oses import check_os, not_blacklisted
 from ganeti_tw.operations.steps.policy import check_policy
 from ganeti_tw.operations.steps.ports import port_given_back, port_taken
 from ganeti_tw.operations.steps.spec import instance_spec
 from ganeti_tw.protocol.config import Changes
 from ganeti_tw.protocol.instance import InstallOs, StartInstance
-from ganeti_tw.protocol.node import GetFigures, ListOses
+from ganeti_tw.protocol.node import GetFigures
 
 INSTALL_TIMEOUT = 3600.0
 NODE_TIMEOUT = 30.0
@@ -120,7 +122,7 @@ class InstanceCreate:
 
     def check(self, config: Config) -> None:
         self._check_request(config)
-        self._name_free(config)
+        name_free(config, self.instance_name)
         usable(self._node(config))
         draft = self._draft(config)
         addresses_taken(config, self._group(config), draft.nics, self.conflicts_check)
@@ -131,7 +133,7 @@ class InstanceCreate:
     async def run(self, context: Context) -> list[str]:
         node = self._node(context.config)
         if self.name_check:
-            await self._check_name(context)
+            await check_address(context, self.instance_name, self.ip_check)
         await self._check_node(context, node)
         instance, disks = await self._reserve(context)
         context.say(f"* creating disks of {instance.name} on {node.name}")
@@ -168,16 +170,10 @@ class InstanceCreate:
             raise BadRequest("an instance without an operating system cannot be started: add --no-start")
         if not self.os_type and not self.no_install:
             raise BadRequest("no operating system given: name one (-o) or use --no-install")
-        if self.os_type and self.os_type.partition("+")[0] in cluster.blacklisted_os:
-            raise BadRequest(f"OS {self.os_type} is blacklisted on this cluster")
+        if self.os_type:
+            not_blacklisted(config, self.os_type)
         if self.ip_check and not self.name_check:
             raise BadRequest("the IP check needs the name check: give --no-ip-check too")
-
-    def _name_free(self, config: Config) -> None:
-        name = host_name(self.instance_name)
-        found = config.find_instance(name)
-        if found is not None and found.name == name:  # web1 may be, though there is a web1.example
-            raise Exists(f"there is an instance {name} already")
 
     def _template(self, config: Config) -> str:
         if self.disk_template:
@@ -219,41 +215,18 @@ class InstanceCreate:
             check_policy(config, draft, self._node(config), template, sizes)
         return draft
 
-    async def _check_name(self, context: Context) -> None:
-        address = await context.resolve(host_name(self.instance_name))
-        if self.ip_check and await context.answers(address):
-            raise NotUnique(f"{address}, the address of {self.instance_name}, is in use by a machine that answers")
-
     async def _check_node(self, context: Context, node: Node) -> None:
         """Ask the node what only it knows: its OS definitions, its memory."""
         config = context.config
         draft = self._draft(config)
         if self.os_type and not self.no_install:
-            oses = await context.on_node(node, ListOses(), NODE_TIMEOUT)
-            self._check_os(oses, node)
+            given = {**self.osparams, **(self.osparams_private or {}), **(self.osparams_secret or {})}
+            await check_os(context, node, self.os_type, given, force_variant=self.force_variant)
         if self.start:
             wanted = config.filled_beparams(draft)["maxmem"]
             figures = await context.on_node(node, GetFigures(draft.hypervisor), NODE_TIMEOUT)
             if figures.memory_free is not None and figures.memory_free < wanted and draft.hypervisor != "fake":
                 raise WrongState(f"{node.name} has {figures.memory_free} MiB of memory free, {wanted} are needed")
-
-    def _check_os(self, oses: Any, node: Node) -> None:
-        name, _, variant = (self.os_type or "").partition("+")
-        found = next((o for o in oses if o.name == name), None)
-        if found is None:
-            known = ", ".join(o.name for o in oses if o.valid) or "none"
-            raise NotFound(f"there is no OS {name} on {node.name} (valid ones: {known}); see gnt-os diagnose")
-        if not found.valid:
-            raise WrongState(f"OS {name} on {node.name} is not valid: {found.problem}")
-        if found.variants and not variant:
-            raise BadRequest(f"OS {name} needs a variant: {', '.join(f'{name}+{v}' for v in found.variants)}")
-        if variant and variant not in found.variants and not self.force_variant:
-            raise BadRequest(f"OS {name} has no variant {variant} (it has: {', '.join(found.variants) or 'none'})")
-        known_parameters = {p[0] for p in found.parameters}
-        given = {**self.osparams, **(self.osparams_private or {}), **(self.osparams_secret or {})}
-        unknown = sorted(set(given) - known_parameters)
-        if unknown:
-            raise BadRequest(f"OS {name} has no parameter {', '.join(unknown)}")
 
     async def _reserve(self, context: Context) -> tuple[Instance, tuple[Disk, ...]]:
         """Write the instance into the configuration, with everything it takes from pools."""
@@ -263,7 +236,7 @@ class InstanceCreate:
         octets = [context.random_bytes(3) for _ in range(8 * max(1, len(self.nics)))]
 
         def reserve(config: Config) -> Changes:
-            self._name_free(config)
+            name_free(config, self.instance_name)
             draft = self._draft(config)
             disks = newdisks.build(
                 config,

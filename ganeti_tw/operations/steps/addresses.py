@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from attrs import evolve
 
@@ -18,18 +18,22 @@ POOL = "pool"
 
 
 def addresses_taken(
-    config: Config, group: Group, nics: Iterable[Nic], conflicts_check: bool
+    config: Config, group: Group, nics: Iterable[Nic], conflicts_check: bool, only: Container[int] | None = None
 ) -> tuple[tuple[Nic, ...], tuple[Network, ...]]:
     """The NICs with their addresses, and the networks without those as they shall be stored.
 
     Fixed addresses are taken before those from pools.  ``group`` is that of the
     primary node.  With the check, addresses reserved externally are refused, and
-    on a NIC outside of all networks those inside a network of the group.  Raises
-    errors that name the NIC and the address.
+    on a NIC outside of all networks those inside a network of the group.  With
+    ``only``, NICs at other indices have their addresses already.  Raises errors
+    that name the NIC and the address.
     """
     wanted = list(nics)
-    pools = {n.network: IpPool.of(config.network(n.network)) for n in wanted if n.network is not None and n.ip}
-    for index, nic in enumerate(wanted):
+    new = [index for index in range(len(wanted)) if only is None or index in only]
+    taking = [wanted[index] for index in new]
+    pools = {n.network: IpPool.of(config.network(n.network)) for n in taking if n.network is not None and n.ip}
+    for index in new:
+        nic = wanted[index]
         if nic.network is None:
             if conflicts_check:
                 _outside_of_networks(config, group, index, nic)
@@ -38,7 +42,8 @@ def addresses_taken(
                 pools[nic.network] = pools[nic.network].reserve(nic.ip, even_external=not conflicts_check)
             except GanetiError as e:
                 raise type(e)(f"nic/{index}: {e.text} (network {config.network(nic.network).name})") from None
-    for index, nic in enumerate(wanted):
+    for index in new:
+        nic = wanted[index]
         if nic.network is not None and nic.ip == POOL:
             try:
                 ip, pools[nic.network] = pools[nic.network].take_next()

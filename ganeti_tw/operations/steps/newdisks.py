@@ -18,8 +18,8 @@ FILE_TEMPLATES = ("file", "sharedfile")
 BUILT = ("diskless", *FILE_TEMPLATES)  # templates that instances can be created with
 
 
-def check(wanted: list[dict[str, Any]], template: str, directory: str | None = None) -> None:
-    """Refuse disks that cannot be made; BadRequest names disk and parameter."""
+def check(wanted: list[dict[str, Any]], template: str, directory: str | None = None, *, first: int = 0) -> None:
+    """Refuse disks that cannot be made; BadRequest names disk, counted from ``first``, and parameter."""
     if template not in BUILT:
         raise BadRequest(f"disk template {template} is not supported yet; there are {', '.join(BUILT)}")
     if template == "diskless" and wanted:
@@ -31,7 +31,7 @@ def check(wanted: list[dict[str, Any]], template: str, directory: str | None = N
     if directory and not is_plain_absolute(f"/{directory}"):
         raise BadRequest(f"file storage directory {directory!r}: give a path below the one of the cluster, without ..")
     names = [d["name"] for d in wanted if d.get("name") not in (None, "none")]
-    for index, disk in enumerate(wanted):
+    for index, disk in enumerate(wanted, first):
         unknown = sorted(set(disk) - set(FIELDS))
         if unknown:
             raise BadRequest(f"disk/{index}: unknown or not yet supported parameter {', '.join(unknown)}")
@@ -74,13 +74,14 @@ def build(
     directory: str | None,
     driver: str | None,
     uuids: list[tuple[str, str]],
+    first: int = 0,
 ) -> tuple[Disk, ...]:
-    """The disks; ``uuids`` has one pair per disk, for the disk and for its file."""
+    """The disks, counted from ``first``; ``uuids`` has one pair per disk, for the disk and for its file."""
     base = config.cluster.file_storage_dir if template == "file" else config.cluster.shared_file_storage_dir
     if directory:
         base = f"{base}/{directory}"
     disks = []
-    for index, (disk, (uuid, file_uuid)) in enumerate(zip(wanted, uuids, strict=True)):
+    for index, (disk, (uuid, file_uuid)) in enumerate(zip(wanted, uuids, strict=True), first):
         name = disk.get("name")
         disks.append(
             Disk(

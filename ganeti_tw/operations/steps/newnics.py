@@ -30,10 +30,11 @@ def drafts(config: Config, group: Group, wanted: list[dict[str, Any]]) -> tuple[
     """
     if len(wanted) > LIMIT:
         raise BadRequest(f"{len(wanted)} NICs are too many, at most {LIMIT} are possible")
-    return tuple(_draft(config, group, index, nic) for index, nic in enumerate(wanted))
+    return tuple(draft(config, group, index, nic) for index, nic in enumerate(wanted))
 
 
-def _draft(config: Config, group: Group, index: int, nic: dict[str, Any]) -> Nic:
+def draft(config: Config, group: Group, index: int, nic: dict[str, Any]) -> Nic:
+    """One of :func:`drafts`."""
     unknown = sorted(set(nic) - set(FIELDS))
     if unknown:
         raise BadRequest(f"nic/{index}: unknown or not yet supported parameter {', '.join(unknown)}")
@@ -58,8 +59,13 @@ def _draft(config: Config, group: Group, index: int, nic: dict[str, Any]) -> Nic
     return Nic(mac=mac, ip=ip, name=name, network=None if network is None else network.uuid, nicparams=params)
 
 
+def in_network(name: Any) -> bool:
+    """Whether what is given as the network of a NIC names one."""
+    return isinstance(name, str) and name.lower() not in ("", NONE)
+
+
 def _network(config: Config, index: int, name: str | None) -> Network | None:
-    if not name or name.lower() == NONE:
+    if name is None or not in_network(name):
         return None
     try:
         return config.network(name)
@@ -77,6 +83,11 @@ def _parameters(group: Group, index: int, given: dict[str, Any], network: Networ
             raise BadRequest(f"nic/{index}: {e.text}") from None
     if own:
         raise BadRequest(f"nic/{index}: {', '.join(own)} cannot be given, network {network.name} decides about it")
+    return connection(group, index, network)
+
+
+def connection(group: Group, index: int, network: Network) -> dict[str, Any]:
+    """Link parameters of a NIC that is in a network: a copy of those of its connection to the group."""
     if network.uuid not in group.networks:
         raise BadRequest(
             f"nic/{index}: network {network.name} is not connected to group {group.name}; gnt-network connect it first"

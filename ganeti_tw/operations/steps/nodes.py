@@ -1,11 +1,21 @@
-"""Checks of nodes that several operations need."""
+"""Checks and choices of nodes that several operations need."""
 
 from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
 
 from ganeti_tw.errors import NodeOffline, WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.instance import Instance
 from ganeti_tw.model.node import Node
+from ganeti_tw.operations.context import Context
+
+
+def at_random(context: Context) -> Callable[[Sequence[Node], int], Sequence[Node]]:
+    """Picks some of the nodes; the same ones when it is asked again."""
+    salt = context.random_bytes(8)
+    return lambda nodes, number: sorted(nodes, key=lambda n: hashlib.sha256(salt + n.uuid.encode()).digest())[:number]
 
 
 def usable(node: Node) -> None:

@@ -9,11 +9,13 @@ from ganeti_tw.model.node import Node
 from ganeti_tw.model.policy import Size, violations
 
 
-def check_policy(config: Config, instance: Instance, node: Node, template: str, disks: list[int]) -> None:
+def check_policy(
+    config: Config, instance: Instance, node: Node, template: str, disks: list[int], *, with_minmem: bool = False
+) -> None:
     """Refuse an instance, with disks of these sizes in MiB, that its group's policy does not allow."""
     be = config.filled_beparams(instance)
     size = Size(
-        memory=(be["maxmem"],),
+        memory=(be["maxmem"], be["minmem"]) if with_minmem else (be["maxmem"],),
         vcpus=be["vcpus"],
         disks=tuple(disks),
         nics=len(instance.nics),

@@ -29,6 +29,8 @@ from ganeti_tw.protocol.instance import (
     ListInstances,
     RebootInstance,
     RemoveDisk,
+    RenameDisk,
+    RenameOs,
     StartInstance,
     StopInstance,
 )
@@ -212,6 +214,10 @@ class DiskTests(NodeAgentTestCase):
     def test_diskless_disks_are_not_created(self) -> None:
         self.ask_badly(CreateDisk("web1", disk("/x", dev_type="diskless")), BadRequest)
 
+    def test_only_disks_with_places_are_renamed(self) -> None:
+        one = disk("/x", dev_type="diskless")
+        self.assertIn("diskless", str(self.ask_badly(RenameDisk("web1", one, one), BadRequest)))
+
     def test_an_unknown_template_is_named(self) -> None:
         self.assertIn("'drbd'", str(self.ask_badly(CreateDisk("web1", disk("/x", dev_type="drbd")), BadRequest)))
 
@@ -263,6 +269,20 @@ class OsInstallTests(NodeAgentTestCase):
         self.settle()
         self.failureResultOf(installed)
         self.assertEqual(len(cancelled), 1)
+
+    def test_reinstalling_and_renaming(self) -> None:
+        self.ask(InstallOs(spec(), reinstall=True))
+        self.assertEqual(self.spawner.calls[0]["env"]["INSTANCE_REINSTALL"], "1")
+        self.ask(RenameOs(spec(), "old1"))
+        call = self.spawner.calls[1]
+        self.assertEqual(call["argv"], [call["cwd"] + "/rename"])
+        self.assertEqual((call["env"]["OLD_INSTANCE_NAME"], call["env"]["INSTANCE_NAME"]), ("old1", "web1"))
+        self.assertNotIn("INSTANCE_REINSTALL", call["env"])
+        self.assertIn("rename-", call["output"])
+        self.spawner.end = ProcessEnd(3, None, ("no hostname",))
+        self.assertIn("OS rename script", str(self.ask_badly(RenameOs(spec(), "old1"), DriverError)))
+        self.ask(StartInstance(spec()))
+        self.ask_badly(RenameOs(spec(), "old1"), WrongState)
 
     def test_definitions_are_listed(self) -> None:
         self.assertEqual([(o.name, o.valid) for o in self.ask(ListOses())], [("noop", True)])

@@ -53,6 +53,9 @@ OSES: list[dict[str, Any]] = [
         "name": "noop",
         "valid": True,
         "variants": ["default", "other"],
+        "parameters": [["foo", "foo doc"], ["bar", "bar doc"]],
+        "api_versions": [20],
+        "trusted": True,
         "hidden": False,
         "blacklisted": False,
         "node_status": {

@@ -21,6 +21,7 @@ class AcceptedTests(SynchronousTestCase):
         ("gnt-instance", "info", "web1"),
         ("gnt-cluster", "add-tags", "a"),
         ("gnt-cluster", "destroy", "--yes-do-it"),
+        ("gnt-cluster", "verify", "--error-codes", "-I", "ENODELEDGER", "--no-nplus1-mem"),
         ("gnt-node", "add", "--token", "t", "n2"),
         ("gnt-node", "remove", "n2"),
         ("gnt-network", "add", "--network=192.0.2.0/28", "--gateway=192.0.2.1", "--add-reserved-ips=192.0.2.5", "net1"),
@@ -33,6 +34,7 @@ class AcceptedTests(SynchronousTestCase):
         ("gnt-network", "remove-tags", "net1", "a"),
         ("gnt-os", "list"),
         ("gnt-os", "diagnose"),
+        ("gnt-os", "info"),
         ("gnt-debug", "delay", "--priority", "low", "--reason", "why", "1"),
     )
 

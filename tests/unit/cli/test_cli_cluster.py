@@ -267,10 +267,10 @@ class DebugTests(SynchronousTestCase):
 
     def test_delay(self) -> None:
         self.assertEqual(
-            self.world.run("gnt-debug", "delay", "--no-master", "-n", "n1", "-n", "n2", "-r2", "-il", "1.5"), 0
+            self.world.run("gnt-debug", "delay", "--no-master", "-n", "n1", "-n", "n2", "-r2", "-l", "1.5"), 0
         )
         op = self.world.submitted()[0]
-        wanted = {"duration": 1.5, "on_master": False, "on_nodes": ["n1", "n2"], "repeat": 2, "interruptible": True}
+        wanted = {"duration": 1.5, "on_master": False, "on_nodes": ["n1", "n2"], "repeat": 2}
         self.assertEqual({key: op[key] for key in wanted}, wanted)
         self.assertTrue(op["no_locks"])
 
@@ -285,6 +285,7 @@ class DebugTests(SynchronousTestCase):
             {"path": "locks", "actor": "LockManager", "depth": 0, "message": "", "age": 0.0},
             {"path": "job/7", "actor": "Job", "depth": 12, "message": "Start", "age": 1.23456},
         ]
+        self.world.client.answers["lag"] = {"seconds": 0.0123, "at_work": "job/7", "age": 3.7}
         self.assertEqual(self.world.run("gnt-debug", "actors", *argv), 0)
         return self.world.out
 
@@ -293,7 +294,8 @@ class DebugTests(SynchronousTestCase):
             self.actors(),
             "Path  Actor       Depth Message   Age\n"
             "locks LockManager     0 -       0.000\n"
-            "job/7 Job            12 Start   1.235\n",
+            "job/7 Job            12 Start   1.235\n"
+            "Reactor lag: at most 12.3 ms in the last minute, 4 s ago, job/7 at work\n",
         )
         self.assertEqual(
             self.actors("--no-headers", "--separator=|"), "locks|LockManager|0|-|0.000\njob/7|Job|12|Start|1.235\n"
@@ -305,7 +307,7 @@ class DebugTests(SynchronousTestCase):
                 raise KeyboardInterrupt
 
         self.world.on_sleep = interrupt
-        self.world.client.answers["actors"] = []
+        self.world.client.answers |= {"actors": [], "lag": {"seconds": 0.0, "at_work": "", "age": 0.0}}
         self.assertEqual(self.world.run("gnt-debug", "actors", "--interval", "0.5"), 1)
         self.assertEqual(self.world.sleeps, [0.5, 0.5])
         self.assertEqual(len(self.world.client.asked("actors")), 2)

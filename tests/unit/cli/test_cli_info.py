@@ -310,6 +310,20 @@ class OsTests(SynchronousTestCase):
         self.world.run("gnt-os", "list")
         self.assertEqual(self.world.out, "Name\n")
 
+    def test_info_as_the_real_one(self) -> None:
+        self.assertEqual(self.world.run("gnt-os", "info"), 0)
+        self.assertEqual(self.world.out, expected("gnt-os info"))
+
+    def test_info_of_some(self) -> None:
+        self.oses = [OSES[0], {**OSES[0], "name": "bad", "valid": False}]
+        self.assertEqual(self.world.run("gnt-os", "show", "bad"), 0)
+        self.assertEqual(self.world.out, "bad:\n  - valid: False\n  - hidden: False\n  - blacklisted: False\n")
+        self.assertEqual(self.world.run("gnt-os", "info", "bad", "none", "none"), 1)
+        self.assertTrue(self.world.out.startswith("bad:\n"))
+        self.assertIn("there is no OS called none; ", self.world.err)
+        self.world.run("gnt-os", "info", "--json", "noop")
+        self.assertEqual([os["api_versions"] for os in json.loads(self.world.out)], [[20]])
+
     def test_diagnose_as_the_real_one(self) -> None:
         self.assertEqual(self.world.run("gnt-os", "diagnose"), 0)
         self.assertEqual(self.world.out, expected("gnt-os diagnose"))

@@ -221,7 +221,9 @@ class JobCase(SynchronousTestCase):
 
     # -- the queue ---------------------------------------------------------------------------------------------------
 
-    def open_queue(self, last_id: int = 0, left: list[JobRecord] | None = None, **settings: Any) -> Any:
+    def open_queue(
+        self, last_id: int = 0, left: list[JobRecord] | None = None, kind: type[Queue] = Queue, **settings: Any
+    ) -> Any:
         self.published.config = config(**settings)
         self.pauses = 0
 
@@ -230,7 +232,7 @@ class JobCase(SynchronousTestCase):
             return succeed(None)
 
         self.queue_ref = self.system.spawn(
-            "queue", lambda: Queue(self.system, self.places, self.ledger.read, last_id, left or [], pause)
+            "queue", lambda: kind(self.system, self.places, self.ledger.read, last_id, left or [], pause)
         )
         self.turn()
         return self.queue_ref

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 
 from ganeti_tw.errors import BadRequest, DriverError, NotFound, TryLater
 from ganeti_tw.jobs import queue as queue_room
-from ganeti_tw.jobs.job import Job
 from ganeti_tw.jobs.perform import Advance
 from ganeti_tw.jobs.record import JobRecord, OpRecord
 from ganeti_tw.jobs.status import Status
@@ -25,6 +24,14 @@ def left(job_id: int, *statuses: Status, opcode: dict[str, Any] | None = None) -
     """A job as a former process stored it."""
     whole = input_of(*parse(opcode or delay()))
     return JobRecord(job_id, [OpRecord(whole, status) for status in statuses], (900, 0))
+
+
+class SmallQueue(queue_room.Queue):
+    """With limits that tests reach."""
+
+    largest = 2
+    remembered = 2
+    decoded_at_once = 10
 
 
 class QueueCase(JobCase):
@@ -85,8 +92,7 @@ class SubmitTests(QueueCase):
         self.assertEqual(self.ledger.commits, [])
 
     def test_a_full_queue(self) -> None:
-        self.patch(queue_room, "LARGEST_QUEUE", 2)
-        self.open_queue()
+        self.open_queue(kind=SmallQueue)
         asked = [self.submit(delay()) for _ in range(3)]
         self.turn()
         self.assertEqual([self.successResultOf(a) for a in asked[:2]], [1, 2])
@@ -110,6 +116,27 @@ class SubmitTests(QueueCase):
         self.open_queue()
         self.submitted({"OP_ID": "OP_NODE_ADD", "node_name": "n2", "token": "gtw1.secret"})
         self.assertFalse(any(b"gtw1.secret" in row for row in self.ledger.rows.values()))
+
+    def test_the_last_id_does_not_go_back(self) -> None:
+        """Though a job that waits for locks is stored after one that came later and does not."""
+        self.open_queue()
+        self.take(**{f"node__{self.published.config.master.uuid}": 1})
+        asked = [self.submit(delay(on_nodes=["n1"], no_locks=False)), self.submit(delay())]
+        self.assertEqual([self.result(a) for a in asked], [1, 2])
+        self.assertEqual(self.listed(), {1: "waiting", 2: "running"})
+        self.assertEqual(self.ledger.rows["queue", "serial"], b"2")
+
+    def test_a_refused_job_leaves_no_trace(self) -> None:
+        self.open_queue()
+        self.ledger.error = DriverError("disk full")
+        refused = [self.submit(delay()), self.submit()]
+        self.turn()
+        for answer in refused:
+            self.failureResultOf(answer, DriverError)
+        self.ledger.error = None
+        self.turn(100)
+        self.assertEqual((self.listed(), self.held(), self.ledger.commits), ({}, {}, []))
+        self.assertEqual([s.path for s in self.system.list() if s.path.startswith("job/")], [])
 
 
 class SlotTests(QueueCase):
@@ -163,10 +190,10 @@ class EndTests(QueueCase):
         self.assertIsNone(self.system.find("job/1"))
 
     def test_ended_jobs_are_read_from_the_ledger_when_forgotten(self) -> None:
-        self.patch(queue_room, "REMEMBERED", 2)
-        self.open_queue()
+        self.open_queue(kind=SmallQueue)
         for _ in range(4):
             self.submitted(delay(0))
+            self.turn()
         self.assertEqual(self.result(self.wait(1))[0], ["success", ["success"], [None]])
         self.assertEqual(self.listed(1, 4, 9), {1: "success", 4: "success"})
 
@@ -186,10 +213,9 @@ class EndTests(QueueCase):
         self.assertFalse(queue._open)
 
     def test_long_lists_let_others_work(self) -> None:
-        self.patch(queue_room, "DECODED_AT_ONCE", 10)
         for number in range(1, 101):
             self.ledger.rows["job", str(number)] = left(number, Status.SUCCESS).encode()
-        self.open_queue(100)
+        self.open_queue(100, kind=SmallQueue)
         self.assertEqual(len(self.listed()), 100)
         self.assertEqual(self.pauses, 10)
 
@@ -210,12 +236,6 @@ class CrashTests(QueueCase):
         self.assertNotIn(("live", "1"), self.ledger.rows)
         self.assertEqual({o for owners in self.held().values() for o in owners}, {"job/2/0"})
         self.assertEqual(self.result(self.wait(1))[0][0], "error")
-
-    def test_lists_go_on_without_a_job_that_does_not_answer(self) -> None:
-        self.open_queue()
-        self.submitted(delay())
-        self.patch(Job, "_handlers", {**Job._handlers, queue_room.Describe: lambda job, m: fail(DriverError("no"))})
-        self.assertEqual(self.listed(), {1: "running"})
 
 
 class RecoveryTests(QueueCase):
@@ -238,6 +258,11 @@ class RecoveryTests(QueueCase):
         self.assertEqual(record.end_timestamp, (1000, 0))
         self.assertNotIn(("live", "3"), self.ledger.rows)
         self.assertEqual(self.result(self.wait(3))[0][0], "error")
+
+    def test_those_that_waited_for_locks_go_on(self) -> None:
+        self.recover(left(3, Status.WAITING, self.Q))
+        self.assertEqual(self.listed(), {3: "running"})
+        self.assertIsNotNone(self.ledger.job(3).ops[0].start_timestamp)
 
     def test_between_two_opcodes(self) -> None:
         self.recover(left(3, self.OK, self.Q))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from ganeti_tw.errors import ActorStopped, NotFound
 from ganeti_tw.kernel import receive
@@ -104,6 +104,16 @@ class OpenTests(SlowCase):
         shared.errback(NotFound("none"))
         for answer in answers:
             self.failure(answer, NotFound)
+
+    def test_one_that_had_failed_before_is_an_answer_like_others(self):
+        class Failed(Notebook):
+            @receive(str)
+            def refuse(self, m):
+                return fail(NotFound("none"))
+
+        answer = self.system.spawn("s", Failed).ask("x", 5)
+        self.turn()
+        self.failure(answer, NotFound)  # and trial finds no error that nobody handled
 
     def test_stop_answers_them(self):
         answer = self.ref.ask(1, 60)

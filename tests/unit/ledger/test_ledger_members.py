@@ -48,9 +48,22 @@ class MembersTests(SynchronousTestCase):
         self.members["b"].position = 6
         self.assertEqual(self.members.acknowledged(6), 6)
 
+    def test_one_who_leaves_counts_until_another_leaver_has_stored_it_or_goes_too(self) -> None:
+        a, b = member(Standing.LEAVING, 3, record=6), member(Standing.LEAVING, 5)
+        self.assertEqual(self.acknowledged(6, a=a, b=b), 3)
+        b.record = 7
+        self.assertEqual(self.members.acknowledged(7), 7)
+
+    def test_one_whose_joining_was_lost_leaves_where_others_may_know_of_it(self) -> None:
+        for elsewhere, standing in ((False, Standing.OUT), (True, Standing.LEAVING)):
+            joiner = member(Standing.JOINING, 5)
+            joiner.record_lost(elsewhere)
+            self.assertIs(joiner.standing, standing)
+
     def test_two_who_leave_do_not_wait_for_each_other(self) -> None:
         a, b = member(Standing.LEAVING, 3, record=6), member(Standing.LEAVING, 2, record=7)
         self.assertEqual(self.acknowledged(6, a=a, b=b), 2)
+        self.assertIs(a.standing, Standing.LEAVING)
         self.assertEqual(self.members.acknowledged(7), 7)
 
     def test_the_rows_say_who_is_in(self) -> None:

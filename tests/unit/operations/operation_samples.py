@@ -9,6 +9,7 @@ from attrs import evolve
 from twisted.internet.defer import Deferred, fail, succeed
 
 from ganeti_tw.errors import GanetiError, ResolverError
+from ganeti_tw.ledger.messages import FollowerState, LedgerState
 from ganeti_tw.model.codec import key_of, row
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.new import new_cluster, new_disk, new_group, new_instance, new_nic, new_node
@@ -17,6 +18,7 @@ from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.registry import load_all, parse
 from ganeti_tw.protocol.config import Changes
 from ganeti_tw.protocol.instance import CreateDisk
+from ganeti_tw.protocol.ledger import Position
 from ganeti_tw.protocol.node import GetFigures, ListOses, NodeFigures, OsStatus
 
 KINDS = load_all()
@@ -96,6 +98,7 @@ class FakeHands:
             CreateDisk: "/dev/null",
             **(answers or {}),
         }
+        self.ledger = LedgerState(Position(5, 1), 1, 5, 0, "", (FollowerState("n3.example", True, 5, 0, 0.5, ""),))
         self.asked: list[tuple[str, Any]] = []
         self.said: list[str] = []
         self.addresses: dict[str, str] = {}
@@ -150,6 +153,9 @@ class FakeHands:
     def sleep(self, seconds: float) -> Deferred[None]:
         self.slept.append(seconds)
         return succeed(None)
+
+    def ledger_state(self) -> Deferred[LedgerState]:
+        return succeed(self.ledger)
 
     def say(self, kind: str, text: Any) -> None:
         self.said.append(text)

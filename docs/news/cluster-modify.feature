@@ -1,0 +1,1 @@
+gnt-cluster modify and rename work: every setting of the cluster, each with its checks.

@@ -1,0 +1,1 @@
+gnt-os info shows versions, variants and parameters of operating systems.

@@ -1,0 +1,209 @@
+"""What a node finds when it looks at itself for ``gnt-cluster verify``."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from attrs import frozen
+from cryptography import x509
+
+from ganeti_tw.agent.figures import Figures
+from ganeti_tw.agent.hypervisor.base import Hypervisor
+from ganeti_tw.agent.storage.allowed import check_directory
+from ganeti_tw.agent.storage.base import Storage, storage_of
+from ganeti_tw.errors import GanetiError
+from ganeti_tw.kernel import Blocking
+from ganeti_tw.model.paths import Paths
+from ganeti_tw.model.versions import PROTOCOL_VERSION, VCS
+from ganeti_tw.protocol.instance import RunningInstance
+from ganeti_tw.protocol.node import InstanceDisk, NodeReport, OsStatus, VerifyNode
+
+DEADLINE = 20.0
+
+
+class Definitions(Protocol):
+    """The OS definitions of a host."""
+
+    async def list(self) -> tuple[OsStatus, ...]:
+        """All of them, sorted by name."""
+
+
+@frozen
+class Surroundings:
+    """What a host finds in its file systems; fields as in NodeReport."""
+
+    setup: tuple[str, ...]
+    files: dict[str, str]
+    certificates: dict[str, float]
+    storage: dict[str, str]
+    forbidden_paths: tuple[str, ...]
+    paths: dict[str, str]
+
+
+Survey = Callable[[VerifyNode], Surroundings]
+
+
+class Inspector:
+    """Looks at this host.  ``survey`` is called aside and may block."""
+
+    def __init__(
+        self,
+        hypervisors: Mapping[str, Hypervisor],
+        storages: Mapping[str, Storage],
+        definitions: Definitions,
+        figures: Figures,
+        survey: Survey,
+        blocking: Blocking,
+        now: Callable[[], float],
+    ) -> None:
+        self._hypervisors = hypervisors
+        self._storages = storages
+        self._definitions = definitions
+        self._figures = figures
+        self._survey = survey
+        self._blocking = blocking
+        self._now = now
+
+    async def inspect(self, m: VerifyNode) -> NodeReport:
+        """NodeReport.  DriverError or Expired when the host cannot even be looked at."""
+        around = await self._blocking.run(self._survey, m, deadline=DEADLINE)
+        problems, guests = await self._guests(m.hypervisors)
+        memory, setup = await self._memory()
+        return NodeReport(
+            protocol=PROTOCOL_VERSION,
+            release=VCS,
+            hypervisors=problems,
+            guests=guests,
+            setup=around.setup + setup,
+            files=around.files,
+            certificates=around.certificates,
+            oses=await self._definitions.list(),
+            storage=around.storage,
+            forbidden_paths=around.forbidden_paths,
+            paths=around.paths,
+            disks=await self._disks(m.disks),
+            memory_free=memory,
+            time=self._now(),  # last: the answer leaves right after
+        )
+
+    async def _guests(self, names: Sequence[str]) -> tuple[dict[str, str], tuple[RunningInstance, ...]]:
+        problems: dict[str, str] = {}
+        guests: list[RunningInstance] = []
+        for name in names:
+            problems[name] = ""
+            if name not in self._hypervisors:
+                problems[name] = "this host has no driver for it"
+                continue
+            try:
+                guests += await self._hypervisors[name].list()
+            except GanetiError as e:
+                problems[name] = e.text
+        return problems, tuple(guests)
+
+    async def _memory(self) -> tuple[int | None, tuple[str, ...]]:
+        try:
+            return (await self._figures.get("", "")).memory_free, ()
+        except GanetiError as e:
+            return None, (e.text,)
+
+    async def _disks(self, disks: Sequence[InstanceDisk]) -> dict[str, str | None]:
+        missing: dict[str, str | None] = {}
+        for wanted in disks:
+            try:
+                if await storage_of(self._storages, wanted.disk).find(wanted.instance, wanted.disk) is None:
+                    missing[wanted.disk.uuid] = None
+            except GanetiError as e:
+                missing[wanted.disk.uuid] = e.text
+        return missing
+
+
+class HostSurvey:
+    """The file systems of a real host, or of a virtual one below its root.
+
+    ``allowed``: the directories for disks in the settings of the host.
+    """
+
+    def __init__(self, paths: Paths, allowed: Sequence[str]) -> None:
+        self._paths = paths
+        self._allowed = allowed
+
+    def __call__(self, m: VerifyNode) -> Surroundings:
+        here = self._paths
+        needed = (here.data, here.run, here.log, here.os_log)
+        unusable = {template: directory_problem(here.below(path)) for template, path in m.storage.items() if path}
+        wrong = {path: path_problem(path, kind) for path, kind in m.paths.items()}
+        return Surroundings(
+            setup=tuple(problem for path in needed if (problem := writable_problem(path))),
+            files=self._files(),
+            certificates=self._certificates(),
+            storage={template: problem for template, problem in unusable.items() if problem},
+            forbidden_paths=tuple(p for d in self._allowed if (p := check_directory(d.removeprefix(here.root)))),
+            paths={path: problem for path, problem in wrong.items() if problem},
+        )
+
+    def _files(self) -> dict[str, str]:
+        here = self._paths
+        named = [here.hmac_key, here.config_data, *sorted(glob.glob(glob.escape(here.data) + "/ssconf_*"))]
+        sums = {path.removeprefix(here.root): checksum(path) for path in named if not path.endswith(".new")}
+        return {path: found for path, found in sums.items() if found is not None}
+
+    def _certificates(self) -> dict[str, float]:
+        ends: dict[str, float] = {}
+        for path in sorted(glob.glob(glob.escape(self._paths.tls) + "/*.pem")):
+            try:
+                with open(path, "rb") as file:
+                    found = x509.load_pem_x509_certificates(file.read())
+            except (OSError, ValueError):
+                continue  # no certificate; without a usable one this host would not have been reached
+            for number, certificate in enumerate(found):
+                name = path.removeprefix(self._paths.root) + (f" (certificate {number + 1})" if number else "")
+                ends[name] = certificate.not_valid_after_utc.timestamp()
+        return ends
+
+
+def checksum(path: str) -> str | None:
+    """SHA-256 of a file in hex; None when it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def writable_problem(directory: str) -> str:
+    """Why nothing can be written there; empty when it can."""
+    if not os.path.isdir(directory):
+        return f"{directory} is not there or no directory"
+    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+        return f"{directory} cannot be written"
+    if os.statvfs(directory).f_flag & os.ST_RDONLY:
+        return f"{directory} is on a file system that is mounted read-only"
+    return ""
+
+
+def directory_problem(directory: str) -> str:
+    """Why a directory that is made when it is first needed cannot hold disks; empty when it can."""
+    if os.path.isdir(directory):
+        return writable_problem(directory)
+    if os.path.lexists(directory):
+        return f"{directory} is no directory"
+    above = os.path.dirname(directory)
+    while not os.path.lexists(above):
+        above = os.path.dirname(above)
+    problem = writable_problem(above)
+    return f"{directory} cannot be made: {problem}" if problem else ""
+
+
+def path_problem(path: str, kind: str) -> str:
+    """What is wrong with a ``file``, ``directory`` or ``program`` that must be there; empty when nothing is."""
+    if kind == "directory":
+        return "" if os.path.isdir(path) else f"{path} is not there or no directory"
+    if not os.path.isfile(path):
+        return f"{path} is not there or no file"
+    if kind == "program" and not os.access(path, os.X_OK):
+        return f"{path} cannot be executed"
+    return ""

@@ -1,0 +1,1 @@
+"""``gnt-backup``: a file per subcommand."""

@@ -1,0 +1,1 @@
+"""``gnt-filter``: a file per subcommand."""

@@ -1,0 +1,1 @@
+"""``gnt-storage``: a file per subcommand."""

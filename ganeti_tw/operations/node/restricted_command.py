@@ -1,0 +1,45 @@
+"""``gnt-node restricted-command``."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ganeti_tw.errors import BadRequest, GanetiError
+from ganeti_tw.model.config import Config
+from ganeti_tw.model.node import Node
+from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.registry import EXCLUSIVE, SHARED, operation
+from ganeti_tw.protocol.node import RunRestricted
+
+TIMEOUT = 660.0  # the agent's own limits come first
+
+
+@operation("OP_RESTRICTED_COMMAND")
+@frozen
+class RestrictedCommand:
+    """Run a program that each node's administrator has allowed.
+
+    Result, per node in the order given: ``[true, what it said]`` or ``[false, why not]``.
+    """
+
+    nodes: list[str]
+    command: str
+    use_locking: bool = False
+    node_uuids: list[str] | None = None
+
+    def locks(self, config: Config) -> dict[str, int]:
+        mode = EXCLUSIVE if self.use_locking else SHARED
+        return {f"node/{node.uuid}": mode for node in self._nodes(config)}
+
+    def check(self, config: Config) -> None:
+        if not self.command:
+            raise BadRequest("command: the name of a restricted command is needed")
+        if not self._nodes(config):
+            raise BadRequest("nodes: at least one is needed")
+
+    async def run(self, context: Context) -> list[tuple[bool, str]]:
+        answers = await context.on_nodes(self._nodes(context.config), RunRestricted(self.command), TIMEOUT)
+        return [(False, a.text) if isinstance(a, GanetiError) else (True, a) for _, a in answers]
+
+    def _nodes(self, config: Config) -> list[Node]:
+        return [config.node(name) for name in self.node_uuids or self.nodes]

@@ -1,0 +1,211 @@
+"""Jobs as clients see them: submitted, watched, listed, cancelled, one after the other where they must be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from ganeti_tw.errors import BadRequest, NotFound, TryLater
+from ganeti_tw.testing.cluster import Cluster, Command
+
+ADD = ("-t", "diskless", "-o", "noop", "--no-name-check", "--no-ip-check", "-n", "node2")
+FIELDS = ["status", "opstatus", "opresult"]
+
+
+def delay(duration: float = 10.0, **more: Any) -> dict[str, Any]:
+    return {"OP_ID": "OP_TEST_DELAY", "duration": duration, **more}
+
+
+class JobCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.cluster = Cluster()
+
+    def run_job(self, code: int, *argv: str) -> Command:
+        done = self.cluster.run("gnt-job", *argv)
+        self.assertEqual(done.code, code, done)
+        return done
+
+    def submit(self, *ops: dict[str, Any]) -> int:
+        job: int = self.cluster.call("submit", {"ops": list(ops)})
+        return job
+
+    def statuses(self) -> list[str]:
+        rows = self.cluster.call("query", {"what": "job", "fields": ["status"]})["data"]
+        return [row[0][1] for row in rows]
+
+    def waiting(self, job: int, **more: Any) -> Deferred[Any]:
+        return self.cluster.begin("wait", {"id": job, "fields": FIELDS, **more})
+
+
+class CommandTests(JobCase):
+    def test_list_info_watch(self) -> None:
+        job = self.submit(delay(20, repeat=2))
+        listed = self.run_job(0, "list", "--no-headers", "--separator=|", "-o", "id,status,summary").out
+        self.assertEqual(listed, f"{job}|running|TEST_DELAY(20)\n")
+        self.assertIn("Status: running", self.run_job(0, "info", str(job)).out)
+        watched = self.run_job(0, "watch", str(job)).out
+        self.assertIn("iteration 1/1", watched)
+        self.assertGreater(self.cluster.clock.seconds(), 40)
+        self.run_job(0, "wait", str(job))
+        self.assertIn("Status: success", self.run_job(0, "info", str(job)).out)
+
+    def test_cancel(self) -> None:
+        first = self.submit(delay(20, on_nodes=["node2"], no_locks=False))
+        second = self.submit(delay(20, on_nodes=["node2"], no_locks=False))
+        self.assertEqual(self.statuses(), ["running", "waiting"])
+        self.assertIn("cannot be canceled", self.run_job(1, "cancel", str(first)).out)
+        self.assertIn("canceled", self.run_job(0, "cancel", str(second)).out)
+        self.cluster.settle(1)
+        self.assertEqual(self.statuses(), ["running", "canceled"])
+        self.run_job(1, "watch", str(second))
+        self.run_job(1, "cancel", str(second))
+        self.run_job(1, "cancel", "99")
+
+    def test_a_failed_job(self) -> None:
+        job = self.submit(delay(1), {"OP_ID": "OP_NODE_REMOVE", "node_name": "node1"}, delay(1))
+        self.assertIn("master", self.run_job(1, "watch", str(job)).err)
+        info = self.run_job(0, "info", str(job)).out
+        self.assertEqual([info.count(f"Status: {s}") for s in ("success", "error")], [1, 3])
+
+    def test_submit_and_go(self) -> None:
+        done = self.cluster.run("gnt-instance", "add", "--submit", *ADD, "web1.example")
+        self.assertEqual(done.code, 0, done)
+        job = done.err.split()[-1]
+        self.run_job(0, "watch", job)
+        self.assertTrue(self.cluster.config.instance("web1").admin_up)
+
+
+class CallTests(JobCase):
+    def test_waiting(self) -> None:
+        job = self.submit(delay(5))
+        (status, *_), _ = self.cluster.call("wait", {"id": job, "fields": FIELDS})
+        self.assertEqual(status, "running")
+        previous = [status, [status], [None]]
+        self.assertEqual(
+            self.cluster.call("wait", {"id": job, "fields": FIELDS, "previous": previous, "timeout": 1}), "nochange"
+        )
+        final, _ = self.cluster.call("wait", {"id": job, "fields": FIELDS, "previous": previous})
+        self.assertEqual(final, ["success", ["success"], [None]])
+        for previous in (None, final):  # type: ignore[assignment]
+            again = self.cluster.call("wait", {"id": job, "fields": FIELDS, "previous": previous, "timeout": 0})
+            self.assertEqual(again, [final, []])
+
+    def test_waiting_for_what_comes_back_as_json(self) -> None:
+        """Times are tuples here and lists there: that is no change."""
+        job = self.submit(delay(5))
+        fields = ["received_ts", "start_ts", "opstart", "ops", "oplog"]
+        (values, _) = self.cluster.call("wait", {"id": job, "fields": fields})
+        asked = {
+            "id": job,
+            "fields": fields,
+            "previous": [list(v) if isinstance(v, tuple) else v for v in values],
+            "timeout": 1,
+        }
+        self.assertEqual(self.cluster.call("wait", asked), "nochange")
+
+    def test_many_watch_the_same_end(self) -> None:
+        job = self.submit(delay(1))
+        previous = ["running", ["running"], [None]]
+        waiters: list[Deferred[Any]] = []
+        while self.cluster.clock.seconds() < 4:
+            waiters.append(self.waiting(job, previous=previous))
+            self.cluster.settle(0.01)
+        answers = {str(self.cluster.result(w)[0]) for w in waiters}
+        self.assertEqual(answers, {"['success', ['success'], [None]]"})
+
+    def test_bad_arguments_hurt_nobody(self) -> None:
+        job = self.submit(delay(10))
+        for method, arguments in (
+            ("wait", {"id": job, "fields": "status"}),
+            ("wait", {"id": job, "fields": [["status"]]}),
+            ("wait", {"id": job, "fields": FIELDS, "log_serial": "x"}),
+            ("wait", {"id": job, "fields": FIELDS, "timeout": "long"}),
+            ("wait", {"id": None, "fields": FIELDS}),
+            ("wait", {"id": "x", "fields": FIELDS}),
+            ("wait", {"id": True, "fields": FIELDS}),
+            ("cancel", {"id": [1]}),
+            ("cancel", {"id": job, "kill": True}),
+            ("submit", {"ops": {}}),
+            ("submit", {"ops": [None]}),
+            ("submit", {"ops": [delay(float("nan"))]}),
+            ("submit", {"ops": [{**delay(), "comment": "\ud800"}]}),
+            ("submit", {"ops": [delay(2**70)]}),
+            ("submit_many", {"jobs": [delay()]}),
+            ("query", {"what": "job", "fields": [1]}),
+            ("submit", {}),
+            ("submit", {"ops": [], "more": 1}),
+        ):
+            self.assertRaises(BadRequest, self.cluster.call, method, arguments)
+        for method in ("nonsense", "_pause", "__init__", "config"):
+            self.assertRaises(NotFound, self.cluster.call, method)
+        self.assertRaises(NotFound, self.cluster.call, "wait", {"id": 99, "fields": FIELDS})
+        self.assertEqual((self.statuses(), self.cluster.fatal), (["running"], []))
+
+    def test_some_of_many_are_refused(self) -> None:
+        answers = self.cluster.call("submit_many", {"jobs": [[delay(1)], [{"OP_ID": "OP_X"}], [delay(1)]]})
+        self.assertEqual([a[0] for a in answers], [True, False, True])
+        self.assertIn("OP_X", answers[1][1])
+
+    def test_a_full_disk_refuses_and_recovers(self) -> None:
+        disk = self.cluster.hosts["node1"].disk
+        disk.room = 0
+        self.assertRaises(Exception, self.cluster.call, "submit", {"ops": [delay(1)]})
+        disk.room = None
+        self.cluster.settle(10)
+        job = self.submit(delay(1))
+        self.run_job(0, "watch", str(job))
+        self.assertNotIsInstance(job, TryLater)
+
+
+class OrderTests(JobCase):
+    def shutdown(self, name: str) -> dict[str, Any]:
+        return {"OP_ID": "OP_INSTANCE_SHUTDOWN", "instance_name": name, "timeout": 10}
+
+    def setUp(self) -> None:
+        super().setUp()
+        for name in ("web1.example", "web2.example"):
+            done = self.cluster.run("gnt-instance", "add", *ADD, name)
+            self.assertEqual(done.code, 0, done)
+        self.cluster.hosts["node2"].hypervisor.deaf |= {"web1.example", "web2.example"}
+        self.before = len(self.statuses())
+
+    def now(self) -> list[str]:
+        return self.statuses()[self.before :]
+
+    def test_one_after_the_other_on_one_instance(self) -> None:
+        self.submit(self.shutdown("web1"))
+        self.submit({"OP_ID": "OP_INSTANCE_STARTUP", "instance_name": "web1"})
+        self.submit(self.shutdown("web1.example"))
+        seen = []
+        for _ in range(30):
+            self.cluster.settle(1)
+            seen.append(tuple(self.now()))
+        running = {statuses.count("running") for statuses in seen}
+        self.assertEqual(running, {0, 1})
+        self.assertEqual(seen[-1], ("success",) * 3)
+        self.assertEqual(self.cluster.config.instance("web1").admin_state, "down")
+
+    def test_at_the_same_time_on_different_ones(self) -> None:
+        self.submit(self.shutdown("web1"))
+        self.submit(self.shutdown("web2"))
+        self.cluster.settle(5)
+        self.assertEqual(self.now(), ["running", "running"])
+        self.cluster.settle(10)
+        self.assertEqual(self.now(), ["success", "success"])
+
+    def test_the_big_lock_waits_for_all_and_all_wait_for_it(self) -> None:
+        self.submit(self.shutdown("web1"))
+        self.submit({"OP_ID": "OP_NODE_REMOVE", "node_name": "node3"})
+        self.submit(self.shutdown("web2"))
+        self.assertEqual(self.now(), ["running", "waiting", "waiting"])
+        self.cluster.settle(11)
+        self.assertEqual(self.now(), ["success", "success", "running"])
+
+    def test_slots(self) -> None:
+        for _ in range(25):
+            self.submit(delay(10))
+        self.assertEqual((self.now().count("running"), self.now().count("queued")), (20, 5))
+        self.cluster.settle(11)
+        self.assertEqual((self.now().count("success"), self.now().count("running")), (20, 5))

@@ -1,0 +1,138 @@
+"""A node looks at itself."""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+from typing import Any
+
+from agent_samples import HostTestCase, disk
+from ganeti_tw.agent.figures import Figures
+from ganeti_tw.agent.hypervisor.fake import FakeHypervisor
+from ganeti_tw.agent.osdef.definition import OsDefinitions
+from ganeti_tw.agent.storage.base import StorageHost
+from ganeti_tw.agent.storage.registry import build_storages
+from ganeti_tw.agent.verify import HostSurvey, Inspector, directory_problem, path_problem, writable_problem
+from ganeti_tw.model.paths import Paths
+from ganeti_tw.model.versions import PROTOCOL_VERSION, VCS
+from ganeti_tw.protocol.node import InstanceDisk, NodeReport, VerifyNode
+from ganeti_tw.protocol.registry import pack, pack_answer, unpack, unpack_answer
+from ganeti_tw.wire.identity import Unjoined
+
+NOW = 1_800_000_000.0
+
+
+class VerifyTests(HostTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.paths = Paths(self.directory)
+        for path in (self.paths.data, self.paths.run, self.paths.os_log):
+            os.makedirs(path)
+        self.allowed = self.below("/disks")
+        os.makedirs(self.allowed)
+        self.meminfo = "MemTotal: 2048 kB\nMemFree: 2048 kB\nBuffers: 0 kB\nCached: 0 kB\nActive: 0 kB\n"
+
+    def below(self, path: str) -> str:
+        return self.paths.below(path)
+
+    def write(self, path: str, text: str = "x") -> None:
+        with open(path, "w") as file:
+            file.write(text)
+
+    def inspect(self, *, allowed: tuple[str, ...] = (), **asked: Any) -> NodeReport:
+        read = {
+            "/proc/meminfo": self.meminfo,
+            "/proc/cpuinfo": "",
+            "/proc/sys/kernel/random/boot_id": "b",
+        }.__getitem__
+        inspector = Inspector(
+            {"fake": FakeHypervisor(self.host())},
+            build_storages(StorageHost(self.blocking, lambda: [self.allowed])),
+            OsDefinitions([self.below("/os")], self.blocking),
+            Figures(self.blocking, read),
+            HostSurvey(self.paths, allowed),
+            self.blocking,
+            lambda: NOW,
+        )
+        report: NodeReport = self.result(inspector.inspect(VerifyNode(**{"hypervisors": ("fake",), **asked})))
+        return report
+
+    def test_a_sound_host(self) -> None:
+        report = self.inspect(storage={"file": "/disks"})
+        self.assertEqual((report.protocol, report.release, report.time), (PROTOCOL_VERSION, VCS, NOW))
+        self.assertEqual((report.hypervisors, report.setup, report.storage), ({"fake": ""}, (), {}))
+        self.assertEqual((report.memory_free, report.oses, report.guests), (2, (), ()))
+
+    def test_it_travels(self) -> None:
+        question = VerifyNode(("fake",), {"file": "/d"}, (InstanceDisk("web1", disk("/d/0")),), {"/x": "file"})
+        self.assertEqual(unpack(*pack(question)), question)
+        report = self.inspect(paths={"/nowhere": "file"})
+        self.assertEqual(unpack_answer("node.verify/1", pack_answer(report)), report)
+
+    def test_hypervisors_that_cannot_be_used(self) -> None:
+        os.makedirs(os.path.join(self.directory, "fake-hypervisor"), exist_ok=True)
+        self.write(os.path.join(self.directory, "fake-hypervisor", ".faults"), '{"list": "broken"}')
+        report = self.inspect(hypervisors=("fake", "kvm"))
+        self.assertIn("no driver", report.hypervisors["kvm"])
+
+    def test_files_have_the_names_of_a_real_host(self) -> None:
+        self.write(self.paths.hmac_key, "secret")
+        self.write(self.paths.ssconf("master_node"), "n1\n")
+        self.write(self.paths.ssconf("master_node") + ".new", "half")
+        self.assertEqual(
+            self.inspect().files,
+            {
+                "/var/lib/ganeti/hmac.key": sha256(b"secret").hexdigest(),
+                "/var/lib/ganeti/ssconf_master_node": sha256(b"n1\n").hexdigest(),
+            },
+        )
+
+    def test_certificates(self) -> None:
+        Unjoined.create("node1", NOW).save(self.paths.tls)
+        ((name, end),) = self.inspect().certificates.items()
+        self.assertEqual(name, "/var/lib/ganeti/tls/identity.pem")
+        self.assertGreater(end, NOW)
+
+    def test_a_directory_that_is_missing(self) -> None:
+        os.rmdir(self.paths.os_log)
+        self.assertEqual(self.inspect().setup, (f"{self.paths.os_log} is not there or no directory",))
+
+    def test_memory_that_cannot_be_read(self) -> None:
+        self.meminfo = ""
+        report = self.inspect()
+        self.assertIsNone(report.memory_free)
+        self.assertIn("MemFree", report.setup[0])
+
+    def test_places_for_disks(self) -> None:
+        self.write(self.below("/plain"))
+        report = self.inspect(
+            storage={"file": "/plain", "sharedfile": "/not/yet"}, allowed=(self.below("/etc/x"), self.below("/srv"))
+        )
+        self.assertEqual(report.storage, {"file": f"{self.below('/plain')} is no directory"})
+        self.assertEqual(report.forbidden_paths, ("/etc/x: not a place for disks",))
+
+    def test_disks(self) -> None:
+        there, gone, odd = (
+            disk(path, index=i) for i, path in enumerate((f"{self.allowed}/a", f"{self.allowed}/b", "/c"))
+        )
+        self.write(f"{self.allowed}/a")
+        report = self.inspect(disks=tuple(InstanceDisk("web1", d) for d in (there, gone, odd)))
+        self.assertEqual(list(report.disks), [gone.uuid, odd.uuid])
+        self.assertIsNone(report.disks[gone.uuid])
+        self.assertIn("/c is not below", str(report.disks[odd.uuid]))
+
+    def test_paths(self) -> None:
+        program = self.below("/program")
+        self.write(program)
+        self.assertEqual(path_problem(program, "file"), "")
+        self.assertIn("cannot be executed", path_problem(program, "program"))
+        os.chmod(program, 0o755)
+        self.assertEqual(path_problem(program, "program"), "")
+        self.assertIn("no directory", path_problem(program, "directory"))
+        self.assertEqual(path_problem(self.directory, "directory"), "")
+        self.assertIn("no file", path_problem(self.directory, "file"))
+        self.assertEqual(self.inspect(paths={program: "file", "/nowhere": "file"}).paths.keys(), {"/nowhere"})
+
+    def test_directories(self) -> None:
+        self.assertEqual(writable_problem(self.directory), "")
+        self.assertIn("cannot be made", directory_problem("/proc/self/not/there"))
