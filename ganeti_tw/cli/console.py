@@ -130,3 +130,7 @@ def main() -> int:
         return run(sys.argv[1:], 0, 1, 2)
     except KeyboardInterrupt:
         return 1
+
+
+if __name__ == "__main__":  # the command that nodes give for their consoles
+    sys.exit(main())
