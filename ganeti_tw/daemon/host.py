@@ -101,10 +101,13 @@ class Host(Service):
         self.lag = LagMeter(reactor, time.monotonic, self.system.slowest)
         self._files = ThreadBlocking(reactor, "files", 2)
         self._disk = ThreadBlocking(reactor, "ledger", 1)
+        self._reading = ThreadBlocking(reactor, "reading", 1)
         self._tools = ThreadBlocking(reactor, "tools", 4)
         self._hypervisor_calls = ThreadBlocking(reactor, "hypervisor", 8)
         self.names = Names(self.paths.hosts, self._tools)
         self.store = SqliteStore(self.paths.ledger, self._disk)
+        # For reading much at a time: commits do not wait for it.
+        self.reader = SqliteStore(self.paths.ledger, self._reading)
         self._invitation: Invitation | None = None
         self._confd: Any = None
         self._hmac_key = b""
@@ -171,8 +174,9 @@ class Host(Service):
             await self.links.close()
         if hasattr(self, "hands"):
             await self.hands.close()
+        await self.reader.close()
         await self.store.close()
-        for pool in (self._files, self._disk, self._tools, self._hypervisor_calls):
+        for pool in (self._files, self._reading, self._disk, self._tools, self._hypervisor_calls):
             await maybeDeferred(pool.close)
 
     def stopService(self) -> Deferred[None]:
@@ -315,7 +319,7 @@ class Host(Service):
     def _start_writer(self) -> Any:
         return self.system.spawn(
             "config-data",
-            lambda: ConfigDataWriter(self.paths.config_data, self.store, self._files, self.reactor),
+            lambda: ConfigDataWriter(self.paths.config_data, self.reader, self._files, self.reactor),
         )
 
     async def _start_master(self, found: Found) -> None:
@@ -339,6 +343,7 @@ class Host(Service):
         self.master = Master(
             system=self.system,
             store=self.store,
+            reader=self.reader,
             found=found,
             epoch=record.epoch,
             own_name=self.settings.name,
@@ -368,6 +373,7 @@ class Host(Service):
             if ref is not None:
                 ref.stop()
         self.view.published = None
+        await self.reader.close()
         await self.store.close()
         remove_files(*(self.paths.ledger + end for end in ("", "-wal", "-shm")), self.paths.config_data)
 

@@ -121,13 +121,18 @@ class Watchman(Actor):
 
 
 class Master:
-    """Runs on the master node for the length of a reign."""
+    """Runs on the master node for the length of a reign.
+
+    ``reader`` is another way to the rows of ``store``, for reading much at a
+    time: what is written does not wait for it.
+    """
 
     def __init__(
         self,
         *,
         system: ActorSystem,
         store: Store,
+        reader: Store,
         found: Found,
         epoch: int,
         own_name: str,
@@ -171,7 +176,7 @@ class Master:
         )
 
         def read_jobs(keys: tuple[str, ...] | None) -> Deferred[Mapping[str, bytes]]:
-            return store.read(KIND, keys)  # type: ignore[return-value]
+            return reader.read(KIND, keys)  # type: ignore[return-value]
 
         self.queue = spawn(
             "queue", lambda: Queue(system, places, read_jobs, found.last_job, list(found.unfinished), pause)

@@ -26,6 +26,10 @@ def twistd(host: VirtualHost) -> list[str]:
     return [sys.executable, "-P", "-c", run, *options, "ganeti"]
 
 
+FRUGAL = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072"}
+"""For the C library: threads share their memory, what is free goes back; ``etc/ganeti.service`` has the same."""
+
+
 @frozen
 class Starter:
     """Starts hosts, a few at a time, and waits until they answer.
@@ -56,7 +60,7 @@ class Starter:
     def _spawn(self, host: VirtualHost) -> subprocess.Popen[bytes]:
         for stale in (host.paths.pid, host.paths.socket):
             Path(stale).unlink(missing_ok=True)
-        environ = host.environ(self.environ)
+        environ = {**FRUGAL, **host.environ(self.environ)}
         source = Path(ganeti_tw.__file__).parents[1]
         if (source / "setup.cfg").exists():  # a checkout, perhaps not installed
             environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(source), environ.get("PYTHONPATH")]))

@@ -19,6 +19,7 @@ from ganeti_tw.protocol.ledger import Change, Position
 T = TypeVar("T")
 
 FORMAT = 1  # of the tables; a file of another format is refused
+CACHE_KIB = 512  # rows are read once; the system keeps the file in memory anyway
 DEADLINE = 60.0  # seconds for one call; a disk that hangs longer is broken
 KEYS_AT_ONCE = 500  # SQLite allows 999 arguments in one statement
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -209,6 +210,7 @@ class _File:
     def _prepare(self, db: sqlite3.Connection) -> None:
         db.execute("pragma journal_mode = wal")
         db.execute("pragma synchronous = full")
+        db.execute(f"pragma cache_size = -{CACHE_KIB}")
         if db.execute("select count(*) from sqlite_master").fetchone() == (0,):
             db.execute("begin immediate")
             for statement in TABLES.split(";"):

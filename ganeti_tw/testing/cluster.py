@@ -247,6 +247,7 @@ class Cluster:
         self.master = Master(
             system=host.system,
             store=host.store,
+            reader=host.store,
             found=found,
             epoch=host.epoch,
             own_name=host.name,
