@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from ganeti_tw.agent import instance as inside
 from ganeti_tw.agent.commands import Commands
 from ganeti_tw.agent.figures import Figures
+from ganeti_tw.agent.hooks import HookScripts
 from ganeti_tw.agent.hypervisor.base import GuestNews, Hypervisor, Newsgiver, Powercycler
 from ganeti_tw.agent.osdef.scripts import OsScripts
 from ganeti_tw.agent.storage.base import Abilities, Renaming, Storage, storage_of
@@ -42,6 +43,7 @@ from ganeti_tw.protocol.node import (
     PowercycleNode,
     PutFile,
     RunCommand,
+    RunHooks,
     RunOob,
     RunRestricted,
     VerifyNode,
@@ -105,6 +107,7 @@ class NodeAgent(Actor):
         enabled: Iterable[str] = (),
         commands: Commands | None = None,
         inspector: Inspector | None = None,
+        hooks: HookScripts | None = None,
     ) -> None:
         self.system = system
         self.hypervisors = hypervisors
@@ -115,6 +118,7 @@ class NodeAgent(Actor):
         self.enabled = tuple(enabled)
         self.commands = commands
         self.inspector = inspector
+        self.hooks = hooks
         self.instances: dict[str, Ref] = {}
         self.watched: set[str] = set()
         self.owed: dict[int, Deferred[Any]] = {}
@@ -251,6 +255,12 @@ class NodeAgent(Actor):
     @receive(RunCommand)
     def run_command(self, m: RunCommand) -> Deferred[Any]:
         return self._owe(self._commands().run_command(m))
+
+    @receive(RunHooks)
+    def run_hooks(self, m: RunHooks) -> Deferred[Any]:
+        if self.hooks is None:
+            raise BadRequest("this node runs no hooks")
+        return self._owe(self.hooks.run(m))
 
     @receive(PutFile)
     def put_file(self, m: PutFile) -> Deferred[Any]:

@@ -10,6 +10,7 @@ from attrs import evolve
 
 from ganeti_tw.agent.commands import Commands, Owner, ReactorRunner
 from ganeti_tw.agent.figures import Figures, file_system_space
+from ganeti_tw.agent.hooks import HookScripts
 from ganeti_tw.agent.hypervisor.base import Hypervisor, HypervisorHost
 from ganeti_tw.agent.hypervisor.registry import build_hypervisors
 from ganeti_tw.agent.node import NodeAgent
@@ -54,6 +55,7 @@ class Hands:
         scripts = OsScripts(definitions, ReactorSpawner(reactor), settings.paths.os_log, now)
         figures = Figures(tools, space=lambda path: space_below(settings.paths.below(path)))
         commands = own_commands(settings, reactor, tools)
+        hooks = HookScripts(ReactorRunner(reactor), settings.paths, tools, reactor, own_environment(settings))
         survey = HostSurvey(settings.paths, settings.file_storage_dirs)
         inspector = Inspector(self.hypervisors, storages, definitions, figures, survey, tools, now)
         self.agent: Ref = system.spawn(
@@ -68,6 +70,7 @@ class Hands:
                 self._enabled(record()),
                 commands,
                 inspector,
+                hooks,
             ),
         )
 
@@ -89,9 +92,14 @@ def own_commands(settings: Settings, reactor: Any, blocking: Blocking) -> Comman
     root = settings.paths.root
     if not root:
         return Commands(ReactorRunner(reactor), settings.paths, blocking, reactor)
-    environment = {"GANETI_ROOTDIR": root, "GANETI_HOSTNAME": settings.name}
     owner = Owner(os.geteuid(), os.getegid())
-    return Commands(ReactorRunner(reactor), settings.paths, blocking, reactor, environment, owner)
+    return Commands(ReactorRunner(reactor), settings.paths, blocking, reactor, own_environment(settings), owner)
+
+
+def own_environment(settings: Settings) -> dict[str, str]:
+    """What tells programs which virtual host they run on; nothing on a real one."""
+    root = settings.paths.root
+    return {"GANETI_ROOTDIR": root, "GANETI_HOSTNAME": settings.name} if root else {}
 
 
 def space_below(path: str) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from ganeti_tw.errors import GanetiError, Retry
+from ganeti_tw.jobs.hooks import HookRunner
 from ganeti_tw.jobs.places import Places
 from ganeti_tw.jobs.record import error_result
 from ganeti_tw.jobs.status import Status
@@ -18,6 +19,7 @@ from ganeti_tw.kernel import Ref
 from ganeti_tw.ledger.messages import GetLedgerState, LedgerState
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.hooks import HooksAbort
 from ganeti_tw.operations.registry import BGL, EXCLUSIVE, SHARED, Common, Kind, Operation
 from ganeti_tw.protocol.config import Changes, Edit
 from ganeti_tw.protocol.jobs import SubmitJob
@@ -76,15 +78,26 @@ class JobHands:
         self.leave = places.hosts.leave
         self.resolve = places.hosts.resolve
         self.answers = places.hosts.answers
+        self.hooks: HookRunner | None = None  # of the opcode, when it has any
+        self.changed = False  # whether it changed the configuration
 
     def config(self) -> Config:
         return self._places.published.config
 
     def edit(self, change: Callable[[Config], Changes]) -> Awaitable[Config]:
-        return self._places.keeper.ask(Edit(change), EDIT_TIMEOUT)
+        def watched(config: Config) -> Changes:
+            changes = change(config)
+            self.changed = self.changed or bool(changes.puts or changes.deletes)
+            return changes
+
+        return self._places.keeper.ask(Edit(watched), EDIT_TIMEOUT)
 
     def on_node(self, node: str, path: str, message: Any, timeout: float) -> Awaitable[Any]:
         return self._places.directory.ref(node, path).ask(message, timeout)
+
+    async def leaving_hooks(self, node: str) -> None:
+        if self.hooks is not None:
+            await self.hooks.leaving(node)
 
     def sleep(self, seconds: float) -> Awaitable[None]:
         waiting: Deferred[None] = deferLater(self._places.clock, seconds)
@@ -117,7 +130,7 @@ async def perform(steps: list[Step], places: Places, job: Ref, queue: Ref) -> No
             await job.ask(Advance(index, Status.CANCELED, "Job canceled by request"), SAVE_TIMEOUT)
             return
         except _Failed as e:
-            await job.ask(Advance(index, Status.ERROR, error_result(e.error, e.prerequisite)), SAVE_TIMEOUT)
+            await job.ask(Advance(index, Status.ERROR, e.result), SAVE_TIMEOUT)
             return
         finally:
             _release(places.locks, owner)
@@ -158,8 +171,9 @@ class _Failed(Exception):
 
     def __init__(self, error: GanetiError, prerequisite: bool) -> None:
         super().__init__(error.text)
-        self.error = error
-        self.prerequisite = prerequisite
+        self.result = error_result(error, prerequisite)
+        if isinstance(error, HooksAbort):
+            self.result = ["HooksAbort", [[[f.node, f.script, f.output] for f in error.failures]]]
 
 
 def _release(locks: Ref, owner: str) -> None:
@@ -171,10 +185,14 @@ def _release(locks: Ref, owner: str) -> None:
 
 async def _perform_one(step: Step, index: int, places: Places, job: Ref, owner: str) -> Any:
     op = step.op
+    hands = JobHands(places, job, index)
     await job.ask(Advance(index, Status.WAITING), SAVE_TIMEOUT)
     try:
         await _acquire(step, places, job, owner)
         op.check(places.published.config)
+        hooks = hands.hooks = _hooks(step, hands)
+        if hooks is not None and step.common.dry_run:
+            await hooks.before()
     except GanetiError as e:
         raise _Failed(e, prerequisite=True) from None
     if step.common.dry_run:
@@ -182,10 +200,38 @@ async def _perform_one(step: Step, index: int, places: Places, job: Ref, owner: 
         return prepared(places.published.config) if prepared is not None else None
     await job.ask(Advance(index, Status.RUNNING), SAVE_TIMEOUT)
     try:
-        async with Context(JobHands(places, job, index), debug_level=step.common.debug_level or 0) as context:
-            return await op.run(context)
+        if hooks is not None:
+            await hooks.before()
+        async with Context(hands, debug_level=step.common.debug_level or 0) as context:
+            result = await op.run(context)
+        if hooks is not None:
+            result = await _with_hooks(result, op, hooks, context)
     except GanetiError as e:
+        await _config_update(hands)
         raise _Failed(e, prerequisite=False) from None
+    await _config_update(hands)
+    return result
+
+
+def _hooks(step: Step, hands: JobHands) -> HookRunner | None:
+    declared = getattr(step.op, "hooks", None)
+    return None if declared is None else HookRunner(step.kind.op_id, declared(hands.config()), hands)
+
+
+async def _config_update(hands: JobHands) -> None:
+    """A change of the configuration stays when the work fails later, so its hook runs then too."""
+    if hands.hooks is not None and hands.changed:
+        await hands.hooks.config_update()
+
+
+async def _with_hooks(result: Any, op: Operation, hooks: HookRunner, context: Context) -> Any:
+    """The result after the hooks that follow the work: some operations change it by how they ended."""
+    failures = await hooks.after()
+    judge = getattr(op, "hooked", None)
+    if judge is not None:
+        return await judge(context, result, failures)
+    hooks.warn(failures)
+    return result
 
 
 async def _acquire(step: Step, places: Places, job: Ref, owner: str) -> None:

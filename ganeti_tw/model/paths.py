@@ -100,6 +100,11 @@ class Paths(NamedTuple):  # commands need it at once, and attrs takes long to im
         return self.below("/etc/ganeti/restricted-commands")
 
     @property
+    def hooks(self) -> str:
+        """Directory of the directories of scripts that run before and after operations."""
+        return self.below("/etc/ganeti/hooks")
+
+    @property
     def os_search_path(self) -> tuple[str, ...]:
         """Directories of OS definitions: the host's own, then, for a virtual host, the machine's."""
         own = tuple(self.below(p) for p in OS_SEARCH_PATH)

@@ -40,6 +40,9 @@ class Hands(Protocol):
     def answers(self, address: str) -> Awaitable[bool]:
         """Whether something at an address answers on the node daemon's port."""
 
+    def leaving_hooks(self, node: str) -> Awaitable[None]:
+        """Run the hooks that follow this operation on a node that is about to leave the cluster."""
+
     def sleep(self, seconds: float) -> Awaitable[None]:
         """Wait."""
 
@@ -136,6 +139,10 @@ class Context:
     async def leave(self, name: str) -> None:
         """Tell a host to forget the cluster."""
         await self._hands.leave(name)
+
+    async def leaving_hooks(self, node: str) -> None:
+        """Run the hooks that follow this operation on a node that is about to leave the cluster."""
+        await self._hands.leaving_hooks(node)
 
     async def resolve(self, name: str) -> str:
         """The address of a host name; ResolverError."""

@@ -21,7 +21,11 @@ BGL = "cluster/BGL"
 
 
 class Operation(Protocol):
-    """Something a job does."""
+    """Something a job does.
+
+    It may have more: ``dry_run_result(config)`` when it is only tried; ``hooks``
+    and ``hooked``, of which :mod:`ganeti_tw.operations.hooks` tells.
+    """
 
     def locks(self, config: Config) -> Mapping[str, int]:
         """Locks needed, each shared (0) or exclusive (1); looked up again once they are held."""

@@ -167,8 +167,39 @@ class PowercycleNode:
     hypervisor: str
 
 
+@frozen
+class HookEnd:
+    """How a script ended: ``status`` is success, fail or skip; what was skipped said nothing."""
+
+    script: str  # its file name
+    status: str
+    output: str
+
+
+@wire("node.run_hooks/1", answer=tuple[HookEnd, ...])
+@frozen
+class RunHooks:
+    """Run the scripts of a hook one after the other; all of them have ``timeout`` seconds together.
+
+    ``environment`` is all that they see.  Answer: a HookEnd for every file of the
+    hook's directory, in the order of their names; none when there is no directory.
+    """
+
+    name: str
+    phase: str
+    environment: dict[str, str]
+    timeout: float
+
+
 MASTER_ONLY = frozenset(
-    {"node.run_command/1", "node.put_file/1", "node.run_oob/1", "node.run_restricted/1", "node.powercycle/1"}
+    {
+        "node.run_command/1",
+        "node.put_file/1",
+        "node.run_oob/1",
+        "node.run_restricted/1",
+        "node.run_hooks/1",
+        "node.powercycle/1",
+    }
 )
 """Messages that nobody but the master may send."""
 

@@ -37,6 +37,7 @@ from ganeti_tw.protocol.node import GetHostState, HostState, UpdateHost
 from ganeti_tw.testing.hands import (
     SimulatedCommands,
     SimulatedFigures,
+    SimulatedHooks,
     SimulatedHypervisor,
     SimulatedOses,
     SimulatedStorage,
@@ -81,6 +82,7 @@ class SimulatedHost:
         self.storages = {t: SimulatedStorage(t) for t in ("file", "sharedfile", "diskless")}
         self.oses = SimulatedOses()
         self.commands = SimulatedCommands()
+        self.hooks = SimulatedHooks()
         self.candidate = False
         self.heard: list[str] = []  # names of messages that came over the wire
         self.epoch = 1
@@ -98,6 +100,7 @@ class SimulatedHost:
         scripts: Any = self.oses
         figures: Any = SimulatedFigures()
         commands: Any = self.commands
+        hooks: Any = self.hooks
         inspector = Inspector(
             {"fake": self.hypervisor},
             self.storages,
@@ -119,6 +122,7 @@ class SimulatedHost:
                 ("fake",),
                 commands,
                 inspector=inspector,
+                hooks=hooks,
             ),
         )
         self.system.spawn("host", lambda: _HostActor(self))

@@ -14,11 +14,13 @@ from ganeti_tw.agent.verify import Surroundings
 from ganeti_tw.errors import DriverError, WrongState
 from ganeti_tw.protocol.instance import Console, DiskSpec, InstanceSpec, RunningInstance
 from ganeti_tw.protocol.node import (
+    HookEnd,
     NodeFigures,
     OsStatus,
     ProgramEnd,
     PutFile,
     RunCommand,
+    RunHooks,
     RunOob,
     RunRestricted,
     VerifyNode,
@@ -163,6 +165,18 @@ class SimulatedCommands:
 
     async def put_file(self, m: PutFile) -> None:
         self.files[m.path] = m
+
+
+class SimulatedHooks:
+    """Scripts in a dictionary: how they end, by name and phase of the hook; ``ran`` is what was asked, in order."""
+
+    def __init__(self) -> None:
+        self.scripts: dict[tuple[str, str], tuple[HookEnd, ...]] = {}
+        self.ran: list[RunHooks] = []
+
+    async def run(self, m: RunHooks) -> tuple[HookEnd, ...]:
+        self.ran.append(m)
+        return self.scripts.get((m.name, m.phase), ())
 
 
 class SimulatedFigures:

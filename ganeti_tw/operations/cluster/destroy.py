@@ -7,6 +7,7 @@ from attrs import frozen
 from ganeti_tw.errors import WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context, names
+from ganeti_tw.operations.hooks import Hooks, master
 from ganeti_tw.operations.registry import operation
 
 
@@ -27,6 +28,9 @@ class ClusterDestroy:
             raise WrongState(f"there are still nodes besides the master: {names(others)}; remove them first")
         if config.instances:
             raise WrongState(f"there are still {len(config.instances)} instances; remove them first")
+
+    def hooks(self, config: Config) -> Hooks:
+        return Hooks("cluster-destroy", "CLUSTER", {"OP_TARGET": config.cluster.cluster_name}, post=master(config))
 
     async def run(self, context: Context) -> str:
         return context.config.master.name

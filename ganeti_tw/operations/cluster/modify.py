@@ -13,6 +13,7 @@ from ganeti_tw.model.policy import size_of, violations
 from ganeti_tw.model.roles import promotions
 from ganeti_tw.operations.cluster.settings import with_settings
 from ganeti_tw.operations.context import Context, names
+from ganeti_tw.operations.hooks import Hooks, master
 from ganeti_tw.operations.registry import PRIVATE, SHARED, operation
 from ganeti_tw.operations.steps.nodes import at_random
 from ganeti_tw.protocol.config import Changes
@@ -85,6 +86,10 @@ class ClusterSetParams:
 
     def check(self, config: Config) -> None:
         with_settings(config, self)
+
+    def hooks(self, config: Config) -> Hooks:
+        given = {"OP_TARGET": config.cluster.cluster_name, "NEW_VG_NAME": self.vg_name}
+        return Hooks("cluster-modify", "CLUSTER", given, master(config), master(config))
 
     async def run(self, context: Context) -> None:
         before = context.config

@@ -6,6 +6,7 @@ from attrs import frozen
 
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.hooks import Hooks, master
 from ganeti_tw.operations.registry import operation
 
 
@@ -19,6 +20,9 @@ class ClusterPostInit:
 
     def check(self, config: Config) -> None:
         return None
+
+    def hooks(self, config: Config) -> Hooks:
+        return Hooks("cluster-init", "CLUSTER", {"OP_TARGET": config.cluster.cluster_name}, post=master(config))
 
     async def run(self, context: Context) -> bool:
         context.inform(f"cluster {context.config.cluster.cluster_name} is ready")

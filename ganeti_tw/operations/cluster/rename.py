@@ -8,6 +8,7 @@ from ganeti_tw.errors import BadRequest, NotUnique
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.names import host_name
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.hooks import Hooks, all_nodes, master
 from ganeti_tw.operations.registry import operation
 from ganeti_tw.protocol.config import Changes
 
@@ -24,6 +25,10 @@ class ClusterRename:
 
     def check(self, config: Config) -> None:
         host_name(self.name)
+
+    def hooks(self, config: Config) -> Hooks:
+        names = {"OP_TARGET": config.cluster.cluster_name, "NEW_NAME": self.name}
+        return Hooks("cluster-rename", "CLUSTER", names, master(config), all_nodes(config))
 
     async def run(self, context: Context) -> str:
         name = host_name(self.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import field, frozen
 from twisted.internet.defer import Deferred
@@ -18,6 +18,7 @@ from ganeti_tw.model.verify import Finding
 from ganeti_tw.model.verify_codes import LEDGER
 from ganeti_tw.model.verify_group import verify_node
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.hooks import HookFailure, Hooks
 from ganeti_tw.operations.registry import SHARED, operation
 from ganeti_tw.operations.steps import verify_nodes as nodes_step
 from ganeti_tw.operations.steps.verify_nodes import Answer
@@ -91,10 +92,28 @@ class ClusterVerifyGroup:
         check_codes(self.ignore_errors)
         config.group(self.group_name)
 
+    def hooks(self, config: Config) -> Hooks:
+        members = config.nodes_of(config.group(self.group_name).uuid)
+        tags = {"CLUSTER_TAGS": " ".join(config.cluster.tags)}
+        tags |= {f"NODE_TAGS_{node.name}": " ".join(node.tags) for node in members}
+        return Hooks("cluster-verify", "CLUSTER", tags, post=tuple(node.name for node in members))
+
+    async def hooked(self, context: Context, result: bool, failures: Sequence[HookFailure]) -> bool:
+        """A node whose hooks fail is not well."""
+        if not failures:
+            return result
+        report = self._report(context)
+        report.heading("Hooks Results")
+        report.tell(Finding("ENODEHOOKS", "node", f.node, f.describe()) for f in failures)
+        return result and report.good
+
+    def _report(self, context: Context) -> Report:
+        return Report(context.say, codes=self.error_codes, ignored=set(self.ignore_errors), verbose=self.verbose)
+
     async def run(self, context: Context) -> bool:
         config = context.config
         group = config.group(self.group_name)
-        report = Report(context.say, codes=self.error_codes, ignored=set(self.ignore_errors), verbose=self.verbose)
+        report = self._report(context)
         report.heading(f"Verifying group '{group.name}'")
         members = sorted(config.nodes_of(group.uuid), key=lambda n: natural_key(n.name))
         if not members:

@@ -13,6 +13,7 @@ from ganeti_tw.model.names import object_name
 from ganeti_tw.model.new import new_group
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.group.settings import AllocPolicy, DiskTemplate, with_settings
+from ganeti_tw.operations.hooks import Hooks, group_hooks
 from ganeti_tw.operations.registry import operation
 from ganeti_tw.protocol.config import Changes
 
@@ -35,6 +36,9 @@ class GroupAdd:
 
     def check(self, config: Config) -> None:
         self._made(config, "")
+
+    def hooks(self, config: Config) -> Hooks:
+        return group_hooks(config, "group-add", {"GROUP_NAME": self.group_name})
 
     async def run(self, context: Context) -> None:
         uuid = context.new_uuid()

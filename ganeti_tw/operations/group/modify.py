@@ -13,6 +13,7 @@ from ganeti_tw.model.group import Group
 from ganeti_tw.model.policy import size_of, violations
 from ganeti_tw.operations.context import Context, names
 from ganeti_tw.operations.group.settings import AllocPolicy, DiskTemplate, with_settings
+from ganeti_tw.operations.hooks import Hooks, group_hooks
 from ganeti_tw.operations.registry import EXCLUSIVE, SHARED, operation
 from ganeti_tw.protocol.config import Changes
 
@@ -58,6 +59,10 @@ class GroupSetParams:
         if all(getattr(self, name) is None for name in CHANGEABLE):
             raise BadRequest(f"nothing to change is given; it could be {', '.join(CHANGEABLE)}")
         with_settings(config, config.group(self.group_name), self)
+
+    def hooks(self, config: Config) -> Hooks:
+        given = {"GROUP_NAME": self.group_name, "NEW_ALLOC_POLICY": self.alloc_policy}
+        return group_hooks(config, "group-modify", given)
 
     async def run(self, context: Context) -> list[tuple[str, Any]]:
         before = context.config.group(self.group_name)

@@ -7,6 +7,7 @@ from attrs import frozen
 from ganeti_tw.errors import WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context, names
+from ganeti_tw.operations.hooks import Hooks, group_hooks
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
 from ganeti_tw.protocol.config import Changes
 
@@ -30,6 +31,9 @@ class GroupRemove:
             )
         if len(config.groups) == 1:
             raise WrongState(f"{group.name} is the only group of the cluster: it cannot be removed")
+
+    def hooks(self, config: Config) -> Hooks:
+        return group_hooks(config, "group-remove", {"GROUP_NAME": self.group_name})
 
     async def run(self, context: Context) -> None:
         uuid = context.config.group(self.group_name).uuid

@@ -9,6 +9,7 @@ from ganeti_tw.model.config import Config
 from ganeti_tw.model.group import Group
 from ganeti_tw.model.names import object_name
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.hooks import Hooks, group_nodes, master
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
 from ganeti_tw.protocol.config import Changes
 
@@ -26,6 +27,12 @@ class GroupRename:
 
     def check(self, config: Config) -> None:
         self._renamed(config, config.group(self.group_name).uuid)
+
+    def hooks(self, config: Config) -> Hooks:
+        group = config.group(self.group_name)
+        nodes = tuple(dict.fromkeys((*master(config), *group_nodes(config, group.uuid))))
+        names = {"OLD_NAME": group.name, "NEW_NAME": self.new_name}
+        return Hooks("group-rename", "GROUP", names, nodes, nodes)
 
     async def run(self, context: Context) -> str:
         uuid = context.config.group(self.group_name).uuid

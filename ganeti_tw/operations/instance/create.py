@@ -10,13 +10,14 @@ from ganeti_tw.errors import BadRequest, WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.disk import Disk
 from ganeti_tw.model.group import Group
-from ganeti_tw.model.instance import Instance
+from ganeti_tw.model.instance import Instance, Nic
 from ganeti_tw.model.names import added_tags, host_name
 from ganeti_tw.model.node import Node
 from ganeti_tw.model.parameters import beparams as be_input
 from ganeti_tw.model.parameters import hvparams as hv_input
 from ganeti_tw.model.parameters import osparams as os_input
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.hooks import Hooks, instance_variables, master_and
 from ganeti_tw.operations.instance.startup import START_TIMEOUT
 from ganeti_tw.operations.registry import EXCLUSIVE, PRIVATE, SHARED, operation
 from ganeti_tw.operations.steps import newdisks, newnics
@@ -126,6 +127,36 @@ class InstanceCreate:
         usable(self._node(config))
         draft = self._draft(config)
         addresses_taken(config, self._group(config), draft.nics, self.conflicts_check)
+
+    def hooks(self, config: Config) -> Hooks:
+        """Addresses that are still to be chosen show as what was asked for."""
+        draft, template = self._draft(config), self._template(config)
+        disks = newdisks.build(
+            config,
+            self.disks,
+            template=template,
+            instance=draft.name,
+            node=draft.primary_node,
+            directory=self.file_storage_dir,
+            driver=self.file_driver,
+            uuids=[("", "")] * len(self.disks),
+        )
+
+        def variables(config: Config, nics: tuple[Nic, ...]) -> dict[str, Any]:
+            shown = instance_variables(
+                config, evolve(draft, nics=nics), disks=disks, template=template, status=self.start
+            )
+            return {"ADD_MODE": self.mode, **shown}
+
+        nodes = master_and(config, draft.primary_node)
+        return Hooks(
+            "instance-add",
+            "INSTANCE",
+            variables(config, draft.nics),
+            nodes,
+            nodes,
+            lambda newest: variables(newest, newest.instance(draft.name).nics),
+        )
 
     def dry_run_result(self, config: Config) -> list[str]:
         return [self._node(config).name]

@@ -16,6 +16,7 @@ from ganeti_tw.model.parameters import beparams as be_input
 from ganeti_tw.model.parameters import hvparams as hv_input
 from ganeti_tw.model.parameters import osparams as os_input
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.hooks import Hooks, instance_hooks
 from ganeti_tw.operations.registry import EXCLUSIVE, PRIVATE, SHARED, operation
 from ganeti_tw.operations.steps import changeddisks, changednics, newnics
 from ganeti_tw.operations.steps.changeddisks import ChangedDisks
@@ -135,6 +136,13 @@ class InstanceSetParams:
         self._check_disks(config, instance)
         self._check_primary(config, instance)
         self._plan(config, None)
+
+    def hooks(self, config: Config) -> Hooks:
+        """Before the change already with its values, but with the disks as they are."""
+        before = config.instance(self.instance_name)
+        planned = evolve(self._plan(config, None).instance, disks=before.disks)
+        own = {} if self.disk_template is None else {"NEW_DISK_TEMPLATE": self.disk_template}
+        return instance_hooks(config, "instance-modify", planned, own)
 
     async def run(self, context: Context) -> list[tuple[str, Any]]:
         instance = context.config.instance(self.instance_name)

@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 from ganeti_tw.errors import WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.hooks import Hooks, instance_hooks
 from ganeti_tw.operations.instance.shutdown import GRACE
 from ganeti_tw.operations.instance.startup import START_TIMEOUT
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
@@ -36,6 +37,14 @@ class InstanceReboot:
         if instance.admin_state == "offline":
             raise WrongState(f"{instance.name} is marked offline; set it online with gnt-instance modify --online")
         primary_online(config, instance)
+
+    def hooks(self, config: Config) -> Hooks:
+        own = {
+            "IGNORE_SECONDARIES": self.ignore_secondaries,
+            "REBOOT_TYPE": self.reboot_type,
+            "SHUTDOWN_TIMEOUT": self.shutdown_timeout,
+        }
+        return instance_hooks(config, "instance-reboot", config.instance(self.instance_name), own)
 
     async def run(self, context: Context) -> None:
         config = context.config

@@ -11,6 +11,7 @@ from ganeti_tw.model.config import Config
 from ganeti_tw.model.instance import Instance
 from ganeti_tw.model.parameters import osparams as os_input
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.hooks import Hooks, instance_hooks
 from ganeti_tw.operations.registry import EXCLUSIVE, PRIVATE, operation
 from ganeti_tw.operations.steps.down import marked_down, really_down
 from ganeti_tw.operations.steps.nodes import primary_online
@@ -53,6 +54,9 @@ class InstanceReinstall:
         if not os:
             raise BadRequest(f"{instance.name} has no operating system: name one (-o)")
         not_blacklisted(config, os)
+
+    def hooks(self, config: Config) -> Hooks:
+        return instance_hooks(config, "instance-reinstall", config.instance(self.instance_name))
 
     async def run(self, context: Context) -> None:
         before = context.config.instance(self.instance_name)

@@ -7,6 +7,7 @@ from attrs import evolve, frozen
 from ganeti_tw.errors import GanetiError
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.hooks import Hooks, instance_hooks, master
 from ganeti_tw.operations.instance.shutdown import GRACE
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
 from ganeti_tw.operations.steps.addresses import addresses_given_back
@@ -40,6 +41,11 @@ class InstanceRemove:
         instance = config.instance(self.instance_name)
         if not self.ignore_failures:
             primary_online(config, instance)
+
+    def hooks(self, config: Config) -> Hooks:
+        instance = config.instance(self.instance_name)
+        found = instance_hooks(config, "instance-remove", instance, {"SHUTDOWN_TIMEOUT": self.shutdown_timeout})
+        return evolve(found, pre=master(config))
 
     async def run(self, context: Context) -> None:
         config = context.config

@@ -14,6 +14,7 @@ from ganeti_tw.model.disk_templates import TEMPLATES
 from ganeti_tw.model.instance import Instance
 from ganeti_tw.model.names import host_name
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.hooks import Hooks, instance_hooks
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
 from ganeti_tw.operations.steps.disks import DISK_TIMEOUT, holders
 from ganeti_tw.operations.steps.down import marked_down, really_down
@@ -58,6 +59,10 @@ class InstanceRename:
         name_free(config, self.new_name)
         marked_down(instance, PURPOSE)
         primary_online(config, instance)
+
+    def hooks(self, config: Config) -> Hooks:
+        own = {"INSTANCE_NEW_NAME": host_name(self.new_name)}
+        return instance_hooks(config, "instance-rename", config.instance(self.instance_name), own)
 
     def dry_run_result(self, config: Config) -> str:
         return host_name(self.new_name)

@@ -7,6 +7,7 @@ from attrs import evolve, frozen
 from ganeti_tw.errors import BadRequest, WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.hooks import Hooks, instance_hooks
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
 from ganeti_tw.operations.steps.nodes import primary_of, primary_online
 from ganeti_tw.protocol.instance import StopInstance
@@ -38,6 +39,10 @@ class InstanceShutdown:
             raise WrongState(f"{instance.name} is marked offline; use --force")
         if not self.ignore_offline_nodes:
             primary_online(config, instance)
+
+    def hooks(self, config: Config) -> Hooks:
+        instance = config.instance(self.instance_name)
+        return instance_hooks(config, "instance-stop", instance, {"TIMEOUT": self.timeout})
 
     async def run(self, context: Context) -> None:
         config = context.config

@@ -11,6 +11,7 @@ from ganeti_tw.model.config import Config
 from ganeti_tw.model.parameters import beparams as be_input
 from ganeti_tw.model.parameters import hvparams as hv_input
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.hooks import Hooks, instance_hooks
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
 from ganeti_tw.operations.steps.nodes import primary_of, primary_online
 from ganeti_tw.operations.steps.spec import instance_spec
@@ -47,6 +48,10 @@ class InstanceStartup:
         if not self.ignore_offline_nodes:
             primary_online(config, instance)
         self._once(config)
+
+    def hooks(self, config: Config) -> Hooks:
+        instance = config.instance(self.instance_name)
+        return instance_hooks(config, "instance-start", instance, {"FORCE": self.force})
 
     async def run(self, context: Context) -> None:
         config = context.config

@@ -10,6 +10,7 @@ from ganeti_tw.model.ippool import IpPool, gateway6, ipv4_address, ipv6_network
 from ganeti_tw.model.names import added_tags, mac_prefix, object_name
 from ganeti_tw.model.network import Network
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.hooks import Hooks, network_hooks, network_variables
 from ganeti_tw.operations.registry import SHARED, operation
 from ganeti_tw.protocol.config import Changes
 
@@ -37,6 +38,9 @@ class NetworkAdd:
 
     def check(self, config: Config) -> None:
         self._made(config, "")
+
+    def hooks(self, config: Config) -> Hooks:
+        return network_hooks(config, "network-add", network_variables(self._made(config, "")))
 
     async def run(self, context: Context) -> None:
         uuid = context.new_uuid()

@@ -12,6 +12,7 @@ from ganeti_tw.model.ippool import IpPool
 from ganeti_tw.model.parameters import CLUSTER
 from ganeti_tw.model.parameters import nicparams as nic_input
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.hooks import Hooks, connection_hooks
 from ganeti_tw.operations.network.users import instances_of, occurrences
 from ganeti_tw.operations.registry import EXCLUSIVE, SHARED, operation
 from ganeti_tw.protocol.config import Changes
@@ -42,6 +43,9 @@ class NetworkConnect:
 
     def check(self, config: Config) -> None:
         self._connected(config)
+
+    def hooks(self, config: Config) -> Hooks:
+        return connection_hooks(config, "network-connect", config.group(self.group_name), self._connection())
 
     async def run(self, context: Context) -> None:
         group = context.config.group(self.group_name)

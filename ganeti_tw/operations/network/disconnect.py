@@ -7,6 +7,7 @@ from attrs import evolve, frozen
 from ganeti_tw.errors import WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.hooks import Hooks, connection_hooks
 from ganeti_tw.operations.network.users import instances_of, occurrences
 from ganeti_tw.operations.registry import EXCLUSIVE, SHARED, operation
 from ganeti_tw.protocol.config import Changes
@@ -29,6 +30,11 @@ class NetworkDisconnect:
 
     def check(self, config: Config) -> None:
         self._disconnected(config)
+
+    def hooks(self, config: Config) -> Hooks:
+        group, network = config.group(self.group_name), config.network(self.network_name)
+        connection = group.networks.get(network.uuid, {})
+        return connection_hooks(config, "network-disconnect", group, connection)
 
     async def run(self, context: Context) -> None:
         group = context.config.group(self.group_name)

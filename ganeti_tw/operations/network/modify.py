@@ -10,6 +10,7 @@ from ganeti_tw.model.ippool import IpPool, gateway6, ipv4_address, ipv6_network
 from ganeti_tw.model.names import mac_prefix
 from ganeti_tw.model.network import Network
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.hooks import Hooks, network_hooks, network_variables
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
 from ganeti_tw.protocol.config import Changes
 
@@ -38,6 +39,9 @@ class NetworkSetParams:
                 "the gateway and the reserved addresses cannot be changed together: do one after the other"
             )
         self._changed(config)
+
+    def hooks(self, config: Config) -> Hooks:
+        return network_hooks(config, "network-modify", network_variables(self._changed(config)))
 
     async def run(self, context: Context) -> None:
         network = context.config.network(self.network_name)

@@ -8,6 +8,7 @@ from ganeti_tw.errors import WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.names import naturally
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.hooks import Hooks, network_hooks
 from ganeti_tw.operations.network.users import occurrences
 from ganeti_tw.operations.registry import EXCLUSIVE, SHARED, operation
 from ganeti_tw.protocol.config import Changes
@@ -38,6 +39,9 @@ class NetworkRemove:
         used = occurrences(config.instances_by_name(), lambda nic: nic.network == network.uuid)
         if used:
             raise WrongState(f"network {network.name} is used by {used}; remove these NICs first")
+
+    def hooks(self, config: Config) -> Hooks:
+        return network_hooks(config, "network-remove", {"NETWORK_NAME": config.network(self.network_name).name})
 
     async def run(self, context: Context) -> None:
         uuid = context.config.network(self.network_name).uuid

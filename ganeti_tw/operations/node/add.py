@@ -14,6 +14,7 @@ from ganeti_tw.model.node import Node
 from ganeti_tw.model.parameters import ndparams as nd_input
 from ganeti_tw.model.roles import should_promote_self
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.hooks import Hooks, all_nodes
 from ganeti_tw.operations.registry import PRIVATE, operation
 from ganeti_tw.protocol.config import Changes
 
@@ -56,6 +57,23 @@ class NodeAdd:
             if address is not None:
                 _free(config, address)
         nd_input({}, self.ndparams or {})
+
+    def hooks(self, config: Config) -> Hooks:
+        name = host_name(self.node_name)
+        given = {
+            "OP_TARGET": name,
+            "NODE_NAME": name,
+            "NODE_PIP": self.primary_ip or "",
+            "NODE_SIP": self.secondary_ip or self.primary_ip or "",
+            "MASTER_CAPABLE": self.master_capable is not False,
+            "VM_CAPABLE": self.vm_capable is not False,
+        }
+
+        def after(newest: Config) -> dict[str, Any]:
+            node = newest.node(name)
+            return {**given, "NODE_PIP": node.primary_ip, "NODE_SIP": node.secondary_ip}
+
+        return Hooks("node-add", "NODE", given, all_nodes(config), (*all_nodes(config), name), after)
 
     async def run(self, context: Context) -> None:
         name = host_name(self.node_name)

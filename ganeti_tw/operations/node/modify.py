@@ -14,6 +14,7 @@ from ganeti_tw.model.node import Node
 from ganeti_tw.model.parameters import disk_state, hv_state, ndparams
 from ganeti_tw.model.roles import pool, promotions, should_promote_self
 from ganeti_tw.operations.context import Context, names
+from ganeti_tw.operations.hooks import Hooks, master_and
 from ganeti_tw.operations.registry import EXCLUSIVE, SHARED, operation
 from ganeti_tw.operations.steps.nodes import at_random
 from ganeti_tw.protocol.config import Changes
@@ -76,6 +77,19 @@ class NodeSetParams:
         if len(wished) > 1:
             raise BadRequest(f"a node has one role only: {' and '.join(wished)} cannot be set together")
         self._changed(config)
+
+    def hooks(self, config: Config) -> Hooks:
+        node = self._node(config)
+        given = {
+            "OP_TARGET": node.name,
+            "MASTER_CANDIDATE": self.master_candidate,
+            "OFFLINE": self.offline,
+            "DRAINED": self.drained,
+            "MASTER_CAPABLE": self.master_capable,
+            "VM_CAPABLE": self.vm_capable,
+        }
+        nodes = master_and(config, node.uuid)
+        return Hooks("node-modify", "NODE", given, nodes, nodes)
 
     async def run(self, context: Context) -> list[tuple[str, Any]]:
         before = self._node(context.config)

@@ -9,6 +9,7 @@ from ganeti_tw.model.config import Config
 from ganeti_tw.model.paths import Paths
 from ganeti_tw.model.roles import promotions
 from ganeti_tw.operations.context import Context, names
+from ganeti_tw.operations.hooks import Hooks, all_nodes
 from ganeti_tw.operations.registry import operation
 from ganeti_tw.protocol.config import Changes
 
@@ -34,6 +35,12 @@ class NodeRemove:
         if held:
             raise WrongState(f"{node.name} still holds instances: {names(held)}; move or remove them first")
 
+    def hooks(self, config: Config) -> Hooks:
+        """The node itself is told of its removal just before it leaves."""
+        name = config.node(self.node_uuid or self.node_name).name
+        others = tuple(other for other in all_nodes(config) if other != name)
+        return Hooks("node-remove", "NODE", {"OP_TARGET": name, "NODE_NAME": name}, others, others)
+
     async def run(self, context: Context) -> None:
         node = context.config.node(self.node_uuid or self.node_name)
 
@@ -50,6 +57,8 @@ class NodeRemove:
         for other in config.candidates:
             if other.uuid not in before:
                 context.inform(f"{other.name} is a master candidate now")
+        if not node.offline:
+            await context.leaving_hooks(node.name)
         try:
             await context.leave(node.name)
         except GanetiError as e:

@@ -105,6 +105,7 @@ class FakeHands:
         self.awake: set[str] = set()
         self.joined: list[str] = []
         self.left: list[str] = []
+        self.leaving_hooks_on: list[str] = []
         self.slept: list[float] = []
         self.leaving: GanetiError | None = None
         self.editing: GanetiError | None = None
@@ -137,6 +138,10 @@ class FakeHands:
     def join(self, name: str, token: str, uuid: str) -> Deferred[Any]:
         self.joined.append(name)
         return succeed({})
+
+    def leaving_hooks(self, node: str) -> Deferred[None]:
+        self.leaving_hooks_on.append(node)
+        return succeed(None)
 
     def leave(self, name: str) -> Deferred[None]:
         self.left.append(name)
