@@ -17,7 +17,8 @@ from ganeti_tw.jobs.look import look
 from ganeti_tw.jobs.places import Places
 from ganeti_tw.kernel import Ref
 from ganeti_tw.operations.steps.clusterinfo import cluster_info
-from ganeti_tw.protocol.jobs import CancelJob, SubmitJob, WaitForChange
+from ganeti_tw.protocol.jobs import CancelJob, SubmitJob, WaitForChange, WhyJobsWait
+from ganeti_tw.protocol.locks import WhyWaiting
 from ganeti_tw.protocol.node import PutFile, RunCommand
 from ganeti_tw.protocol.switches import SetDrained, SetWatcherPause
 
@@ -25,6 +26,7 @@ SUBMIT_TIMEOUT = 70.0
 CANCEL_TIMEOUT = 30.0
 SHORTEST_WAIT = 0.1  # enough to say what is, for those who do not want to wait
 LONGEST_WAIT = 89.0  # Ganeti's limit for one call
+WHY_TIMEOUT = 10.0
 SWITCH_TIMEOUT = 70.0
 LONGEST_COMMAND = 86400.0
 MARGIN = 30.0  # for ending a command whose time is up
@@ -54,8 +56,9 @@ class MasterApi:
         return int(await self._queue.ask(SubmitJob(ops), SUBMIT_TIMEOUT))
 
     async def submit_many(self, jobs: list[list[Any]]) -> list[list[Any]]:
-        """``[true, id]`` or ``[false, text]`` per job."""
-        asked: list[Deferred[Any]] = [self._queue.ask(SubmitJob(ops), SUBMIT_TIMEOUT) for ops in jobs]
+        """``[true, id]`` or ``[false, text]`` per job.  Negative ids in ``depends`` count back through these jobs."""
+        earlier: list[int | None] = []
+        asked: list[Deferred[Any]] = [self._queue.ask(SubmitJob(ops, earlier), SUBMIT_TIMEOUT) for ops in jobs]
         results = []
         for done, value in await DeferredList(asked, consumeErrors=True):
             if not done and not isinstance(value.value, GanetiError):
@@ -86,6 +89,16 @@ class MasterApi:
             raise BadRequest("killing jobs is not supported yet; cancel without --kill")
         done, text = await self._queue.ask(CancelJob(_an_id(id)), CANCEL_TIMEOUT)
         return [done, text]
+
+    async def job_waits(self, ids: list[int]) -> list[list[Any]]:
+        """``[id, ids of jobs, [[lock, owners], ...]]`` of each job that waits: for the ends of jobs, for locks."""
+        jobs = await self._queue.ask(WhyJobsWait(tuple(ids)), WHY_TIMEOUT)
+        found = []
+        for number in dict.fromkeys(ids):
+            locks = await self._places.locks.ask(WhyWaiting(f"job/{number}"), WHY_TIMEOUT)
+            if number in jobs or locks:
+                found.append([number, jobs.get(number, []), [[name, list(owners)] for name, owners in locks]])
+        return found
 
     async def query(self, what: str, fields: list[str], filter: Any = None) -> dict[str, Any]:
         """Rows of ``[status, value]`` cells with their field descriptions."""

@@ -11,6 +11,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from ganeti_tw.errors import GanetiError, Retry
+from ganeti_tw.jobs.dependencies import DependencyCanceled, judge
 from ganeti_tw.jobs.hooks import HookRunner
 from ganeti_tw.jobs.places import Places
 from ganeti_tw.jobs.record import error_result
@@ -22,7 +23,7 @@ from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import HooksAbort
 from ganeti_tw.operations.registry import BGL, EXCLUSIVE, SHARED, Common, Kind, Operation
 from ganeti_tw.protocol.config import Changes, Edit
-from ganeti_tw.protocol.jobs import SubmitJob
+from ganeti_tw.protocol.jobs import GetStatuses, SubmitJob
 from ganeti_tw.protocol.locks import Acquire, Release
 
 LOCK_TIMEOUT = 86400.0  # a job may wait for a day; then something is very wrong
@@ -124,10 +125,13 @@ async def perform(steps: list[Step], places: Places, job: Ref, queue: Ref) -> No
     for index, step in enumerate(steps):
         owner = f"{job.path}/{index}"
         try:
-            result = await _perform_one(step, index, places, job, owner)
+            result = await _perform_one(step, index, places, job, queue, owner)
             result = await _with_jobs(result, step, index, places, job, queue)
         except CancelledError:
             await job.ask(Advance(index, Status.CANCELED, "Job canceled by request"), SAVE_TIMEOUT)
+            return
+        except DependencyCanceled as e:
+            await job.ask(Advance(index, Status.CANCELED, str(e)), SAVE_TIMEOUT)
             return
         except _Failed as e:
             await job.ask(Advance(index, Status.ERROR, e.result), SAVE_TIMEOUT)
@@ -149,16 +153,18 @@ async def _with_jobs(result: Any, step: Step, index: int, places: Places, job: R
         return result
     common = step.common
     inherited = {
-        "reason": trail(step, int(job.path.rpartition("/")[2]), index, places.now()),
+        "reason": trail(step, _id_of(job), index, places.now()),
         "priority": common.priority,
         "debug_level": common.debug_level,
         "comment": f"Submitted by {step.kind.op_id}",
     }
     submitted: list[tuple[bool, Any]] = []
+    earlier: list[int | None] = []
     for opcodes in result["jobs"]:
         try:
             # The queue never waits for this job: asking upwards cannot lock up.
-            number = await queue.ask(SubmitJob([{**inherited, **opcode} for opcode in opcodes]), SAVE_TIMEOUT)
+            job_ops = [{**inherited, **opcode} for opcode in opcodes]
+            number = await queue.ask(SubmitJob(job_ops, earlier), SAVE_TIMEOUT)
         except GanetiError as e:
             submitted.append((False, e.text))
         else:
@@ -183,11 +189,12 @@ def _release(locks: Ref, owner: str) -> None:
         log.warn("{owner} could not give back its locks: {reason}", owner=owner, reason=e.text)
 
 
-async def _perform_one(step: Step, index: int, places: Places, job: Ref, owner: str) -> Any:
+async def _perform_one(step: Step, index: int, places: Places, job: Ref, queue: Ref, owner: str) -> Any:
     op = step.op
     hands = JobHands(places, job, index)
     await job.ask(Advance(index, Status.WAITING), SAVE_TIMEOUT)
     try:
+        await _wait_for_others(step, job, queue)
         await _acquire(step, places, job, owner)
         op.check(places.published.config)
         hooks = hands.hooks = _hooks(step, hands)
@@ -232,6 +239,19 @@ async def _with_hooks(result: Any, op: Operation, hooks: HookRunner, context: Co
         return await judge(context, result, failures)
     hooks.warn(failures)
     return result
+
+
+async def _wait_for_others(step: Step, job: Ref, queue: Ref) -> None:
+    """The jobs it depends on have ended before this one began; see how."""
+    depends = step.common.depends
+    if depends:
+        own = _id_of(job)
+        asked = GetStatuses(frozenset(number for number, _ in depends if number < own))
+        judge(depends, await queue.ask(asked, SAVE_TIMEOUT), own)
+
+
+def _id_of(job: Ref) -> int:
+    return int(job.path.rpartition("/")[2])
 
 
 async def _acquire(step: Step, places: Places, job: Ref, owner: str) -> None:

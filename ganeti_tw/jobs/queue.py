@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -14,8 +13,10 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ganeti_tw.errors import GanetiError, NotFound, OutcomeUnknown, TryLater, WrongState
+from ganeti_tw.jobs.dependencies import absolute
 from ganeti_tw.jobs.fields import log_after, values
 from ganeti_tw.jobs.job import Accepted, Describe, Hold, Job, Start
+from ganeti_tw.jobs.line import Line
 from ganeti_tw.jobs.perform import Step, trail
 from ganeti_tw.jobs.places import Places
 from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, OpRecord, decode, error_result, stamp
@@ -24,7 +25,7 @@ from ganeti_tw.kernel import Actor, ActorSystem, Gone, Outcome, Rank, Ref, recei
 from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.model.rows import Delete, Put
 from ganeti_tw.operations.registry import input_of, is_whole, parse
-from ganeti_tw.protocol.jobs import CancelJob, JobEnded, ListJobs, SubmitJob, WaitForChange
+from ganeti_tw.protocol.jobs import CancelJob, GetStatuses, JobEnded, ListJobs, SubmitJob, WaitForChange, WhyJobsWait
 
 COMMIT_TIMEOUT = 60.0
 JOB_TIMEOUT = 30.0
@@ -95,7 +96,7 @@ class Queue(Actor):
         self._pause = pause
         self._live: dict[int, Ref] = {}
         self._running: set[int] = set()
-        self._waiting: list[tuple[int, int]] = []  # heap of (priority, id)
+        self._line = Line()
         self._answers: dict[int, Deferred[int]] = {}
         self._unsettled: dict[int, JobRecord] = {}  # ended, but not in the ledger
         self._ended: OrderedDict[int, JobRecord] = OrderedDict()
@@ -119,13 +120,15 @@ class Queue(Actor):
 
     @receive(SubmitJob)
     def submit(self, m: SubmitJob) -> Deferred[int]:
-        steps = [Step(*parse(opcode)) for opcode in m.ops]
+        own = self._last_id + 1
+        m.earlier.append(None)  # until it is known to be accepted
+        steps = [_placed(Step(*parse(opcode)), own, m.earlier[:-1]) for opcode in m.ops]
         if self._places.switches.positions.drained:
             raise WrongState("the job queue is drained and takes no jobs; 'gnt-cluster queue undrain' opens it again")
         if len(self._live) >= self.largest:
             raise TryLater(f"the job queue is full ({self.largest} unfinished jobs); wait for some to end")
-        self._last_id += 1
-        record = _record(self._last_id, steps, self._places)
+        self._last_id = m.earlier[-1] = own
+        record = _record(own, steps, self._places)
         answer = self._answers[record.id] = Deferred()
         self._admit(record, steps, self._serial_row)
         if steps:
@@ -140,15 +143,16 @@ class Queue(Actor):
         if m.failure is None:
             answer.callback(m.job_id)
             return
-        self._live.pop(m.job_id).stop()
-        self._running.discard(m.job_id)
+        ref = self._live[m.job_id]
+        self._leave(m.job_id)
+        ref.stop()
         self._start_jobs()
         answer.errback(m.failure)
 
     @receive(JobEnded)
     def job_ended(self, m: JobEnded) -> Any:
-        ref = self._live.pop(m.job_id)
-        self._running.discard(m.job_id)
+        ref = self._live[m.job_id]
+        self._leave(m.job_id)
         self._start_jobs()
         # Its answer comes after those to all who asked it before: nobody is left waiting when it stops.
         return self.ask(ref, Describe(), JOB_TIMEOUT).addCallback(self._bury, ref)
@@ -156,9 +160,9 @@ class Queue(Actor):
     @receive(Gone)
     def job_gone(self, m: Gone) -> None:
         job_id = int(m.path.rpartition("/")[2])
-        if self._live.pop(job_id, None) is None:
+        if job_id not in self._live:
             return
-        self._running.discard(job_id)
+        self._leave(job_id)
         if job_id in self._answers:
             self._answers.pop(job_id).errback(OutcomeUnknown(f"job {job_id} crashed while it was being accepted"))
         self.aside(self._read_jobs((str(job_id),)), then=_Crashed)
@@ -209,6 +213,18 @@ class Queue(Actor):
             return _what_became(ended, m)
         return self._read_jobs((str(m.job_id),)).addCallback(_found, m)
 
+    @receive(GetStatuses)
+    def get_statuses(self, m: GetStatuses) -> Any:
+        known = {i: r.status for i in m.ids if (r := self._unsettled.get(i) or self._ended.get(i)) is not None}
+        missing = tuple(str(i) for i in sorted(m.ids - known.keys()))
+        if not missing:
+            return known
+        return self._read_jobs(missing).addCallback(lambda rows: {**known, **_ends(rows)})
+
+    @receive(WhyJobsWait)
+    def why_jobs_wait(self, m: WhyJobsWait) -> dict[int, list[int]]:
+        return {i: before for i in m.ids if (before := self._line.before(i))}
+
     @receive(ListJobs)
     def list_jobs(self, m: ListJobs) -> Deferred[list[JobRecord]]:
         wanted = None if m.ids is None else tuple(str(i) for i in m.ids)
@@ -228,16 +244,19 @@ class Queue(Actor):
         ref.watch(self.me)
         self._live[record.id] = ref
         if steps:
-            heapq.heappush(self._waiting, (record.priority, record.id))
+            self._line.add(record.id, record.priority, _depends(steps) & self._live.keys() - {record.id})
 
     def _start_jobs(self) -> None:
         slots = self._places.published.config.cluster.max_running_jobs
-        while self._waiting and len(self._running) < slots:
-            _, job_id = heapq.heappop(self._waiting)
-            ref = self._live.get(job_id)
-            if ref is not None:  # else it was cancelled
-                self._running.add(job_id)
-                ref.tell(Start())
+        while len(self._running) < slots and (job_id := self._line.next()) is not None:
+            self._running.add(job_id)
+            self._live[job_id].tell(Start())
+
+    def _leave(self, job_id: int) -> None:
+        """It is not unfinished any more; what waited for that goes on at the next start of jobs."""
+        del self._live[job_id]
+        self._running.discard(job_id)
+        self._line.ended(job_id)
 
     def _bury(self, record: JobRecord, ref: Ref) -> None:
         self._remember(record)
@@ -247,6 +266,18 @@ class Queue(Actor):
         self._ended[record.id] = record
         while len(self._ended) > self.remembered:
             self._ended.popitem(last=False)
+
+
+def _placed(step: Step, own: int, earlier: list[int | None]) -> Step:
+    """A step of the job ``own``, with the jobs it depends on by their ids."""
+    if not step.common.depends:
+        return step
+    depends = absolute(step.common.depends, own, earlier)
+    return evolve(step, common=evolve(step.common, depends=depends))
+
+
+def _depends(steps: list[Step]) -> set[int]:
+    return {number for step in steps for number, _ in step.common.depends or ()}
 
 
 def _record(job_id: int, steps: list[Step], places: Places) -> JobRecord:
@@ -292,6 +323,12 @@ async def _store_ended(ask: Callable[..., Deferred[Any]], ledger: Ref, records: 
 
 def _what_became(record: JobRecord, m: WaitForChange) -> tuple[list[Any], list[Any]]:
     return values(record, m.fields), log_after(record, m.log_serial)
+
+
+def _ends(rows: Mapping[str, bytes]) -> dict[int, Status]:
+    """How stored jobs that are not live ended; one that had not is the remains of a crash."""
+    statuses = {int(key): decode(key, row).status for key, row in rows.items()}
+    return {i: status if status.final else Status.ERROR for i, status in statuses.items()}
 
 
 def _found(rows: Mapping[str, bytes], m: WaitForChange) -> tuple[list[Any], list[Any]]:

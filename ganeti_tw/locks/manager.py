@@ -46,7 +46,8 @@ class LockManager(Actor):
 
     @receive(WhyWaiting)
     def why_waiting(self, m: WhyWaiting) -> list[tuple[str, tuple[str, ...]]]:
-        return self._allocation.waits_for(m.owner)
+        owners = self._owners.get(m.owner, {m.owner})
+        return [waited for owner in sorted(owners) for waited in self._allocation.waits_for(owner)]
 
     def _give_up(self, owner: str) -> None:
         self._answers.pop(owner, None)  # whoever asked is gone or has stopped waiting

@@ -6,7 +6,7 @@ import importlib
 import math
 import pkgutil
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 import attrs
 import msgspec
@@ -39,6 +39,9 @@ class Operation(Protocol):
 
 T = TypeVar("T")
 
+Depends: TypeAlias = tuple[int, list[Literal["canceled", "success", "error"]]]
+"""Id of a job and the statuses it has to end in; without any, it may end in all but canceled."""
+
 PRIVATE = {"private": True}
 """Metadata of fields whose values are neither stored nor shown."""
 
@@ -47,6 +50,7 @@ OPCODES = {"opcodes": True}
 
 PRIORITIES = (-10, 0, 10)
 DEEPEST = 20  # levels of lists and objects in an opcode
+LARGEST_JOB = 10**18
 LARGEST_NUMBER = 2**63 - 1
 
 
@@ -69,7 +73,7 @@ class Common:
     dry_run: bool | None = None
     debug_level: int | None = None
     priority: int = 0
-    depends: list[Any] | None = None
+    depends: list[Depends] | None = None
     comment: str | None = None
     reason: list[Any] = attrs.field(factory=list)
 
@@ -122,8 +126,8 @@ def parse(opcode: Any) -> tuple[Kind, Operation, Common]:
     common = _convert(kind.op_id, {k: given.pop(k) for k in _COMMON if k in given}, Common)
     if common.priority not in PRIORITIES:
         raise BadRequest(f"{kind.op_id}: priority {common.priority} is none of -10, 0, 10")
-    if common.depends:
-        raise BadRequest(f"{kind.op_id}: depends is not supported yet; submit the jobs one after the other")
+    if any(not -LARGEST_JOB < number < LARGEST_JOB or not number for number, _ in common.depends or ()):
+        raise BadRequest(f"{kind.op_id}: depends: job ids begin at 1; negative ones count back from the job's own id")
     fields = {a.name: a for a in attrs.fields(kind.cls)}
     unknown = sorted(set(given) - set(fields))
     if unknown:

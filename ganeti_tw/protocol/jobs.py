@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 
 @frozen
@@ -13,9 +13,27 @@ class SubmitJob:
 
     Answer: the job's id, once the job is safely stored.  BadRequest, NotFound for bad opcodes;
     WrongState while the queue is drained; TryLater when it is full.
+
+    ``earlier``: ids of the jobs submitted before it in the same call, None for those
+    refused; the queue adds the job to it.  Negative ids in ``depends`` count back through it.
     """
 
     ops: list[Any]
+    earlier: list[int | None] = field(factory=list)
+
+
+@frozen
+class GetStatuses:
+    """Answer: id -> Status of the jobs that exist among some that have ended, or had been about to."""
+
+    ids: frozenset[int]
+
+
+@frozen
+class WhyJobsWait:
+    """Answer: id -> ids of the unfinished jobs it depends on; of those that wait for some."""
+
+    ids: tuple[int, ...]
 
 
 @frozen

@@ -36,6 +36,6 @@ class ListLocks:
 
 @frozen
 class WhyWaiting:
-    """Answer: list of (lock, owners in front) for what an owner waits for."""
+    """Answer: list of (lock, owners in front) for what an owner waits for, or all those an actor stands for."""
 
     owner: str

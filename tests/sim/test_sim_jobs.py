@@ -51,6 +51,14 @@ class CommandTests(JobCase):
         self.run_job(0, "wait", str(job))
         self.assertIn("Status: success", self.run_job(0, "info", str(job)).out)
 
+    def test_info_says_what_a_job_waits_for(self) -> None:
+        first = self.submit(delay(20, on_nodes=["node2"], no_locks=False))
+        second = self.submit(delay(20, on_nodes=["node2"], no_locks=False))
+        third = self.submit(delay(1, depends=[[-1, []]]))
+        shown = self.run_job(0, "info", str(second), str(third)).out
+        self.assertIn(f"Waits for: \n    - lock node/{self.cluster.config.node('node2').uuid}: job/{first}/0", shown)
+        self.assertIn(f"Waits for: \n    - end of job {second}\n", shown)
+
     def test_cancel(self) -> None:
         first = self.submit(delay(20, on_nodes=["node2"], no_locks=False))
         second = self.submit(delay(20, on_nodes=["node2"], no_locks=False))

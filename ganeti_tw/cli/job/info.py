@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from optparse import Values
 from typing import Any
 
@@ -13,6 +13,7 @@ from ganeti_tw.cli.listing import objects, print_json
 from ganeti_tw.cli.structured import Pair, lines
 from ganeti_tw.cli.table import split_timestamp
 
+PENDING = ("queued", "waiting")
 FIELDS = (
     "id",
     "status",
@@ -36,13 +37,27 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
     if options.json:
         print_json(context, [jobs[number] for number in wanted if number in jobs])
         return 0
-    shown = [describe(jobs[n]) if n in jobs else f"Job ID {n} not found" for n in dict.fromkeys(wanted)]
+    waits = _waits(context, [number for number, job in jobs.items() if job["status"] in PENDING])
+    shown = [
+        describe(jobs[number], waits.get(number, ())) if number in jobs else f"Job ID {number} not found"
+        for number in dict.fromkeys(wanted)
+    ]
     context.say_all(lines(shown))
     return 0
 
 
-def describe(job: Mapping[str, Any]) -> list[Pair]:
-    """What is shown of one job."""
+def _waits(context: Context, numbers: list[int]) -> dict[int, Sequence[str]]:
+    """What jobs wait for, in words."""
+    if not numbers:
+        return {}
+    return {
+        number: [*(f"end of job {job}" for job in jobs), *(f"lock {lock}: {', '.join(who)}" for lock, who in locks)]
+        for number, jobs, locks in context.call("job_waits", ids=numbers)
+    }
+
+
+def describe(job: Mapping[str, Any], waits: Sequence[str] = ()) -> list[Pair]:
+    """What is shown of one job; ``waits``: what it waits for."""
     received, started, ended = job["received_ts"], job["start_ts"], job["end_ts"]
     opcodes = zip(
         job["ops"],
@@ -58,6 +73,7 @@ def describe(job: Mapping[str, Any]) -> list[Pair]:
     return [
         Pair("Job ID", job["id"]),
         Pair("Status", job["status"]),
+        *([Pair("Waits for", list(waits))] if waits else []),
         Pair("Received", split_timestamp(received), "times"),
         Pair("Processing start", _since(received, started), "times"),
         Pair("Processing end", _since(started, ended), "times"),

@@ -53,6 +53,8 @@ class ClusterVerify:
         else:
             groups = [config.group(self.group_name)]
         for group in groups:
-            opcode = {"OP_ID": "OP_CLUSTER_VERIFY_GROUP", "group_name": group.uuid, "skip_checks": self.skip_checks}
-            jobs.append([{**opcode, **common, "verify_clutter": self.verify_clutter}])
+            opcode: dict[str, Any] = {"OP_ID": "OP_CLUSTER_VERIFY_GROUP", "group_name": group.uuid}
+            if self.group_name is None:
+                opcode["depends"] = [(-len(jobs), [])]  # once the configuration was looked at
+            jobs.append([{**opcode, **common, "skip_checks": self.skip_checks, "verify_clutter": self.verify_clutter}])
         return {"jobs": jobs}

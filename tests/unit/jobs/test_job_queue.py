@@ -12,7 +12,7 @@ from ganeti_tw.jobs.perform import Advance
 from ganeti_tw.jobs.record import JobRecord, OpRecord
 from ganeti_tw.jobs.status import Status
 from ganeti_tw.operations.registry import input_of, parse
-from ganeti_tw.protocol.jobs import CancelJob, ListJobs, SubmitJob, WaitForChange
+from ganeti_tw.protocol.jobs import CancelJob, ListJobs, SubmitJob, WaitForChange, WhyJobsWait
 from job_case import TOLD, JobCase
 
 
@@ -32,6 +32,12 @@ class SmallQueue(queue_room.Queue):
     largest = 2
     remembered = 2
     decoded_at_once = 10
+
+
+class Forgetful(queue_room.Queue):
+    """Has to look into the ledger for what ended."""
+
+    remembered = 1
 
 
 class QueueCase(JobCase):
@@ -172,6 +178,80 @@ class SlotTests(QueueCase):
         self.turn()
         for job_id in (1, 99):
             self.assertFalse(self.result(self.queue_ref.ask(CancelJob(job_id), 1))[0])
+
+
+class DependencyTests(QueueCase):
+    def after(self, *depends: Any, **more: Any) -> dict[str, Any]:
+        return delay(depends=[list(d) for d in depends], **more)
+
+    def test_waits_without_a_slot_until_all_have_ended(self) -> None:
+        self.open_queue(max_running_jobs=2)
+        self.submitted(delay(10))
+        self.submitted(delay(20))
+        self.submitted(self.after((1, ["success"])), self.after((2, [])))
+        self.turn(10)
+        self.assertEqual(self.listed(), {1: "success", 2: "running", 3: "queued"})
+        self.assertEqual(self.result(self.queue_ref.ask(WhyJobsWait((1, 2, 3)), 1)), {3: [2]})
+        self.assertEqual(self.submitted(delay()), 4)
+        self.assertEqual(self.listed()[4], "running")
+        self.turn(10)
+        self.assertEqual(self.listed(), {1: "success", 2: "success", 3: "running", 4: "success"})
+
+    def test_ids_count_back_from_the_own_one(self) -> None:
+        self.open_queue(4)
+        self.submitted(delay())
+        self.submitted(delay())
+        self.submitted(self.after((-1, []), (-2, ["error"])))
+        self.assertEqual(self.ledger.job(7).ops[0].input["depends"], [[6, []], [5, ["error"]]])
+        answer = self.submit(self.after((-8, [])))
+        self.turn()
+        self.failureResultOf(answer, BadRequest)
+
+    def test_ids_count_back_through_those_submitted_together(self) -> None:
+        self.open_queue(4)
+        earlier: list[int | None] = []
+        jobs = [delay()], [delay(bad=1)], [self.after((-2, []))], [self.after((-2, []))], [self.after((-5, []))]
+        asked = [self.queue_ref.ask(SubmitJob(ops, earlier), 70) for ops in jobs]
+        self.turn()
+        for refused in (1, 3):
+            self.failureResultOf(asked[refused], BadRequest)
+        self.assertEqual(earlier, [5, None, 6, None, 7])
+        self.assertEqual(self.ledger.job(6).ops[0].input["depends"], [[5, []]])
+        self.assertEqual(self.ledger.job(7).ops[0].input["depends"], [[4, []]])
+
+    def test_how_the_other_has_to_end(self) -> None:
+        self.open_queue(max_running_jobs=1)
+        self.submitted(delay(10))
+        self.submitted(delay(10))
+        self.result(self.queue_ref.ask(CancelJob(2), 1))
+        for wanted in ([], ["error"], ["canceled"], ["success", "error"]):
+            self.submitted(self.after((2, wanted), duration=0))
+        self.submitted(self.after((1, ["error"]), duration=0))
+        self.submitted(self.after((99, []), duration=0))
+        self.submitted(self.after((9, []), duration=0))  # itself
+        self.submitted(self.after((1, []), duration=0), self.after((7, ["error"]), duration=0))
+        self.turn(11)
+        ended = ["success", "canceled", "canceled", "canceled", "success", "canceled", "error", "error", "error"]
+        self.assertEqual(list(self.listed().values()), [*ended, "success"])
+        self.assertIn("does not exist", str(self.ledger.job(8).ops[0].result))
+        self.assertIn("job 1 ended in success", str(self.ledger.job(7).ops[0].result))
+
+    def test_the_end_is_passed_on_along_a_chain(self) -> None:
+        self.open_queue(kind=Forgetful)
+        self.submitted(delay())
+        for _ in range(20):
+            self.submitted(self.after((-1, ["success"])))
+        self.result(self.queue_ref.ask(CancelJob(11), 1))
+        for _ in range(12):
+            self.turn(10)
+        self.assertEqual(list(self.listed().values()), ["success"] * 10 + ["canceled"] * 11)
+
+    def test_after_a_restart(self) -> None:
+        later = delay(depends=[[3, ["success"]], [4, ["error"]]])
+        self.recover(left(3, Status.QUEUED), left(4, Status.RUNNING), left(5, Status.QUEUED, opcode=later))
+        self.assertEqual(self.listed(), {3: "running", 4: "error", 5: "queued"})
+        self.turn(10)
+        self.assertEqual(self.listed()[5], "running")
 
 
 class EndTests(QueueCase):

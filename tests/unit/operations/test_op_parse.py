@@ -68,9 +68,11 @@ class ParseTests(SynchronousTestCase):
             self.refused({**CREATE, "priority": priority}, "priority")
         self.refused({**CREATE, "priority": "high"}, "priority")
 
-    def test_dependencies_are_refused(self) -> None:
-        self.refused({**CREATE, "depends": [[1, ["success"]]]}, "depends")
-        parse({**CREATE, "depends": []})
+    def test_dependencies(self) -> None:
+        for good in ([], None, [[1, ["success", "error", "canceled"]], [-1, []]]):
+            parse({**CREATE, "depends": good})
+        for bad in ([1], [[1]], [[1, ["running"]]], [[True, []]], [["1", []]], [[0, []]], [[1, "success"]]):
+            self.refused({**CREATE, "depends": bad}, "depends")
 
     def test_what_is_not_there_yet_is_refused_by_name_unless_it_is_the_default(self) -> None:
         others = {"iallocator": "hail", "forthcoming": True, "src_node": "n1", "opportunistic_locking": True}
