@@ -17,7 +17,7 @@ from ganeti_tw.jobs.look import look
 from ganeti_tw.jobs.places import Places
 from ganeti_tw.kernel import Ref
 from ganeti_tw.operations.steps.clusterinfo import cluster_info
-from ganeti_tw.protocol.jobs import CancelJob, SubmitJob, WaitForChange, WhyJobsWait
+from ganeti_tw.protocol.jobs import CancelJob, ChangePriority, SubmitJob, WaitForChange, WhyJobsWait
 from ganeti_tw.protocol.locks import WhyWaiting
 from ganeti_tw.protocol.node import PutFile, RunCommand
 from ganeti_tw.protocol.switches import SetDrained, SetWatcherPause
@@ -26,6 +26,8 @@ SUBMIT_TIMEOUT = 70.0
 CANCEL_TIMEOUT = 30.0
 SHORTEST_WAIT = 0.1  # enough to say what is, for those who do not want to wait
 LONGEST_WAIT = 89.0  # Ganeti's limit for one call
+SAVE_TIMEOUT = 70.0
+MOST_URGENT, LEAST_URGENT = -20, 19
 WHY_TIMEOUT = 10.0
 SWITCH_TIMEOUT = 70.0
 LONGEST_COMMAND = 86400.0
@@ -88,6 +90,13 @@ class MasterApi:
         if kill:
             raise BadRequest("killing jobs is not supported yet; cancel without --kill")
         done, text = await self._queue.ask(CancelJob(_an_id(id)), CANCEL_TIMEOUT)
+        return [done, text]
+
+    async def change_priority(self, id: int | str, priority: int) -> list[Any]:
+        """``[done, text]``; -20 is the most urgent, 19 the least."""
+        if not MOST_URGENT <= priority <= LEAST_URGENT:
+            raise BadRequest(f"priorities are from {MOST_URGENT} to {LEAST_URGENT}, not {priority}")
+        done, text = await self._queue.ask(ChangePriority(_an_id(id), priority), SAVE_TIMEOUT)
         return [done, text]
 
     async def job_waits(self, ids: list[int]) -> list[list[Any]]:

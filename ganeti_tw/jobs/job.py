@@ -20,7 +20,8 @@ from ganeti_tw.jobs.status import Status
 from ganeti_tw.kernel import Actor, Outcome, Rank, Ref, receive
 from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.model.rows import Delete, Put
-from ganeti_tw.protocol.jobs import CancelJob, JobEnded, WaitForChange
+from ganeti_tw.protocol.jobs import CancelJob, ChangePriority, JobEnded, WaitForChange
+from ganeti_tw.protocol.locks import ChangeUrgency
 
 COMMIT_TIMEOUT = 60.0
 PAUSE = 5.0  # seconds until the end of a job is stored again after that failed
@@ -140,13 +141,13 @@ class Job(Actor):
             self._save().addErrback(lambda failure: None)  # the queue is told
 
     @receive(Advance)
-    def advance(self, m: Advance) -> Deferred[None] | None:
+    def advance(self, m: Advance) -> Deferred[None] | int:
         now = stamp(self._places.now())
         if m.status is Status.WAITING:
             for record in (self._newest, self._shown):
                 record.ops[m.index] = evolve(record.ops[m.index], status=m.status, start_timestamp=now)
             self._notify()
-            return None
+            return self._newest.ops[m.index].priority
         if m.status is Status.RUNNING:
             op = self._newest.ops[m.index]
             self._newest.ops[m.index] = evolve(op, status=m.status, exec_timestamp=now)
@@ -221,6 +222,16 @@ class Job(Actor):
                 self._task.cancel()
             return True, f"Job {self._newest.id} will be canceled"
         return False, f"Job {self._newest.id} is {status.value} and cannot be canceled any more"
+
+    @receive(ChangePriority)
+    def change_priority(self, m: ChangePriority) -> Any:
+        if self._newest.status.final:
+            return False, f"Job {m.job_id} has ended, its priority cannot be changed any more"
+        ops = self._newest.ops
+        self._newest.ops = [op if op.status.final else evolve(op, priority=m.priority) for op in ops]
+        self._places.locks.tell(ChangeUrgency(self.me.path, m.priority))
+        text = f"Job {m.job_id} has priority {m.priority} now"
+        return self._save().addCallback(lambda _: (True, text))
 
     @receive(WaitForChange)
     def wait_for_change(self, m: WaitForChange) -> Any:

@@ -46,7 +46,9 @@ class Step:
 
 @frozen
 class Advance:
-    """An opcode of a job reached a status.  Answer: None once that is safely stored (waiting is not stored).
+    """An opcode of a job reached a status.  Answer: None once that is safely stored.
+
+    Waiting is not stored; the answer to it is the priority that the opcode has by now.
 
     With one that ends badly all that follow end in the same way.
     """
@@ -192,10 +194,10 @@ def _release(locks: Ref, owner: str) -> None:
 async def _perform_one(step: Step, index: int, places: Places, job: Ref, queue: Ref, owner: str) -> Any:
     op = step.op
     hands = JobHands(places, job, index)
-    await job.ask(Advance(index, Status.WAITING), SAVE_TIMEOUT)
+    priority = await job.ask(Advance(index, Status.WAITING), SAVE_TIMEOUT)
     try:
         await _wait_for_others(step, job, queue)
-        await _acquire(step, places, job, owner)
+        await _acquire(step, places, job, owner, priority)
         op.check(places.published.config)
         hooks = hands.hooks = _hooks(step, hands)
         if hooks is not None and step.common.dry_run:
@@ -234,9 +236,9 @@ async def _config_update(hands: JobHands) -> None:
 async def _with_hooks(result: Any, op: Operation, hooks: HookRunner, context: Context) -> Any:
     """The result after the hooks that follow the work: some operations change it by how they ended."""
     failures = await hooks.after()
-    judge = getattr(op, "hooked", None)
-    if judge is not None:
-        return await judge(context, result, failures)
+    hooked = getattr(op, "hooked", None)
+    if hooked is not None:
+        return await hooked(context, result, failures)
     hooks.warn(failures)
     return result
 
@@ -254,11 +256,11 @@ def _id_of(job: Ref) -> int:
     return int(job.path.rpartition("/")[2])
 
 
-async def _acquire(step: Step, places: Places, job: Ref, owner: str) -> None:
+async def _acquire(step: Step, places: Places, job: Ref, owner: str, priority: int) -> None:
     """Hold exactly the locks that the operation needs by the configuration at that moment."""
     for _ in range(TRIES):
         wanted = _wanted(step, places.published.config)
-        await places.locks.ask(Acquire(owner, wanted, job, step.common.priority), LOCK_TIMEOUT)
+        await places.locks.ask(Acquire(owner, wanted, job, priority), LOCK_TIMEOUT)
         if _wanted(step, places.published.config) == wanted:
             return
         await places.locks.ask(Release(owner), SAVE_TIMEOUT)

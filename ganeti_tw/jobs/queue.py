@@ -25,7 +25,16 @@ from ganeti_tw.kernel import Actor, ActorSystem, Gone, Outcome, Rank, Ref, recei
 from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.model.rows import Delete, Put
 from ganeti_tw.operations.registry import input_of, is_whole, parse
-from ganeti_tw.protocol.jobs import CancelJob, GetStatuses, JobEnded, ListJobs, SubmitJob, WaitForChange, WhyJobsWait
+from ganeti_tw.protocol.jobs import (
+    CancelJob,
+    ChangePriority,
+    GetStatuses,
+    JobEnded,
+    ListJobs,
+    SubmitJob,
+    WaitForChange,
+    WhyJobsWait,
+)
 
 COMMIT_TIMEOUT = 60.0
 JOB_TIMEOUT = 30.0
@@ -201,6 +210,14 @@ class Queue(Actor):
         ref = self._live.get(m.job_id)
         if ref is None:
             return False, f"Job {m.job_id} is not in the queue or has ended"
+        return self.ask(ref, m, JOB_TIMEOUT)
+
+    @receive(ChangePriority)
+    def change_priority(self, m: ChangePriority) -> Any:
+        ref = self._live.get(m.job_id)
+        if ref is None:
+            return False, f"Job {m.job_id} is not in the queue or has ended"
+        self._line.change_priority(m.job_id, m.priority)
         return self.ask(ref, m, JOB_TIMEOUT)
 
     @receive(WaitForChange)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 LOCKSET = "[lockset]"
 BGL = "cluster/BGL"
@@ -144,6 +144,14 @@ class Allocation:
             raise ValueError(f"{owner} has asked for locks already")
         self._number += 1
         self._waiting[owner] = Request(owner, dict(wanted), priority, self._number)
+        return self._advance()
+
+    def change_priority(self, owner: str, priority: int) -> list[str]:
+        """Make a request more or less urgent, if it is still waiting; gives the owners that have theirs now."""
+        request = self._waiting.get(owner)
+        if request is None:
+            return []
+        self._waiting[owner] = evolve(request, priority=priority)
         return self._advance()
 
     def release(self, owner: str) -> list[str]:

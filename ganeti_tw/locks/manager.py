@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 
 from ganeti_tw.kernel import Actor, Gone, Rank, receive
 from ganeti_tw.locks.allocation import Allocation, LockState, Mode
-from ganeti_tw.protocol.locks import Acquire, ListLocks, Release, WhyWaiting
+from ganeti_tw.protocol.locks import Acquire, ChangeUrgency, ListLocks, Release, WhyWaiting
 
 
 class LockManager(Actor):
@@ -30,6 +30,11 @@ class LockManager(Actor):
         wanted = {name: Mode(mode) for name, mode in m.wanted.items()}
         self._tell_granted(self._allocation.request(m.owner, wanted, m.priority))
         return answer
+
+    @receive(ChangeUrgency)
+    def change_urgency(self, m: ChangeUrgency) -> None:
+        for owner in self._owners.get(m.path, ()):
+            self._tell_granted(self._allocation.change_priority(owner, m.priority))
 
     @receive(Release)
     def release(self, m: Release) -> None:

@@ -61,6 +61,14 @@ class CancelJob:
 
 
 @frozen
+class ChangePriority:
+    """Make a job that has not ended as urgent as that: -20 (most) to 19.  Answer: ``(done, text)``."""
+
+    job_id: int
+    priority: int
+
+
+@frozen
 class ListJobs:
     """Answer: JobRecords by ascending id; of ``ids`` (unknown ones are left out) or of all."""
 

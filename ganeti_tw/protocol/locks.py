@@ -30,6 +30,14 @@ class Release:
 
 
 @frozen
+class ChangeUrgency:
+    """What an actor waits for, it waits for with another priority.  Answer: None."""
+
+    path: str
+    priority: int
+
+
+@frozen
 class ListLocks:
     """Answer: list of LockState."""
 

@@ -51,6 +51,13 @@ class CommandTests(JobCase):
         self.run_job(0, "wait", str(job))
         self.assertIn("Status: success", self.run_job(0, "info", str(job)).out)
 
+    def test_change_priority(self) -> None:
+        job = self.submit(delay(20), delay(20))
+        self.assertIn("10", self.run_job(0, "change-priority", "--priority", "low", str(job)).out)
+        self.assertEqual(self.run_job(0, "list", "--no-headers", "-o", "priority", str(job)).out, "10\n")
+        self.run_job(1, "change-priority", str(job))
+        self.run_job(1, "change-priority", "--priority", "high", "99")
+
     def test_info_says_what_a_job_waits_for(self) -> None:
         first = self.submit(delay(20, on_nodes=["node2"], no_locks=False))
         second = self.submit(delay(20, on_nodes=["node2"], no_locks=False))
@@ -135,6 +142,8 @@ class CallTests(JobCase):
             ("wait", {"id": True, "fields": FIELDS}),
             ("cancel", {"id": [1]}),
             ("cancel", {"id": job, "kill": True}),
+            ("change_priority", {"id": job, "priority": 20}),
+            ("change_priority", {"id": job, "priority": True}),
             ("submit", {"ops": {}}),
             ("submit", {"ops": [None]}),
             ("submit", {"ops": [delay(float("nan"))]}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from ganeti_tw.errors import BadRequest, DriverError, NotFound, TryLater
@@ -12,7 +13,8 @@ from ganeti_tw.jobs.perform import Advance
 from ganeti_tw.jobs.record import JobRecord, OpRecord
 from ganeti_tw.jobs.status import Status
 from ganeti_tw.operations.registry import input_of, parse
-from ganeti_tw.protocol.jobs import CancelJob, ListJobs, SubmitJob, WaitForChange, WhyJobsWait
+from ganeti_tw.protocol.jobs import CancelJob, ChangePriority, ListJobs, SubmitJob, WaitForChange, WhyJobsWait
+from ganeti_tw.protocol.locks import ListLocks
 from job_case import TOLD, JobCase
 
 
@@ -163,6 +165,37 @@ class SlotTests(QueueCase):
             order += [i for i, status in self.listed().items() if status == "running"]
             self.turn(10)
         self.assertEqual(order, [1, 4, 5, 3, 2])
+
+    def test_a_change_of_priority(self) -> None:
+        self.open_queue(max_running_jobs=1)
+        for _ in range(4):
+            self.submitted(delay())
+        for job_id, priority in ((3, -1), (2, 19)):
+            self.assertTrue(self.result(self.queue_ref.ask(ChangePriority(job_id, priority), 1))[0])
+        self.assertEqual((self.ledger.job(3).priority, self.ledger.job(3).ops[0].input["priority"]), (-1, 0))
+        order = []
+        for _ in range(4):
+            order += [i for i, status in self.listed().items() if status == "running"]
+            self.turn(10)
+        self.assertEqual(order, [1, 3, 4, 2])
+        self.assertFalse(self.result(self.queue_ref.ask(ChangePriority(3, 0), 1))[0])
+
+    def test_a_change_of_priority_of_one_that_waits_for_locks(self) -> None:
+        self.open_queue()
+        self.take(**{f"node__{self.published.config.master.uuid}": 1})
+        for _ in range(3):
+            self.submit(delay(on_nodes=["n1"], no_locks=False))
+        self.turn()
+        self.result(self.queue_ref.ask(ChangePriority(2, -5), 1))
+        pending = {lock.name: lock.pending for lock in self.result(self.locks.ask(ListLocks(), 1))}
+        waiting = [owner for _, owner in pending[f"node/{self.published.config.master.uuid}"]]
+        self.assertEqual(waiting, ["job/2/0", "job/1/0", "job/3/0"])
+
+    def test_a_changed_priority_survives_a_restart(self) -> None:
+        urgent = left(4, Status.QUEUED)
+        urgent.ops = [evolve(urgent.ops[0], priority=-20)]
+        self.recover(left(3, Status.QUEUED), urgent, max_running_jobs=1)
+        self.assertEqual(self.listed(), {3: "queued", 4: "running"})
 
     def test_a_cancelled_job_takes_no_slot(self) -> None:
         self.open_queue(max_running_jobs=1)

@@ -1,0 +1,1 @@
+`gnt-job change-priority` makes waiting jobs more or less urgent.
