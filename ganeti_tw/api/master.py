@@ -13,11 +13,20 @@ from twisted.internet.defer import Deferred, DeferredList
 from ganeti_tw.api.query.engine import query, query_fields
 from ganeti_tw.api.query.sources import ClusterSources
 from ganeti_tw.errors import BadRequest, Expired, GanetiError, NodeOffline, NotFound
+from ganeti_tw.jobs.archive import ALL
 from ganeti_tw.jobs.look import look
 from ganeti_tw.jobs.places import Places
 from ganeti_tw.kernel import Ref
 from ganeti_tw.operations.steps.clusterinfo import cluster_info
-from ganeti_tw.protocol.jobs import CancelJob, ChangePriority, SubmitJob, WaitForChange, WhyJobsWait
+from ganeti_tw.protocol.jobs import (
+    ArchiveJob,
+    ArchiveOld,
+    CancelJob,
+    ChangePriority,
+    SubmitJob,
+    WaitForChange,
+    WhyJobsWait,
+)
 from ganeti_tw.protocol.locks import WhyWaiting
 from ganeti_tw.protocol.node import PutFile, RunCommand
 from ganeti_tw.protocol.switches import SetDrained, SetWatcherPause
@@ -98,6 +107,18 @@ class MasterApi:
             raise BadRequest(f"priorities are from {MOST_URGENT} to {LEAST_URGENT}, not {priority}")
         done, text = await self._queue.ask(ChangePriority(_an_id(id), priority), SAVE_TIMEOUT)
         return [done, text]
+
+    async def archive(self, id: int | str) -> bool:
+        """Whether the job had ended and is in the archive now."""
+        return bool(await self._queue.ask(ArchiveJob(_an_id(id)), SAVE_TIMEOUT))
+
+    async def auto_archive(self, age: float, timeout: float = 30.0) -> list[int]:
+        """``[archived, left]``: jobs that ended more than ``age`` seconds ago, -1 for all; for ``timeout`` seconds."""
+        if age < 0 and age != ALL:
+            raise BadRequest(f"an age is a number of seconds, or -1 for all jobs that have ended; not {age}")
+        seconds = max(0.0, min(timeout, LONGEST_WAIT))
+        archived, left = await self._queue.ask(ArchiveOld(age, seconds), seconds + SAVE_TIMEOUT)
+        return [archived, left]
 
     async def job_waits(self, ids: list[int]) -> list[list[Any]]:
         """``[id, ids of jobs, [[lock, owners], ...]]`` of each job that waits: for the ends of jobs, for locks."""

@@ -175,11 +175,11 @@ class Master:
             switches=switches,
         )
 
-        def read_jobs(keys: tuple[str, ...] | None) -> Deferred[Mapping[str, bytes]]:
-            return reader.read(KIND, keys)  # type: ignore[return-value]
+        def read_rows(kind: str, keys: tuple[str, ...] | None) -> Deferred[Mapping[str, bytes]]:
+            return reader.read(kind, keys)  # type: ignore[return-value]
 
         self.queue = spawn(
-            "queue", lambda: Queue(system, places, read_jobs, found.last_job, list(found.unfinished), pause)
+            "queue", lambda: Queue(system, places, read_rows, found.last_job, list(found.unfinished), pause)
         )
         watchman = spawn("watchman", lambda: Watchman(fatal))
         services = (self.ledger, self.keeper, self.locks, self.switches, self.queue, self.followers, self.spreader)

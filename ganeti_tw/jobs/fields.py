@@ -16,7 +16,7 @@ def _each(get: Callable[[OpRecord], Any]) -> Callable[[JobRecord], Any]:
 
 
 FIELDS: dict[str, Callable[[JobRecord], Any]] = {
-    "archived": lambda job: False,
+    "archived": lambda job: job.archived,
     "end_ts": lambda job: job.end_timestamp,
     "id": lambda job: job.id,
     "opend": _each(lambda op: op.end_timestamp),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ganeti_tw.errors import GanetiError, NotFound, OutcomeUnknown, TryLater, WrongState
+from ganeti_tw.jobs.archive import ReadRows, Rows, archive, archive_old, stored_rows
 from ganeti_tw.jobs.dependencies import absolute
 from ganeti_tw.jobs.fields import log_after, values
 from ganeti_tw.jobs.job import Accepted, Describe, Hold, Job, Start
@@ -26,6 +27,8 @@ from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.model.rows import Delete, Put
 from ganeti_tw.operations.registry import input_of, is_whole, parse
 from ganeti_tw.protocol.jobs import (
+    ArchiveJob,
+    ArchiveOld,
     CancelJob,
     ChangePriority,
     GetStatuses,
@@ -49,8 +52,6 @@ NOT_BEGUN = "not begun: the master process ended before this operation; submit i
 CRASHED = "internal error, please report it: the actor of this job crashed; look at the objects this operation names"
 
 NOTHING_DONE = (Status.QUEUED, Status.WAITING)
-
-ReadJobs = Callable[[tuple[str, ...] | None], Deferred[Mapping[str, bytes]]]
 
 log = Logger()
 
@@ -78,7 +79,7 @@ class _Settled:
 class Queue(Actor):
     """Owns the list of live jobs and the slots they run in.
 
-    ``read_jobs`` gives the stored rows of some jobs, or of all; ``left`` are
+    ``read`` gives stored rows of a kind; ``left`` are
     those a former process has not ended; ``pause`` lets others work.
     """
 
@@ -92,14 +93,14 @@ class Queue(Actor):
         self,
         system: ActorSystem,
         places: Places,
-        read_jobs: ReadJobs,
+        read: ReadRows,
         last_id: int,
         left: list[JobRecord],
         pause: Callable[[], Awaitable[None]],
     ) -> None:
         self._system = system
         self._places = places
-        self._read_jobs = read_jobs
+        self._read = read
         self._last_id = last_id
         self._left = left
         self._pause = pause
@@ -179,7 +180,7 @@ class Queue(Actor):
 
     @receive(_Crashed)
     def crashed(self, m: _Crashed) -> None:
-        for key, row in m.outcome.result().items():
+        for key, (row, _) in m.outcome.result().items():
             record = decode(key, row)
             if not record.status.final:
                 self._unsettled[record.id] = _examined(record, CRASHED, CRASHED, self._places.now())
@@ -248,9 +249,29 @@ class Queue(Actor):
         ids = None if m.ids is None else set(m.ids)
         live = [self.ask(ref, Describe(), JOB_TIMEOUT) for i, ref in self._live.items() if ids is None or i in ids]
         ended = [record for i, record in self._unsettled.items() if ids is None or i in ids]
+        archived = m.archived or ids is not None
         return Deferred.fromCoroutine(
-            _listed(live, ended, lambda: self._read_jobs(wanted), self._pause, self.decoded_at_once)
+            _listed(live, ended, lambda: self._read_jobs(wanted, archived), self._pause, self.decoded_at_once)
         )
+
+    @receive(ArchiveJob)
+    def archive_job(self, m: ArchiveJob) -> Any:
+        if m.job_id in self._live or m.job_id in self._unsettled:
+            return False
+        self._ended.pop(m.job_id, None)
+        return Deferred.fromCoroutine(archive(self._read, self._commit, m.job_id))
+
+    @receive(ArchiveOld)
+    def archive_old(self, m: ArchiveOld) -> Any:
+        self._ended.clear()
+        work = archive_old(self._read, self._commit, self._pause, self._places.now, m.age, m.seconds)
+        return Deferred.fromCoroutine(work)
+
+    def _read_jobs(self, keys: tuple[str, ...] | None, archived: bool = True) -> Deferred[Rows]:
+        return Deferred.fromCoroutine(stored_rows(self._read, keys, archived=archived))
+
+    def _commit(self, commit: Commit) -> Deferred[Any]:
+        return self.ask(self._places.ledger, commit, COMMIT_TIMEOUT)
 
     def _serial_row(self) -> tuple[Put, ...]:
         """As it is when a job is stored: of two jobs the one that came later may be stored earlier."""
@@ -342,23 +363,23 @@ def _what_became(record: JobRecord, m: WaitForChange) -> tuple[list[Any], list[A
     return values(record, m.fields), log_after(record, m.log_serial)
 
 
-def _ends(rows: Mapping[str, bytes]) -> dict[int, Status]:
+def _ends(rows: Rows) -> dict[int, Status]:
     """How stored jobs that are not live ended; one that had not is the remains of a crash."""
-    statuses = {int(key): decode(key, row).status for key, row in rows.items()}
+    statuses = {int(key): decode(key, row).status for key, (row, _) in rows.items()}
     return {i: status if status.final else Status.ERROR for i, status in statuses.items()}
 
 
-def _found(rows: Mapping[str, bytes], m: WaitForChange) -> tuple[list[Any], list[Any]]:
+def _found(rows: Rows, m: WaitForChange) -> tuple[list[Any], list[Any]]:
     key = str(m.job_id)
     if key not in rows:
         raise NotFound(f"there is no job {m.job_id}")
-    return _what_became(decode(key, rows[key]), m)
+    return _what_became(decode(key, *rows[key]), m)
 
 
 async def _listed(
     live: list[Deferred[JobRecord]],
     ended: list[JobRecord],
-    read: Callable[[], Deferred[Mapping[str, bytes]]],
+    read: Callable[[], Deferred[Rows]],
     pause: Callable[[], Awaitable[None]],
     at_once: int,
 ) -> list[JobRecord]:
@@ -375,9 +396,9 @@ async def _listed(
         else:
             known[record.id] = record
     jobs = {}
-    for number, (key, row) in enumerate((await read()).items()):
+    for number, (key, (row, archived)) in enumerate((await read()).items()):
         if number % at_once == at_once - 1:
             await pause()
-        job = decode(key, row)
+        job = decode(key, row, archived)
         jobs[job.id] = job if job.status.final else known.get(job.id, job)
     return [jobs[i] for i in sorted(jobs)]

@@ -11,6 +11,7 @@ from ganeti_tw.errors import Corrupt, GanetiError
 from ganeti_tw.jobs.status import Status, job_status
 
 KIND = "job"  # of ledger rows
+ARCHIVED = "archived_job"  # of those of jobs that are out of the way
 LIVE = "live"  # of ledger rows that say which jobs have not ended
 Stamp = tuple[int, int]  # seconds and microseconds
 LogEntry = tuple[int, Stamp, str, Any]
@@ -48,6 +49,7 @@ class JobRecord:
     livelock: str | None = None
     process_id: int | None = None
     log_serial: int = field(default=0, metadata={"stored": False})
+    archived: bool = field(default=False, metadata={"stored": False})
 
     @property
     def status(self) -> Status:
@@ -91,16 +93,15 @@ class _Stored:
 _decoder = msgspec.json.Decoder(_Stored)
 
 
-def decode(key: str, value: bytes) -> JobRecord:
+def decode(key: str, value: bytes, archived: bool = False) -> JobRecord:
     """The job of a stored row; Corrupt names the row."""
     try:
         s = _decoder.decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError) as e:
         raise Corrupt(f"job {key} in the ledger cannot be read: {e}") from None
     serial = max((entry[0] for op in s.ops for entry in op.log), default=0)
-    return JobRecord(
-        s.id, s.ops, s.received_timestamp, s.start_timestamp, s.end_timestamp, s.livelock, s.process_id, serial
-    )
+    times = s.received_timestamp, s.start_timestamp, s.end_timestamp
+    return JobRecord(s.id, s.ops, *times, s.livelock, s.process_id, serial, archived)
 
 
 def error_result(error: GanetiError, prerequisite: bool) -> list[Any]:

@@ -70,9 +70,31 @@ class ChangePriority:
 
 @frozen
 class ListJobs:
-    """Answer: JobRecords by ascending id; of ``ids`` (unknown ones are left out) or of all."""
+    """Answer: JobRecords by ascending id; of ``ids`` (unknown ones are left out) or of all.
+
+    Of the jobs in the archive only those in ``ids``, or all if ``archived``.
+    """
 
     ids: tuple[int, ...] | None = None
+    archived: bool = False
+
+
+@frozen
+class ArchiveJob:
+    """Put a job that has ended out of the way.  Answer: whether that was done."""
+
+    job_id: int
+
+
+@frozen
+class ArchiveOld:
+    """The same with all that ended more than ``age`` seconds ago; -1 for all that have ended.
+
+    Answer: ``(archived, left)``; ``left`` were not looked at because ``seconds`` had passed.
+    """
+
+    age: float
+    seconds: float
 
 
 @frozen

@@ -58,6 +58,20 @@ class CommandTests(JobCase):
         self.run_job(1, "change-priority", str(job))
         self.run_job(1, "change-priority", "--priority", "high", "99")
 
+    def test_archive(self) -> None:
+        jobs = [self.submit(delay(1)) for _ in range(3)]
+        self.run_job(1, "archive", str(jobs[0]))
+        self.cluster.settle(2)
+        self.run_job(0, "archive", str(jobs[0]))
+        self.assertEqual(self.run_job(0, "autoarchive", "1d").out, "Archived 0 jobs, 0 unchecked left\n")
+        self.assertEqual(len(self.statuses()), 2)
+        shown = self.run_job(0, "list", "--no-headers", "--archived", "-o", "status").out
+        self.assertIn("success (archived)", shown)
+        self.assertEqual(self.run_job(0, "autoarchive", "all").out, "Archived 2 jobs, 0 unchecked left\n")
+        self.assertIn("Status: success", self.run_job(0, "info", str(jobs[1])).out)
+        self.cluster.restart("node1")
+        self.assertEqual(self.statuses(), [])
+
     def test_info_says_what_a_job_waits_for(self) -> None:
         first = self.submit(delay(20, on_nodes=["node2"], no_locks=False))
         second = self.submit(delay(20, on_nodes=["node2"], no_locks=False))

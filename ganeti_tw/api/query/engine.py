@@ -46,11 +46,11 @@ async def query(what: str, names: list[str], ast: Any, sources: Sources, pause: 
     view = View(config)
     asked: frozenset[Source] = frozenset()
     if listed is not None or ast is None:
-        things = await resource.find(config, sources, listed, pause)
+        things = await resource.finder(names)(config, sources, listed, pause)
     else:
         test = compiled(ast, resource.hosts)
         tested = _tested_fields(resource, ast)
-        everything = await resource.find(config, sources, None, pause)
+        everything = await resource.finder((*names, *tested))(config, sources, None, pause)
         asked = needs(tested.values())
         view = await gather(view, sources, asked, everything)
         things = await _passing(test, tested, everything, view, pause)

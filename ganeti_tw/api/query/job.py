@@ -40,6 +40,12 @@ async def _find(config: Config, sources: Sources, names: tuple[Any, ...] | None,
     return list(await sources.jobs(None if names is None else tuple(sorted({int(name) for name in names}))))
 
 
+async def _find_archived(config: Config, sources: Sources, names: tuple[Any, ...] | None, pause: Pause) -> list[Any]:
+    if names is not None:
+        return await _find(config, sources, names, pause)
+    return list(await sources.jobs(None, True))
+
+
 def _is_number(name: Any) -> bool:
     if isinstance(name, str):
         return name.isascii() and name.isdigit() and len(name) <= 18
@@ -53,4 +59,5 @@ RESOURCE = Resource(
     order=lambda job: job.id,
     name_field="id",
     is_name=_is_number,
+    find_more={"archived": _find_archived},
 )

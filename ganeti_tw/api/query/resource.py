@@ -35,7 +35,7 @@ class Resource:
 
     ``is_name``: whether a value could be such a name; None when objects are not
     found by name.  ``must_exist``: asking for a name that is not there is an
-    error, not an empty answer.
+    error, not an empty answer.  ``find_more``: fields whose use brings more objects to light.
     """
 
     name: str
@@ -45,6 +45,11 @@ class Resource:
     name_field: str = "name"
     is_name: Callable[[Any], bool] | None = None
     must_exist: bool = False
+    find_more: Mapping[str, Find] = {}
+
+    def finder(self, used: Iterable[str]) -> Find:
+        """How to find the objects when these fields are shown or looked at."""
+        return next((self.find_more[name] for name in used if name in self.find_more), self.find)
 
     def field(self, name: str) -> Field:
         """The field of that name, or one that stands for an unknown one."""

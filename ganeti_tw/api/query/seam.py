@@ -30,7 +30,7 @@ class Sources(Protocol):
     async def console(self, instance: Instance) -> dict[str, Any]:
         """How to reach the console of a running instance.  WrongState when it does not run."""
 
-    async def jobs(self, ids: tuple[int, ...] | None) -> Sequence[JobRecord]:
+    async def jobs(self, ids: tuple[int, ...] | None, archived: bool = False) -> Sequence[JobRecord]:
         """The jobs of these numbers, without unknown ones, or all."""
 
     async def locks(self) -> Sequence[LockState]:

@@ -67,9 +67,9 @@ class ClusterSources:
         console = await self._ask(config.node(instance.primary_node).name, GetConsole(spec))
         return {key: value for key, value in asdict(console).items() if value is not None and value != ()}
 
-    async def jobs(self, ids: tuple[int, ...] | None) -> Sequence[JobRecord]:
-        """From the queue and what it stored."""
-        found: Sequence[JobRecord] = await self._queue.ask(ListJobs(ids), QUEUE_TIMEOUT)
+    async def jobs(self, ids: tuple[int, ...] | None, archived: bool = False) -> Sequence[JobRecord]:
+        """From the queue and what it stored; of the archive those in ``ids``, or all if ``archived``."""
+        found: Sequence[JobRecord] = await self._queue.ask(ListJobs(ids, archived), QUEUE_TIMEOUT)
         return found
 
     async def locks(self) -> Sequence[LockState]:

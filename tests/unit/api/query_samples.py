@@ -102,7 +102,7 @@ class FakeSources:
         self.asked.append(("console", instance.name))
         return self._console(instance.name)
 
-    async def jobs(self, ids: Any) -> Any:
+    async def jobs(self, ids: Any, archived: bool = False) -> Any:
         self.asked.append(("jobs", ids))
         return [j for j in self._jobs if ids is None or j.id in ids]
 

@@ -85,8 +85,8 @@ class FakeLedger(Actor):
     def job(self, job_id: int) -> JobRecord:
         return decode(str(job_id), self.rows["job", str(job_id)])
 
-    def read(self, keys: tuple[str, ...] | None) -> Deferred[Mapping[str, bytes]]:
-        found = {k: v for (kind, k), v in self.rows.items() if kind == "job" and (keys is None or k in keys)}
+    def read(self, wanted: str, keys: tuple[str, ...] | None) -> Deferred[Mapping[str, bytes]]:
+        found = {k: v for (kind, k), v in self.rows.items() if kind == wanted and (keys is None or k in keys)}
         return deferLater(self.clock, 0, lambda: found)
 
 

@@ -13,7 +13,16 @@ from ganeti_tw.jobs.perform import Advance
 from ganeti_tw.jobs.record import JobRecord, OpRecord
 from ganeti_tw.jobs.status import Status
 from ganeti_tw.operations.registry import input_of, parse
-from ganeti_tw.protocol.jobs import CancelJob, ChangePriority, ListJobs, SubmitJob, WaitForChange, WhyJobsWait
+from ganeti_tw.protocol.jobs import (
+    ArchiveJob,
+    ArchiveOld,
+    CancelJob,
+    ChangePriority,
+    ListJobs,
+    SubmitJob,
+    WaitForChange,
+    WhyJobsWait,
+)
 from ganeti_tw.protocol.locks import ListLocks
 from job_case import TOLD, JobCase
 
@@ -285,6 +294,47 @@ class DependencyTests(QueueCase):
         self.assertEqual(self.listed(), {3: "running", 4: "error", 5: "queued"})
         self.turn(10)
         self.assertEqual(self.listed()[5], "running")
+
+
+class ArchiveTests(QueueCase):
+    def done(self, *, age: float, seconds: float = 10) -> Any:
+        return self.result(self.queue_ref.ask(ArchiveOld(age, seconds), 60))
+
+    def archived(self) -> list[str]:
+        return sorted(key for kind, key in self.ledger.rows if kind == "archived_job")
+
+    def test_one_that_has_ended(self) -> None:
+        self.open_queue(max_running_jobs=1)
+        self.submitted(delay(1))
+        self.submitted(delay())
+        self.turn(1)
+        said = [self.result(self.queue_ref.ask(ArchiveJob(i), 60)) for i in (1, 2, 3, 1)]
+        self.assertEqual(said, [True, False, False, False])
+        self.assertEqual((self.listed(), self.archived()), ({2: "running"}, ["1"]))
+        (found,) = self.result(self.queue_ref.ask(ListJobs((1,)), 10))
+        self.assertEqual((found.id, found.archived), (1, True))
+        self.assertEqual(len(self.result(self.queue_ref.ask(ListJobs(None, True), 10))), 2)
+        self.assertEqual(self.result(self.wait(1))[0][0], "success")
+
+    def test_others_may_depend_on_it(self) -> None:
+        self.open_queue()
+        self.submitted(delay(0))
+        self.assertTrue(self.result(self.queue_ref.ask(ArchiveJob(1), 60)))
+        self.submitted(delay(0, depends=[[1, ["success"]]]))
+        self.assertEqual(self.listed(2), {2: "success"})
+
+    def test_the_old_ones(self) -> None:
+        for number in range(1, 251):
+            record = left(number, Status.SUCCESS)
+            record.end_timestamp = (1000 - number, 0)
+            self.ledger.rows["job", str(number)] = record.encode()
+        self.open_queue(250)
+        self.submitted(delay())
+        self.assertEqual(self.done(age=200), (50, 0))
+        self.assertEqual(self.archived()[0], "201")
+        self.assertEqual(self.done(age=-1, seconds=-1), (0, 201))
+        self.assertEqual(self.done(age=-1), (200, 0))
+        self.assertEqual(self.listed(), {251: "running"})
 
 
 class EndTests(QueueCase):
