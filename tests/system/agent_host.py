@@ -83,7 +83,10 @@ async def main(root: str, os_directory: str, cache: str, name: str, verbs: list[
             await deferLater(clock, 2, lambda: None)
             continue
         if verb == "phase":
-            actor = system.find(f"node/instance/{instance}")
+            # Guests are adopted once libvirt has looked at QEMU, which takes it seconds.
+            end = clock.seconds() + 60
+            while (actor := system.find(f"node/instance/{instance}")) is None and clock.seconds() < end:
+                await deferLater(clock, 0.2, lambda: None)
             answer = None if actor is None else (await actor.ask(Describe(), 5)).value
         else:
             try:
