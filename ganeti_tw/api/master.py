@@ -23,6 +23,8 @@ from ganeti_tw.protocol.jobs import (
     ArchiveOld,
     CancelJob,
     ChangePriority,
+    DeleteFilter,
+    ReplaceFilter,
     SubmitJob,
     WaitForChange,
     WhyJobsWait,
@@ -119,6 +121,19 @@ class MasterApi:
         seconds = max(0.0, min(timeout, LONGEST_WAIT))
         archived, left = await self._queue.ask(ArchiveOld(age, seconds), seconds + SAVE_TIMEOUT)
         return [archived, left]
+
+    async def replace_filter(
+        self, uuid: str | None, priority: int, predicates: list[Any], action: Any, reason: list[Any]
+    ) -> str:
+        """The UUID of a rule about which jobs may start, new or in place of the one of that UUID."""
+        if priority < 0:
+            raise BadRequest(f"priorities of filters are numbers from 0 on, not {priority}")
+        question = ReplaceFilter(uuid, priority, predicates, action, reason)
+        return str(await self._queue.ask(question, SAVE_TIMEOUT))
+
+    async def delete_filter(self, uuid: str) -> None:
+        """Remove a rule."""
+        await self._queue.ask(DeleteFilter(uuid), SAVE_TIMEOUT)
 
     async def job_waits(self, ids: list[int]) -> list[list[Any]]:
         """``[id, ids of jobs, [[lock, owners], ...]]`` of each job that waits: for the ends of jobs, for locks."""

@@ -307,6 +307,17 @@ _NETWORK = {
     ),
 }
 
+_FILTER = {
+    "--priority#2": _value("priority", "Filters of lower numbers are asked first", "int", 0),
+    "--predicates": _value("predicates", "What a job has to be like: a JSON list of [name, filter]", "json", []),
+    "--action": _value(
+        "action",
+        'What is done with such jobs: ACCEPT, PAUSE, REJECT, CONTINUE or "RATE_LIMIT <number>"',
+        "filteraction",
+        "CONTINUE",
+    ),
+}
+
 _REST = {
     "--from": _value("tags_source", "File with one tag per line; - is standard input"),
     "-i/--interruptible": _switch("interruptible", "End the delay when something connects to its socket"),
@@ -333,5 +344,6 @@ OPTIONS: dict[str, Entry] = {
     **_CLUSTER,
     **_NETWORK,
     **_GROUP,
+    **_FILTER,
     **_REST,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -141,7 +142,26 @@ def number_or_default(text: str) -> float | str:
         raise ValueError(f"'{text}' is neither a number nor 'default'") from None
 
 
+def json_value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as e:
+        raise ValueError(f"'{text}' is no JSON: {e}") from None
+
+
+def filter_action(text: str) -> Any:
+    """What a job filter does: a word, or a word and a number."""
+    word, *rest = text.split() or [""]
+    if word.upper() == "RATE_LIMIT" and len(rest) == 1 and rest[0].isascii() and rest[0].isdigit():
+        return ["RATE_LIMIT", int(rest[0])]
+    if word.upper() in ("ACCEPT", "PAUSE", "REJECT", "CONTINUE") and not rest:
+        return word.upper()
+    raise ValueError(f"'{text}' is none of ACCEPT, PAUSE, REJECT, CONTINUE, \"RATE_LIMIT <number>\"")
+
+
 PARSERS = {
+    "json": json_value,
+    "filteraction": filter_action,
     "bool": boolean,
     "unit": size_mib,
     "keyval": key_values,

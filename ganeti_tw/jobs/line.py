@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from attrs import define, field
+
+from ganeti_tw.jobs.filters import ACCEPT, REJECT, Bucket, Ops, Rule, Verdict, judge
 
 
 @define
 class _Entry:
+    ops: Ops
     priority: int
+    verdict: Verdict
     before: set[int] = field(factory=set)  # jobs that have to end first
 
 
 class Line:
-    """Jobs by urgency and age; those that depend on unfinished ones wait until these have ended."""
+    """Jobs by urgency and age.
+
+    Those that depend on unfinished ones wait until these have ended, those of a
+    full bucket until one of it has, and paused ones until the rules change.
+    """
 
     def __init__(self) -> None:
+        self._rules: Sequence[Rule] = ()
         self._entries: dict[int, _Entry] = {}
+        self._begun: dict[int, _Entry] = {}
         self._ready: list[tuple[int, int]] = []  # heap of (priority, id); some of its items are out of date
         self._behind: dict[int, list[int]] = {}  # job -> those that depend on it
+        self._full: dict[Bucket, set[int]] = {}  # those that found no room in it
+        self._used: Counter[Bucket] = Counter()
+        self._rejected: list[int] = []
 
-    def add(self, job_id: int, priority: int, unfinished: Iterable[int]) -> None:
+    def add(self, job_id: int, priority: int, unfinished: Iterable[int], ops: Ops = ()) -> None:
         """A job at its place, behind ``unfinished`` ones."""
-        entry = self._entries[job_id] = _Entry(priority, set(unfinished))
+        verdict = judge(self._rules, job_id, ops)
+        entry = self._entries[job_id] = _Entry(ops, priority, verdict, set(unfinished))
         for other in entry.before:
             self._behind.setdefault(other, []).append(job_id)
         self._offer(job_id, entry)
@@ -34,14 +49,30 @@ class Line:
         while self._ready:
             priority, job_id = heapq.heappop(self._ready)
             entry = self._entries.get(job_id)
-            if entry is not None and entry.priority == priority:
-                del self._entries[job_id]
-                return job_id
+            if entry is None or entry.priority != priority or entry.verdict.action != ACCEPT:
+                continue
+            full = next((b for b in entry.verdict.buckets if self._used[b] >= b[2]), None)
+            if full is not None:
+                self._full.setdefault(full, set()).add(job_id)
+                continue
+            self._begun[job_id] = self._entries.pop(job_id)
+            self._used.update(entry.verdict.buckets)
+            return job_id
         return None
+
+    def rejected(self) -> list[int]:
+        """Jobs that a rule forbids, each told once; they stay in the line until they have ended."""
+        rejected, self._rejected = self._rejected, []
+        return [job_id for job_id in rejected if job_id in self._entries]
 
     def ended(self, job_id: int) -> None:
         """A job has ended, in whatever way: here, or after it left the line."""
         self._entries.pop(job_id, None)
+        begun = self._begun.pop(job_id, None)
+        if begun is not None:
+            self._used -= Counter(begun.verdict.buckets)
+            for bucket in begun.verdict.buckets:
+                self._offer_all(self._full.pop(bucket, ()))
         for other in self._behind.pop(job_id, ()):
             entry = self._entries.get(other)
             if entry is not None:
@@ -55,11 +86,29 @@ class Line:
             entry.priority = priority
             self._offer(job_id, entry)
 
+    def set_rules(self, rules: Sequence[Rule]) -> None:
+        """Judge all jobs anew, also those that have begun: they count for the limits."""
+        self._rules = rules
+        for entries in (self._begun, self._entries):
+            for job_id, entry in entries.items():
+                entry.verdict = judge(rules, job_id, entry.ops)
+        self._used = Counter(bucket for entry in self._begun.values() for bucket in entry.verdict.buckets)
+        self._full = {}
+        self._ready = []
+        self._offer_all(self._entries)
+
     def before(self, job_id: int) -> list[int]:
         """The jobs a job waits for, by ascending id."""
         entry = self._entries.get(job_id)
         return sorted(entry.before) if entry is not None else []
 
+    def _offer_all(self, job_ids: Iterable[int]) -> None:
+        for job_id in job_ids:
+            if job_id in self._entries:
+                self._offer(job_id, self._entries[job_id])
+
     def _offer(self, job_id: int, entry: _Entry) -> None:
-        if not entry.before:
+        if entry.verdict.action == REJECT:
+            self._rejected.append(job_id)
+        elif not entry.before:
             heapq.heappush(self._ready, (entry.priority, job_id))

@@ -12,10 +12,11 @@ from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ganeti_tw.errors import GanetiError, NotFound, OutcomeUnknown, TryLater, WrongState
+from ganeti_tw.errors import BadRequest, GanetiError, NotFound, OutcomeUnknown, TryLater, WrongState
 from ganeti_tw.jobs.archive import ReadRows, Rows, archive, archive_old, stored_rows
 from ganeti_tw.jobs.dependencies import absolute
 from ganeti_tw.jobs.fields import log_after, values
+from ganeti_tw.jobs.filters import Rule, check, rules_of
 from ganeti_tw.jobs.job import Accepted, Describe, Hold, Job, Start
 from ganeti_tw.jobs.line import Line
 from ganeti_tw.jobs.perform import Step, trail
@@ -24,22 +25,28 @@ from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, OpRecord, decode, error
 from ganeti_tw.jobs.status import Status
 from ganeti_tw.kernel import Actor, ActorSystem, Gone, Outcome, Rank, Ref, receive
 from ganeti_tw.ledger.messages import Commit
+from ganeti_tw.model.config import Config
+from ganeti_tw.model.filter import Filter
 from ganeti_tw.model.rows import Delete, Put
 from ganeti_tw.operations.registry import input_of, is_whole, parse
+from ganeti_tw.protocol.config import Changes, Edit
 from ganeti_tw.protocol.jobs import (
     ArchiveJob,
     ArchiveOld,
     CancelJob,
     ChangePriority,
+    DeleteFilter,
     GetStatuses,
     JobEnded,
     ListJobs,
+    ReplaceFilter,
     SubmitJob,
     WaitForChange,
     WhyJobsWait,
 )
 
 COMMIT_TIMEOUT = 60.0
+EDIT_TIMEOUT = 70.0
 JOB_TIMEOUT = 30.0
 PAUSE = 5.0  # seconds until something is stored again after that failed
 SERIAL = ("queue", "serial")  # ledger row with the last job id given out
@@ -114,6 +121,7 @@ class Queue(Actor):
     def started(self) -> None:
         """Jobs nobody began go on; those that were running are said to have been interrupted."""
         left, self._left = self._left, []
+        self._line.set_rules(_rules(self._places.published.config))
         for record in left:
             try:
                 steps = _steps_left(record)
@@ -231,6 +239,33 @@ class Queue(Actor):
             return _what_became(ended, m)
         return self._read_jobs((str(m.job_id),)).addCallback(_found, m)
 
+    @receive(ReplaceFilter)
+    def replace_filter(self, m: ReplaceFilter) -> Deferred[str]:
+        check(m.predicates, m.action)
+        places = self._places
+        if m.uuid is not None:
+            places.published.config.filter(m.uuid)
+        rule = Filter(
+            uuid=m.uuid or places.new_uuid(),
+            watermark=self._last_id,
+            priority=m.priority,
+            predicates=tuple(m.predicates),
+            action=m.action,
+            reason_trail=(*m.reason, ["luxid", "", int(places.now() * 1e9)]),
+        )
+        return self._edit(lambda config: Changes((rule,))).addCallback(lambda _: rule.uuid)
+
+    @receive(DeleteFilter)
+    def delete_filter(self, m: DeleteFilter) -> Deferred[None]:
+        return self._edit(lambda config: Changes((), (config.filter(m.uuid),)))
+
+    def _edit(self, change: Callable[[Config], Changes]) -> Deferred[Any]:
+        return self.ask(self._places.keeper, Edit(change), EDIT_TIMEOUT).addCallback(self._apply_rules)
+
+    def _apply_rules(self, config: Config) -> None:
+        self._line.set_rules(_rules(config))
+        self._start_jobs()
+
     @receive(GetStatuses)
     def get_statuses(self, m: GetStatuses) -> Any:
         known = {i: r.status for i in m.ids if (r := self._unsettled.get(i) or self._ended.get(i)) is not None}
@@ -282,9 +317,12 @@ class Queue(Actor):
         ref.watch(self.me)
         self._live[record.id] = ref
         if steps:
-            self._line.add(record.id, record.priority, _depends(steps) & self._live.keys() - {record.id})
+            others = _depends(steps) & self._live.keys() - {record.id}
+            self._line.add(record.id, record.priority, others, _inputs(record))
 
     def _start_jobs(self) -> None:
+        for rejected in self._line.rejected():
+            self._live[rejected].tell(CancelJob(rejected))
         slots = self._places.published.config.cluster.max_running_jobs
         while len(self._running) < slots and (job_id := self._line.next()) is not None:
             self._running.add(job_id)
@@ -316,6 +354,23 @@ def _placed(step: Step, own: int, earlier: list[int | None]) -> Step:
 
 def _depends(steps: list[Step]) -> set[int]:
     return {number for step in steps for number, _ in step.common.depends or ()}
+
+
+def _rules(config: Config) -> list[Rule]:
+    """Those of the configuration, without any that this version does not understand."""
+    good = []
+    for f in config.filters.values():
+        try:
+            check(f.predicates, f.action)
+        except BadRequest as e:
+            log.warn("job filter {uuid} is not applied: {reason}", uuid=f.uuid, reason=e.text)
+        else:
+            good.append(f)
+    return rules_of(good)
+
+
+def _inputs(record: JobRecord) -> list[dict[str, Any]]:
+    return [op.input for op in record.ops]
 
 
 def _record(job_id: int, steps: list[Step], places: Places) -> JobRecord:

@@ -98,6 +98,28 @@ class ArchiveOld:
 
 
 @frozen
+class ReplaceFilter:
+    """A rule about which jobs may start, instead of the one of that UUID or, without, a new one.
+
+    Answer: its UUID, once it is stored and applied.  BadRequest says what makes no sense in it;
+    NotFound that there is no such rule.
+    """
+
+    uuid: str | None
+    priority: int
+    predicates: list[Any]
+    action: Any
+    reason: list[Any]
+
+
+@frozen
+class DeleteFilter:
+    """Answer: None, once the rule is gone.  NotFound when there is none."""
+
+    uuid: str
+
+
+@frozen
 class JobEnded:
     """News from a job to the queue."""
 

@@ -106,6 +106,68 @@ class CommandTests(JobCase):
         self.assertTrue(self.cluster.config.instance("web1").admin_up)
 
 
+class FilterTests(JobCase):
+    def add(self, *argv: str) -> str:
+        done = self.cluster.run("gnt-filter", "add", *argv)
+        self.assertEqual(done.code, 0, done)
+        return done.out.strip()
+
+    def test_pause_and_delete(self) -> None:
+        rule = self.add("--action=PAUSE", '--predicates=[["opcode", ["=", "OP_ID", "OP_TEST_DELAY"]]]', "--reason=why")
+        self.submit(delay(1))
+        self.cluster.settle(5)
+        self.assertEqual(self.statuses(), ["queued"])
+        self.cluster.restart("node1")
+        self.cluster.settle(5)
+        self.assertEqual(self.statuses(), ["queued"])
+        self.assertIn("Action: PAUSE", self.cluster.run("gnt-filter", "info", rule).out)
+        self.assertIn("why", self.cluster.run("gnt-filter", "list", rule).out)
+        self.assertEqual(self.cluster.run("gnt-filter", "delete", rule).code, 0)
+        self.cluster.settle(2)
+        self.assertEqual(self.statuses(), ["success"])
+        self.assertEqual(self.cluster.run("gnt-filter", "delete", rule).code, 1)
+        self.assertEqual(self.cluster.run("gnt-filter", "info", rule).code, 1)
+
+    def test_reject_old_and_new(self) -> None:
+        self.submit(delay(10, comment="running"))
+        waiting = self.submit(delay(1, depends=[[-1, []]]))
+        rule = self.add("--action=REJECT", "--priority=5", '--predicates=[["jobid", ["<=", "id", "watermark"]]]')
+        self.cluster.settle(1)
+        self.assertEqual(self.statuses(), ["running", "canceled"])
+        self.assertEqual(self.cluster.config.filter(rule).watermark, waiting)
+        self.assertEqual(self.cluster.run("gnt-filter", "replace", "--action=REJECT", rule).out, f"{rule}\n")
+        self.submit(delay(1))
+        self.cluster.settle(1)
+        self.assertEqual(self.statuses(), ["running", "canceled", "canceled"])
+
+    def test_limits(self) -> None:
+        self.add("--action=RATE_LIMIT 2")
+        reason = [["gnt:user", "rate-limit:1:x", 1]]
+        for more in ({"reason": reason}, {"reason": reason}, {}, {}):
+            self.submit(delay(10, **more))
+        self.cluster.settle(1)
+        self.assertEqual(self.statuses(), ["running", "queued", "running", "queued"])
+        self.cluster.settle(10)
+        self.assertEqual(self.statuses(), ["success", "running", "success", "running"])
+
+    def test_nonsense(self) -> None:
+        good = {"uuid": None, "priority": 0, "predicates": [], "action": "PAUSE", "reason": []}
+        for bad in (
+            {"priority": -1},
+            {"action": "JUMP"},
+            {"action": ["RATE_LIMIT", 0]},
+            {"predicates": [["colour", ["=", "id", 1]]]},
+            {"predicates": [["jobid", ["=", "name", 1]]]},
+            {"predicates": [["reason", ["=~", "source", "x"]]]},
+            {"predicates": [["opcode", ["=~", "OP_ID", "("]]]},
+            {"predicates": [["jobid", None]]},
+            {"predicates": ["jobid"]},
+        ):
+            self.assertRaises(BadRequest, self.cluster.call, "replace_filter", {**good, **bad})
+        self.assertRaises(NotFound, self.cluster.call, "replace_filter", {**good, "uuid": "x"})
+        self.assertEqual(dict(self.cluster.config.filters), {})
+
+
 class CallTests(JobCase):
     def test_waiting(self) -> None:
         job = self.submit(delay(5))

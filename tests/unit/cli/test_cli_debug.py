@@ -19,7 +19,6 @@ class NotYetTests(SynchronousTestCase):
         world = World()
         for program, name in (
             ("gnt-backup", "export"),
-            ("gnt-filter", "add"),
             ("gnt-storage", "diagnose"),
             ("gnt-debug", "wconfd"),
         ):
