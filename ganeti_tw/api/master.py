@@ -97,10 +97,8 @@ class MasterApi:
         return [current, entries]
 
     async def cancel(self, id: int | str, kill: bool = False) -> list[Any]:
-        """``[done, text]``."""
-        if kill:
-            raise BadRequest("killing jobs is not supported yet; cancel without --kill")
-        done, text = await self._queue.ask(CancelJob(_an_id(id)), CANCEL_TIMEOUT)
+        """``[done, text]``; with ``kill`` also a running job ends, as an error, and takes back what it can."""
+        done, text = await self._queue.ask(CancelJob(_an_id(id), kill), CANCEL_TIMEOUT)
         return [done, text]
 
     async def change_priority(self, id: int | str, priority: int) -> list[Any]:

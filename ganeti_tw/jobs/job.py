@@ -15,7 +15,7 @@ from ganeti_tw.errors import GanetiError, MailboxFull
 from ganeti_tw.jobs.fields import log_after, same, values
 from ganeti_tw.jobs.perform import Advance, Say, Step, perform
 from ganeti_tw.jobs.places import Places
-from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, error_result, stamp
+from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, Stamp, error_result, stamp
 from ganeti_tw.jobs.status import Status
 from ganeti_tw.kernel import Actor, Outcome, Rank, Ref, receive
 from ganeti_tw.ledger.messages import Commit
@@ -120,7 +120,7 @@ class Job(Actor):
         self._queue = queue
         self._task: Any = None
         self._waiters: list[_Waiter] = []
-        self._cancelling = False
+        self._cancelling = self._killed = False
         self._ended = False
         self._complained = False
         self._admission = admission  # None once the job is accepted
@@ -154,6 +154,8 @@ class Job(Actor):
         elif m.status is Status.SUCCESS:
             op = self._newest.ops[m.index]
             self._newest.ops[m.index] = evolve(op, status=m.status, end_timestamp=now, result=m.result)
+        elif self._killed:
+            self._mark_killed(now)
         else:
             self._end_rest(m.status, m.result)
         if self._newest.status.final:
@@ -221,6 +223,11 @@ class Job(Actor):
                 self._cancelling = True
                 self._task.cancel()
             return True, f"Job {self._newest.id} will be canceled"
+        if status is Status.RUNNING and m.kill and self._task is not None:
+            if not self._killed:
+                self._killed = True
+                self._task.cancel()
+            return True, f"Job {self._newest.id} will be killed"
         return False, f"Job {self._newest.id} is {status.value} and cannot be canceled any more"
 
     @receive(ChangePriority)
@@ -272,6 +279,15 @@ class Job(Actor):
             for op in self._newest.ops
         ]
         self._newest.end_timestamp = now
+
+    def _mark_killed(self, now: Stamp) -> None:
+        """Ganeti's mark of a job whose process has gone."""
+        entry = ["gnt:daemon:luxid:deathdetection", "killed by request", now[0] * 10**9 + now[1] * 1000]
+        self._newest.ops = [
+            op if op.status.final else evolve(op, input={**op.input, "reason": [*op.input.get("reason", ()), entry]})
+            for op in self._newest.ops
+        ]
+        self._end_rest(Status.ERROR, error_result(GanetiError("Job killed by request"), prerequisite=False))
 
     def _save(self) -> Deferred[None]:
         record = self._newest.copy()

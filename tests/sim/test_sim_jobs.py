@@ -58,6 +58,18 @@ class CommandTests(JobCase):
         self.run_job(1, "change-priority", str(job))
         self.run_job(1, "change-priority", "--priority", "high", "99")
 
+    def test_kill(self) -> None:
+        first = self.submit(delay(20, on_nodes=["node2"], no_locks=False), delay(1))
+        second = self.submit(delay(20, on_nodes=["node2"], no_locks=False))
+        self.run_job(1, "cancel", "--kill", str(first))
+        self.assertIn("killed", self.run_job(0, "cancel", "--kill", "--yes-do-it", str(first)).out)
+        self.cluster.settle(1)
+        self.assertEqual(self.statuses(), ["error", "running"])
+        info = self.run_job(0, "info", str(first)).out
+        self.assertEqual((info.count("Status: error"), "deathdetection" in info), (3, True))
+        self.run_job(1, "cancel", "--kill", "--yes-do-it", str(first))
+        self.run_job(0, "wait", str(second))
+
     def test_archive(self) -> None:
         jobs = [self.submit(delay(1)) for _ in range(3)]
         self.run_job(1, "archive", str(jobs[0]))
@@ -217,7 +229,6 @@ class CallTests(JobCase):
             ("wait", {"id": "x", "fields": FIELDS}),
             ("wait", {"id": True, "fields": FIELDS}),
             ("cancel", {"id": [1]}),
-            ("cancel", {"id": job, "kill": True}),
             ("change_priority", {"id": job, "priority": 20}),
             ("change_priority", {"id": job, "priority": True}),
             ("submit", {"ops": {}}),

@@ -1,0 +1,1 @@
+`gnt-job cancel --kill` ends running jobs.
