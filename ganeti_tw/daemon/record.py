@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import msgspec
 from attrs import evolve, field, frozen
@@ -99,8 +98,3 @@ def remove_files(*paths: str) -> None:
             continue
         except OSError as e:
             raise DriverError(f"cannot remove {path}: {e.strerror}") from None
-
-
-def as_json(value: Any) -> bytes:
-    """JSON text of a value, for a ledger row."""
-    return msgspec.json.encode(value)
