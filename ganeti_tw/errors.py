@@ -55,6 +55,10 @@ class NodeOffline(WrongState):
     """The node is marked offline and is not spoken to."""
 
 
+class NoMajority(WrongState):
+    """Too few nodes answer or agree, so that there might be another master: bring them back, or override."""
+
+
 class NoRoom(GanetiError):
     """Free something first."""
 

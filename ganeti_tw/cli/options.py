@@ -77,6 +77,7 @@ _JOBS = {
     "--print-jobid": _switch("print_jobid", "Print the job's number on standard output"),
     "-f/--force": _switch("force", "Do it without asking, and where possible against objections"),
     "--yes-do-it/--ya-rly": Entry("yes_do_it", "Confirm what cannot be undone", "store_true"),
+    "--yes-do-it": _switch("yes_do_it", "Do not ask"),
     "--archived": _switch("archived", "Show archived jobs too"),
     "--error": _select("status_filter", ["error"], "Only failed jobs"),
     "--finished": _select("status_filter", ["canceled", "error", "success"], "Only jobs that have ended"),
@@ -327,6 +328,10 @@ _REST = {
     "--job-repeat": _value("rep_job", "How many times to submit each file", "int", "1"),
     "--op-repeat": _value("rep_op", "How many times each job does the opcodes of its file", "int", "1"),
     "--timing-stats": _switch("timing_stats", "Print how long it took"),
+    "--no-voting": _switch("no_voting", "Become master without asking the other nodes"),
+    "--ignore-offline-nodes": _value(
+        "ignore_offline_nodes", "Whether nodes marked offline do not count: yes (the default) or no", default=True
+    ),
     "-l/--no-locks": _switch("no_locks", "Take no locks"),
     "-n": _several("on_nodes", "Node to sleep on; may be repeated", "string"),
     "--no-master": _off("on_master", "Do not sleep on the master"),

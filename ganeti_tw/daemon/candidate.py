@@ -37,7 +37,7 @@ class ViewKeeper(Actor):
     capacity = 100_000
     restarts = 3
 
-    def __init__(self, view: View, store: Store, writer: Ref, blocking: Blocking) -> None:
+    def __init__(self, view: View, store: Store, writer: Ref | None, blocking: Blocking) -> None:
         self._view = view
         self._store = store
         self._writer = writer
@@ -82,6 +82,8 @@ class ViewKeeper(Actor):
             self._view.published = Published(config)
         else:
             self._view.published.config = config
+        if self._writer is None:
+            return
         try:
             self._writer.tell(ConfigChanged(config))
         except GanetiError as e:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import asdict
 
+from ganeti_tw.daemon.mastership import Terms
 from ganeti_tw.daemon.newcluster import parse
 from ganeti_tw.errors import BadRequest, WrongState
 from ganeti_tw.protocol.node import GetHostState
@@ -43,7 +44,7 @@ class HostApi:
     async def forget_cluster(self) -> None:
         """Leave the cluster without asking anybody; refused while there are other nodes or instances."""
         config = self._host.config
-        if self._host.master is not None and (len(config.nodes) > 1 or config.instances):
+        if self._host.master is not None and config is not None and (len(config.nodes) > 1 or config.instances):
             raise WrongState("there are other nodes or instances; remove them and run 'gnt-cluster destroy'")
         if self._host.record is None:
             return
@@ -55,4 +56,13 @@ class HostApi:
 
     async def lag(self) -> dict[str, Any]:
         """How late the reactor was at worst in the last minute: seconds, actor at work, how long ago."""
+        if self._host.lag is None:
+            raise WrongState("nothing measures this host's reactor")
         return asdict(self._host.lag.worst())
+
+    async def master_failover(
+        self, voting: bool = True, ignore_offline: bool = True, dry_run: bool = False
+    ) -> dict[str, Any]:
+        """Make this host the master; the answer is a Takeover."""
+        terms = Terms(anew=True, voting=voting, ignore_offline=ignore_offline, dry_run=dry_run)
+        return asdict(await self._host.mastership.fail_over(terms))

@@ -9,11 +9,12 @@ from attrs import evolve
 from twisted.logger import Logger
 
 from ganeti_tw import __version__
-from ganeti_tw.daemon.projections import write_ssconf
-from ganeti_tw.daemon.record import HostRecord, save, write_safely
+from ganeti_tw.daemon.outside import Memory
+from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.errors import NoCluster, Refused
-from ganeti_tw.kernel import Actor, Blocking, Rank, receive
-from ganeti_tw.model.paths import Paths
+from ganeti_tw.kernel import Actor, Rank, receive
+from ganeti_tw.protocol.ledger import Position
+from ganeti_tw.protocol.mastership import GetStanding, Promise, Standing, Witness, order
 from ganeti_tw.protocol.node import (
     GetHostState,
     HostState,
@@ -26,8 +27,6 @@ from ganeti_tw.wire.delivery import FromStranger
 from ganeti_tw.wire.identity import Identity, Unjoined
 from ganeti_tw.wire.token import Invitation
 
-FILE_DEADLINE = 10.0
-
 log = Logger()
 
 
@@ -38,7 +37,10 @@ class Roles(Protocol):
         """none, node, candidate or master."""
 
     def position(self) -> int:
-        """Serial of the ledger here, 0 without one."""
+        """Serial of the configuration here, 0 without one."""
+
+    async def ledger(self) -> Position | None:
+        """Where the ledger on the disk of this host is; None without one."""
 
     def invitation(self) -> Invitation | None:
         """The token shown at the moment."""
@@ -46,11 +48,17 @@ class Roles(Protocol):
     def unjoined(self) -> Unjoined | None:
         """Who this host is while it is in no cluster."""
 
+    def keep(self, record: HostRecord) -> None:
+        """Put the record on disk, then obey it."""
+
     async def joined(self, record: HostRecord, identity: Identity, hmac_key: str) -> None:
         """All is proven: be a node."""
 
-    async def updated(self, record: HostRecord) -> None:
-        """The record changed and is on disk: start and stop what it asks for."""
+    async def updated(self, before: HostRecord, record: HostRecord) -> None:
+        """The record changed and is kept: start and stop what it asks for."""
+
+    async def step_down(self, reason: str) -> None:
+        """Acknowledge nothing as master from now on."""
 
     async def leave(self) -> None:
         """Forget the cluster; guests are left alone."""
@@ -66,15 +74,13 @@ class HostActor(Actor):
         self,
         roles: Roles,
         name: str,
-        paths: Paths,
-        blocking: Blocking,
+        memory: Memory,
         now: Callable[[], float],
         record: Callable[[], HostRecord | None],
     ) -> None:
         self._roles = roles
         self._name = name
-        self._paths = paths
-        self._blocking = blocking
+        self._memory = memory
         self._now = now
         self._record = record
 
@@ -93,15 +99,13 @@ class HostActor(Actor):
 
     @receive(UpdateHost)
     async def update(self, m: UpdateHost) -> None:
-        record = self._record()
-        if record is None:
-            raise NoCluster(f"{self._name} is in no cluster")
-        if m.serial < record.serial:
+        before = self._member()
+        if m.serial < before.serial:
             return  # an older one, overtaken on its way
-        await self._blocking.run(write_ssconf, self._paths, m.ssconf, deadline=FILE_DEADLINE)
-        record = self._record()  # a master of a later epoch may have spoken meanwhile
-        if record is None or m.serial < record.serial:
-            return
+        await self._memory.write_ssconf(m.ssconf)
+        record = self._member()
+        if record.epoch != before.epoch:
+            return  # a later master has spoken meanwhile
         new = evolve(
             record,
             cluster=m.ssconf.get("cluster_name", record.cluster).strip(),
@@ -112,15 +116,51 @@ class HostActor(Actor):
             hypervisors=m.hypervisors,
             file_storage_dirs=m.file_storage_dirs,
         )
-        if evolve(new, serial=record.serial) != record:
-            # In this thread, as everywhere: one that is late in another would put back what is old.
-            save(self._paths.host_state, new)
-        await self._roles.updated(new)
+        self._roles.keep(new)
+        await self._roles.updated(record, new)
 
     @receive(LeaveCluster)
     async def leave(self, m: LeaveCluster) -> None:
         log.info("{name} leaves the cluster", name=self._name)
         await self._roles.leave()
+
+    # -- mastership ----------------------------------------------------------------------------------------------
+
+    @receive(GetStanding)
+    async def get_standing(self, m: GetStanding) -> Standing:
+        return await self._standing()
+
+    @receive(Promise)
+    async def promise(self, m: Promise) -> Standing:
+        self._member().promise(m.epoch, m.leader)  # or it raises
+        if m.leader != self._name:
+            await self._roles.step_down(f"{m.leader} becomes master in epoch {m.epoch}")
+        # Once more: others may have been promised something while this one stepped down.
+        self._roles.keep(self._member().promise(m.epoch, m.leader))
+        # After the promise, so that nothing of the reign before can still follow.
+        return await self._standing()
+
+    @receive(Witness)
+    def witness(self, m: Witness) -> None:
+        record = self._member()
+        if order(m.at) > order(record.in_sync_at):
+            self._roles.keep(evolve(record, in_sync=m.in_sync, in_sync_at=m.at))
+
+    async def _standing(self) -> Standing:
+        ledger = await self._roles.ledger()
+        record = self._member()
+        acting = self._roles.role() == "master"
+        return Standing(
+            self._name, record.epoch, record.master, acting, ledger, record.in_sync, record.in_sync_at
+        )
+
+    def _member(self) -> HostRecord:
+        record = self._record()
+        if record is None:
+            raise NoCluster(f"{self._name} is in no cluster")
+        return record
+
+    # -- joining -------------------------------------------------------------------------------------------------
 
     @receive(JoinHello)
     def known_hello(self, m: JoinHello) -> Any:
@@ -162,10 +202,3 @@ class HostActor(Actor):
         log.info(
             "{name} joined cluster {cluster}, master {master}", name=self._name, cluster=m.cluster, master=m.master
         )
-
-
-def keep_membership(paths: Paths, record: HostRecord, identity: Identity, hmac_key: str) -> None:
-    """Write all that makes this host a member; the record last, since it is what counts.  Blocks."""
-    write_safely(paths.hmac_key, hmac_key.encode(), 0o440)
-    identity.save(paths.tls)
-    save(paths.host_state, record)

@@ -18,7 +18,7 @@ from ganeti_tw.config.keeper import ConfigKeeper, Published
 from ganeti_tw.config.switches import KIND as SWITCH
 from ganeti_tw.config.switches import Positions, Switches, SwitchKeeper, positions_of
 from ganeti_tw.daemon.newcluster import SECRET
-from ganeti_tw.errors import Corrupt, GanetiError
+from ganeti_tw.errors import Corrupt, GanetiError, StaleEpoch
 from ganeti_tw.jobs.places import Hosts, Places
 from ganeti_tw.jobs.queue import SERIAL, Queue
 from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, decode
@@ -29,11 +29,28 @@ from ganeti_tw.ledger.seam import Store
 from ganeti_tw.locks.manager import LockManager
 from ganeti_tw.model.codec import CLASSES
 from ganeti_tw.model.config import Config
+from ganeti_tw.model.rows import Put
 from ganeti_tw.model.versions import RELEASE
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.nodes.updater import Spreader
+from ganeti_tw.nodes.witnesses import Witnesses
 from ganeti_tw.operations.registry import load_all
 from ganeti_tw.protocol.config import ConfigChanged, Follow
+
+MASTER_ACTORS = (
+    "watchman",
+    "queue",
+    "job",
+    "spreader",
+    "nodes",
+    "followers",
+    "locks",
+    "switches",
+    "config",
+    "ledger",
+    "witnesses",
+)
+"""Paths of all that runs for the length of a reign, and above those of its parts."""
 
 FOLLOWERS_TIMEOUT = 10.0
 READ_DEADLINE = 60.0
@@ -124,7 +141,8 @@ class Master:
     """Runs on the master node for the length of a reign.
 
     ``reader`` is another way to the rows of ``store``, for reading much at a
-    time: what is written does not wait for it.
+    time: what is written does not wait for it.  ``first`` is written by the
+    first change; ``deposed`` is called when there may be a later master.
     """
 
     def __init__(
@@ -144,17 +162,28 @@ class Master:
         new_uuid: Callable[[], str],
         random_bytes: Callable[[int], bytes],
         pause: Callable[[], Awaitable[None]],
+        deposed: Callable[[GanetiError], None],
         fatal: Callable[[str], None],
+        first: tuple[Put, ...] = (),
+        voting: bool = True,
     ) -> None:
         load_all()
-        self._system = system
         self.published = Published(found.config)
         spawn = system.spawn
 
-        def deposed(reason: GanetiError) -> None:
-            fatal(f"this host is the master no longer: {reason.text}")
+        def ended(reason: GanetiError) -> None:
+            if isinstance(reason, StaleEpoch):
+                deposed(reason)
+            else:
+                fatal(f"the ledger cannot be used: {reason.text}")
 
-        self.ledger = spawn("ledger", lambda: Ledger(store, epoch, spawn, clock, now, random, deposed))
+        self.witnesses = spawn("witnesses", lambda: Witnesses(own_name, directory, found.config, random, voting))
+        self.ledger = spawn(
+            "ledger",
+            lambda: Ledger(
+                store, epoch, spawn, clock, now, random, ended, own_name=own_name, witnesses=self.witnesses, first=first
+            ),
+        )
         self.keeper = spawn("config", lambda: ConfigKeeper(self.published, self.ledger, now))
         self.locks = spawn("locks", LockManager)
         switches = Switches(found.positions)
@@ -183,9 +212,9 @@ class Master:
         )
         watchman = spawn("watchman", lambda: Watchman(fatal))
         services = (self.ledger, self.keeper, self.locks, self.switches, self.queue, self.followers, self.spreader)
-        for critical in services:
+        for critical in (*services, self.witnesses):
             critical.watch(watchman)
-        for follower in (self.followers, self.spreader):
+        for follower in (self.followers, self.spreader, self.witnesses):
             self.keeper.ask(Follow(follower), 10.0)
         sources = ClusterSources(self.published, directory, self.queue, self.locks)
         self.api = MasterApi(self.queue, self.switches, places, sources, pause)
@@ -193,11 +222,3 @@ class Master:
     def follow(self, ref: Ref) -> Deferred[Any]:
         """Tell an actor of every change of the configuration."""
         return self.keeper.ask(Follow(ref), 10.0)
-
-    def stop(self) -> None:
-        """End the reign on this host."""
-        jobs = [state.path for state in self._system.list() if state.path.startswith("job/")]
-        for path in ("watchman", "queue", *jobs, "spreader", "followers", "locks", "switches", "config", "ledger"):
-            ref = self._system.find(path)
-            if ref is not None:
-                ref.stop()

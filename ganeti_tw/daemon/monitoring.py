@@ -20,6 +20,7 @@ from ganeti_tw.protocol.instance import ListInstances
 
 if TYPE_CHECKING:
     from ganeti_tw.daemon.host import Host
+    from ganeti_tw.daemon.process import Process
 
 LIST_TIMEOUT = 8.0
 
@@ -39,24 +40,24 @@ class Monitoring:
         return maybeDeferred(self._port.stopListening) if self._port is not None else maybeDeferred(lambda: None)
 
 
-def start_monitor(host: Host) -> Monitoring:
+def start_monitor(host: Host, process: Process) -> Monitoring:
     """Begin to sample and to serve; a port that is taken is logged, the host runs without."""
 
     async def guests() -> Sequence[Guest]:
         return await list_guests(host)
 
-    local = LocalHost(guests, host.now, os.sysconf("SC_CLK_TCK"))
+    local = LocalHost(guests, process.now, os.sysconf("SC_CLK_TCK"))
 
     def active(name: str) -> bool:
         config = host.config
         settings = config.cluster.data_collectors.get(name, {}) if config is not None else {}
         return bool(settings.get("active", True))
 
-    monitor = Monitor(host.reactor, local, all_collectors(), active)
+    monitor = Monitor(process.reactor, local, all_collectors(), active)
     monitor.start()
     try:
-        port = host.reactor.listenTCP(
-            host.settings.ports.mond, site(monitor, host.reactor), interface=host.settings.address
+        port = process.reactor.listenTCP(
+            process.settings.ports.mond, site(monitor, process.reactor), interface=process.settings.address
         )
     except CannotListenError as e:
         log.error("mond cannot listen: {error}", error=str(e))

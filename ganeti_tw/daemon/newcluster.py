@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from attrs import field, fields, frozen
 
-from ganeti_tw.errors import BadRequest
+from ganeti_tw.daemon.record import HostRecord
+from ganeti_tw.errors import BadRequest, ResolverError, WrongState
+from ganeti_tw.ledger.seam import Snapshot
 from ganeti_tw.model import policy
 from ganeti_tw.model.declared import is_plain_absolute
 from ganeti_tw.model.defaults import IPOLICY
@@ -16,7 +18,14 @@ from ganeti_tw.model.names import host_name, mac_prefix
 from ganeti_tw.model.new import Beginning, new_cluster
 from ganeti_tw.model.parameters import CLUSTER, beparams, diskparams, hvparams, ndparams, nicparams
 from ganeti_tw.model.rows import Put
+from ganeti_tw.wire.certificates import CertificateAuthority
+from ganeti_tw.wire.identity import Identity
 
+if TYPE_CHECKING:
+    from ganeti_tw.daemon.host import Host
+    from ganeti_tw.daemon.outside import Outside
+
+FIRST_EPOCH = 1
 SECRET = "secret"  # kind of ledger rows: what only master candidates know
 
 
@@ -126,6 +135,47 @@ def _ipolicy(new: NewCluster, templates: tuple[str, ...]) -> dict[str, Any]:
     updated = policy.updated(ipolicy, given, group=False)
     policy.only_enabled(updated, templates)
     return updated
+
+
+async def make_cluster(host: Host, new: NewCluster) -> tuple[HostRecord, Identity, str]:
+    """Put the ledger of a new cluster on a host's disk; gives what the host is in it, and confd's key."""
+    outside, name = host.outside, host.name
+    now = outside.now()
+    unjoined = host.unjoined()
+    assert unjoined is not None, "a host without a record is in no cluster"
+    master_ip = await _cluster_address(outside, new.cluster_name)
+    node_ip = await host.own_address()
+    if master_ip == node_ip:
+        raise WrongState(f"{new.cluster_name} needs an address of its own, {master_ip} is that of {name}")
+    begin = beginning(
+        new, node_name=name, node_ip=node_ip, master_ip=master_ip, now=now, new_uuid=outside.new_uuid
+    )
+    cluster = begin.cluster
+    authority = CertificateAuthority.create(cluster.cluster_name, now)
+    identity = unjoined.join(authority.sign(unjoined.csr(), name, now), authority.certificate)
+    hmac_key = outside.random_bytes(20).hex() + "\n"
+    puts = [*begin.rows(), *secret_rows(authority.key + authority.certificate, hmac_key)]
+    await outside.store.install(Snapshot(1, FIRST_EPOCH, {(p.kind, p.key): p.value for p in puts}))
+    record = HostRecord(
+        cluster=cluster.cluster_name,
+        cluster_uuid=cluster.uuid,
+        name=name,
+        uuid=begin.node.uuid,
+        epoch=FIRST_EPOCH,
+        master=name,
+        candidates=(name,),
+        addresses={name: node_ip},
+        hypervisors=tuple(cluster.enabled_hypervisors),
+        file_storage_dirs={"file": cluster.file_storage_dir, "sharedfile": cluster.shared_file_storage_dir},
+    )
+    return record, identity, hmac_key
+
+
+async def _cluster_address(outside: Outside, name: str) -> str:
+    try:
+        return await outside.address_of(name)
+    except ResolverError as e:
+        raise ResolverError(f"the cluster needs an address: {e.text}") from None
 
 
 def secret_rows(ca: str, hmac_key: str) -> list[Put]:

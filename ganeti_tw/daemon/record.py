@@ -8,6 +8,9 @@ import msgspec
 from attrs import evolve, field, frozen
 
 from ganeti_tw.errors import Corrupt, DriverError, Refused, StaleEpoch
+from ganeti_tw.protocol.ledger import Position
+
+EMPTY = Position(0, 0)
 
 
 @frozen
@@ -25,6 +28,9 @@ class HostRecord:
     addresses: dict[str, str] = field(factory=dict)  # of all nodes, by name
     hypervisors: tuple[str, ...] = ()
     file_storage_dirs: dict[str, str] = field(factory=dict)
+    promised: str = ""  # to whom ``epoch`` was promised, if it was
+    in_sync: tuple[str, ...] = ()  # hosts that have all that was acknowledged, as last told
+    in_sync_at: Position = EMPTY  # when that was
 
     @property
     def is_master(self) -> bool:
@@ -43,7 +49,18 @@ class HostRecord:
         if peer not in self.candidates and peer != self.master:
             raise Refused(f"{peer} is no master candidate that {self.name} knows of")
         # A new reign may count the configuration from an older copy.
-        return self if epoch == self.epoch else evolve(self, epoch=epoch, serial=0)
+        return self if epoch == self.epoch else evolve(self, epoch=epoch, promised="", serial=0)
+
+    def promise(self, epoch: int, leader: str) -> HostRecord:
+        """The record after a promise; Refused or StaleEpoch when it cannot be given."""
+        if epoch < self.epoch or (epoch == self.epoch and self.promised != leader):
+            whom = self.promised or self.master
+            raise StaleEpoch(f"{self.name} has seen epoch {self.epoch} of {whom}: {leader} cannot have epoch {epoch}")
+        if leader not in self.candidates and leader != self.name:
+            raise Refused(f"{leader} is no master candidate that {self.name} knows of")
+        # Whoever wants to be master is so in its own record only once it has won.
+        master = self.master if leader == self.name else leader
+        return evolve(self, epoch=epoch, promised=leader, master=master, serial=0)
 
 
 def load(path: str) -> HostRecord | None:

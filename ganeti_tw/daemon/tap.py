@@ -12,7 +12,7 @@ from twisted.application.service import IService
 from twisted.logger import Logger
 from twisted.python import usage
 
-from ganeti_tw.daemon.host import Host
+from ganeti_tw.daemon.process import HostService, Process
 from ganeti_tw.daemon.settings import load
 from ganeti_tw.errors import GanetiError
 
@@ -48,7 +48,7 @@ def makeService(options: Options) -> IService:
         reactor.addSystemEventTrigger("after", "shutdown", os._exit, FAILURE)
         reactor.stop()
 
-    service: IService = Host(
+    process = Process(
         settings,
         reactor,
         time.time,
@@ -57,4 +57,5 @@ def makeService(options: Options) -> IService:
         secrets.token_bytes,
         fatal,
     )
+    service: IService = HostService(process)
     return service

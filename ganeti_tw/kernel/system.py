@@ -59,6 +59,7 @@ class ActorSystem:
         self._slowest, self._longest = "", 0.0
         self._stopped: Deferred[None] | None = None
         self._ended = False
+        self._leaving: list[tuple[set[str], Deferred[None]]] = []
 
     def spawn(self, path: str, make: Callable[[], Actor]) -> Ref:
         """Start the actor that ``make()`` builds, now and after each crash that is forgiven.
@@ -126,6 +127,22 @@ class ActorSystem:
         self._stopped.addCallback(mine.callback)
         return mine
 
+    def end(self, *roots: str) -> Deferred[None]:
+        """Stop the actors at these paths and below; fires when the last is gone, so that the paths are free.
+
+        They handle nothing more from now on, but what holds a mailbox.
+        """
+        places = tuple(root + "/" for root in roots)
+        cells = [c for path, c in self._cells.items() if path in roots or path.startswith(places)]
+        for cell in sorted(cells, key=lambda cell: -cell.rank):
+            cell.stop()
+        left = {cell.path for cell in cells if self._cells.get(cell.path) is cell}
+        if not left:
+            return succeed(None)
+        gone: Deferred[None] = Deferred()
+        self._leaving.append((left, gone))
+        return gone
+
     def vanish(self) -> None:
         """Cease at once, as when the power fails: nobody is told, nothing is cleaned up, no timer is left."""
         self._ended = True
@@ -145,8 +162,15 @@ class ActorSystem:
 
     def gone(self, cell: Life) -> None:
         """``cell`` has ended; its path is free."""
-        if self._cells.get(cell.path) is cell:
-            del self._cells[cell.path]
+        if self._cells.get(cell.path) is not cell:
+            return
+        del self._cells[cell.path]
+        for entry in tuple(self._leaving):
+            left, gone = entry
+            left.discard(cell.path)
+            if not left:
+                self._leaving.remove(entry)
+                gone.callback(None)
 
     def _turn(self) -> None:
         self._next_turn = None

@@ -30,6 +30,16 @@ class Candidates:
         self._now = now
         self._members = Members()
 
+    def in_sync(self) -> tuple[str, ...]:
+        """Who has all that was acknowledged, and goes on to have it, by name."""
+        return tuple(sorted(m.name for m in self._members.values() if m.standing is Standing.IN))
+
+    def confirmed(self, in_sync: tuple[str, ...]) -> None:
+        """Enough nodes know that these are in sync: those missing need not be waited for once that is stored."""
+        for member in self._members.values():
+            if member.standing is Standing.LEAVING and member.name not in in_sync:
+                member.witnessed = True
+
     def recorded(self, rows: dict[str, bytes]) -> bool:
         """Begin with what the rows say; whether there is anyone to wait for."""
         self._members = Members.recorded(rows)
@@ -137,6 +147,7 @@ class Candidates:
             member.standing = Standing.OUT
         elif member.standing in (Standing.IN, Standing.JOINING):
             log.warn("{name} leaves the in-sync set: {reason}", name=member.name, reason=reason)
+            member.witnessed = False
             self._record(member, Standing.LEAVING)
 
     def _record(self, member: Member, standing: Standing) -> None:

@@ -38,6 +38,10 @@ class SimulatedDisk:
         self._unsafe = b""
         self._boot += 1
 
+    def clear(self) -> None:
+        """Remove the file."""
+        self.content = bytearray()
+
     async def append(self, record: bytes) -> None:
         """Add a record after the others; DriverError when the disk fails."""
         framed = frame(record)

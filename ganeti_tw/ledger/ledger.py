@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from functools import partial
+from typing import Any
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -15,6 +17,7 @@ from ganeti_tw.errors import (
     DriverError,
     GanetiError,
     MailboxFull,
+    NoMajority,
     OutcomeUnknown,
     StaleEpoch,
     WrongState,
@@ -35,7 +38,8 @@ from ganeti_tw.ledger.pipeline import Entry, Pipeline, named_rows
 from ganeti_tw.ledger.reign import Finding, Opened, examine, open_reign
 from ganeti_tw.ledger.replicator import Lost, Pace, Reached, Replicator
 from ganeti_tw.ledger.seam import EMPTY, Store
-from ganeti_tw.protocol.ledger import Position
+from ganeti_tw.protocol.ledger import Position, Put
+from ganeti_tw.protocol.mastership import Testify
 
 log = Logger()
 
@@ -64,6 +68,14 @@ class _Examined:
 @frozen
 class _Retry:
     """Try again what our disk refused."""
+
+
+@frozen
+class _Testified:
+    """Enough nodes know who is in sync, or could not be told."""
+
+    names: tuple[str, ...]
+    outcome: Outcome
 
 
 @frozen
@@ -96,11 +108,17 @@ class Ledger(Actor):
        with its reversal as soon as the disk permits: its serials are used for
        nothing else.  Until a write succeeds, followers get changes only after
        our disk.
-    5. Once a follower knows a later epoch nothing is acknowledged any more,
+    5. Who is in sync is known to enough nodes, so that whoever wants to be
+       master hears of it: before the first acknowledgement of a reign, and
+       before anything is acknowledged without a candidate that left.  While
+       too few answer, commits are refused with NoMajority.
+    6. Once a follower knows a later epoch nothing is acknowledged any more,
        and ``ended`` is called with the reason; likewise when the store turns
        out to be damaged or written by someone else.
 
     ``spawn`` starts the replicators; ``now`` is the time of day for records.
+    ``witnesses`` takes Testify; without one nobody needs to know.  ``first`` is
+    part of the change that opens the reign.
     """
 
     rank = Rank.LEDGER
@@ -116,7 +134,18 @@ class Ledger(Actor):
         random: Callable[[], float],
         ended: Callable[[GanetiError], None] = lambda reason: None,
         pace: Pace | None = None,
+        *,
+        own_name: str = "",
+        witnesses: Ref | None = None,
+        first: tuple[Put, ...] = (),
     ) -> None:
+        self._own_name = own_name
+        self._witnesses = witnesses
+        self._first = first
+        self._testifying = False
+        self._testified: tuple[str, ...] | None = None  # what enough nodes know; None: nothing of this reign
+        self._testimonies = 0
+        self._unwitnessed: GanetiError | None = None
         self._store = store
         self._epoch = epoch
         self._spawn = spawn
@@ -142,7 +171,10 @@ class Ledger(Actor):
     # -- beginning and end ----------------------------------------------------------------------------------------
 
     def started(self) -> None:
-        self.aside(open_reign(self._store, self._epoch, self._since, False), then=_Opened)
+        self.aside(self._open(False), then=_Opened)
+
+    def _open(self, again: bool) -> Coroutine[Any, Any, Opened]:
+        return open_reign(self._store, self._epoch, self._since, again, self._own_name, self._first)
 
     def stopped(self) -> None:
         self._candidates.stop()
@@ -194,7 +226,7 @@ class Ledger(Actor):
         if self._over:
             return
         if self._opening is None:
-            self.aside(open_reign(self._store, self._epoch, self._since, True), then=_Opened)
+            self.aside(self._open(True), then=_Opened)
             return
         self._candidates.retry(self._told.serial)
         if self._blind:
@@ -208,8 +240,9 @@ class Ledger(Actor):
 
     @receive(Commit)
     def commit(self, m: Commit) -> Deferred[int]:
-        if self._problem is not None:
-            raise self._problem
+        problem = self._problem or self._unwitnessed
+        if problem is not None:
+            raise problem
         if self._line.full:
             raise MailboxFull("more changes wait than the disk and the candidates keep up with; try again later")
         rows = named_rows(m.puts, m.deletes)
@@ -224,6 +257,7 @@ class Ledger(Actor):
 
     def _write(self, repair: bool = False) -> None:
         """Begin the next batch, unless one is being written; for a repair alone only when told so."""
+        self._testify()
         if self._opening is None or self._over or self._line.writing:
             return
         if not self._line.has_waiting and not (repair and self._line.repairing):
@@ -290,6 +324,9 @@ class Ledger(Actor):
 
     def _progress(self) -> None:
         """Acknowledge what can be, and let in who is level."""
+        self._testify()
+        if self._testified is None:
+            return  # nodes may still count on hosts that were in sync in the reign before
         done = self._line.acknowledge(self._candidates.acknowledged())
         if done:
             self._told = Position(done[-1].change.serial, self._epoch)
@@ -298,6 +335,48 @@ class Ledger(Actor):
             if entry.answer is not None and not entry.answer.called:
                 entry.answer.callback(entry.change.serial)
         self._candidates.admit(self._told.serial)
+
+    # -- witnesses ------------------------------------------------------------------------------------------------
+
+    def _testify(self) -> None:
+        """Have nodes know who is in sync, when that has changed."""
+        if self._opening is None or self._over or self._testifying:
+            return
+        names = (self._own_name, *self._candidates.in_sync())
+        if names == self._testified or self._witnesses is None:
+            self._testified = names
+            self._candidates.confirmed(names)
+            return
+        self._testifying = True
+        self._testimonies += 1
+        testimony = Testify(names, Position(self._testimonies, self._epoch))
+        self.aside(self.ask(self._witnesses, testimony, self._pace.deadline), then=partial(_Testified, names))
+
+    @receive(_Testified)
+    def testified(self, m: _Testified) -> None:
+        self._testifying = False
+        if self._over:
+            return
+        try:
+            m.outcome.result()
+        except StaleEpoch as e:
+            self._give_up(e)
+        except GanetiError as e:
+            log.warn("fewer than half of the nodes can be told who is in sync: {error}", error=e)
+            self._unwitnessed = NoMajority(
+                "fewer than half of the nodes answer, there may be another master: nothing can be changed; bring nodes "
+                "back, or 'gnt-cluster master-failover --no-voting' on the host that shall go on"
+            )
+            unknown = OutcomeUnknown(f"the change may or may not last: {self._unwitnessed}")
+            self._refuse(self._line.stored_entries(), unknown)
+            self._refuse(self._line.refuse_waiting(), self._unwitnessed)
+            self._testify()
+        else:
+            self._unwitnessed = None
+            self._testified = m.names
+            self._candidates.confirmed(m.names)
+            self._progress()
+            self._write()
 
     # -- followers ------------------------------------------------------------------------------------------------
 
@@ -367,7 +446,7 @@ class Ledger(Actor):
     @receive(GetLedgerState)
     def state(self, m: GetLedgerState) -> LedgerState:
         now = self._clock.seconds()
-        problem = "" if self._problem is None else str(self._problem)
+        problem = str(self._problem or self._unwitnessed or "")
         if not problem and self._line.cautious:
             problem = str(self._batch_error)
         return LedgerState(

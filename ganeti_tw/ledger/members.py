@@ -36,6 +36,7 @@ class Member:
         self.standing = standing
         self.record: int | None = None  # serial of the change that records JOINING or LEAVING
         self.asked = False  # that change is on its way
+        self.witnessed = False  # enough nodes know of the LEAVING
         self.wanted = False  # is a candidate, as far as we were told
         self.level = False  # had all there was, when last heard
         self.has_row = False
@@ -50,6 +51,8 @@ class Member:
         """Enter JOINING or LEAVING; its change is on its way."""
         self.standing, self.record, self.asked = standing, None, True
         self.has_row = True
+        if standing is Standing.JOINING:
+            self.witnessed = False
 
     def record_lost(self, elsewhere: bool) -> None:
         """The change that was to record it came to nothing; ``elsewhere``: but some follower may have it."""
@@ -100,13 +103,13 @@ class Members(dict[str, Member]):
     def acknowledged(self, stored: int) -> int:
         """Up to which serial all who count have everything; standings whose change counts are entered.
 
-        A leaver counts until its leaving is stored by all others that count,
-        where those that may go at the same time do not wait for each other.  A
-        joiner counts before its return is recorded.
+        A leaver counts until enough nodes know of it and its leaving is stored
+        by all others that count, where those that may go at the same time do
+        not wait for each other.  A joiner counts before its return is recorded.
         """
         low = min([stored, *(m.position for m in self.values() if m.standing in COUNTING)])
         leaving = [m for m in self.values() if m.standing is Standing.LEAVING]
-        gone = [m for m in leaving if m.record is not None]
+        gone = [m for m in leaving if m.record is not None and m.witnessed]
         while True:
             low_with_rest = min([low, *(m.position for m in leaving if m not in gone)])
             may_go = [m for m in gone if m.record is not None and m.record <= low_with_rest]

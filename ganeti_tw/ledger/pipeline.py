@@ -143,6 +143,10 @@ class Pipeline:
         self._bytes -= sum(entry.size for entry in done)
         return done
 
+    def stored_entries(self) -> list[Entry]:
+        """What is on our disk and not acknowledged yet; they stay in line."""
+        return list(self._stored)
+
     def refuse_waiting(self) -> list[Entry]:
         """Drop the commits that are in no batch, to be answered."""
         refused = list(self._commits)

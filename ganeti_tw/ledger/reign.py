@@ -21,8 +21,10 @@ class Opened:
     in_sync: dict[str, bytes]  # rows of the candidates
 
 
-async def open_reign(store: Store, epoch: int, since: float, again: bool) -> Opened:
-    """Write the first change of ``epoch``.
+async def open_reign(
+    store: Store, epoch: int, since: float, again: bool, own_name: str = "", first: tuple[Put, ...] = ()
+) -> Opened:
+    """Write the first change of ``epoch``, and ``first`` with it.
 
     It makes the reign visible in every copy: a follower that has changes a dead
     master told nobody else about is told apart by it.  WrongState unless the
@@ -33,7 +35,9 @@ async def open_reign(store: Store, epoch: int, since: float, again: bool) -> Ope
     value = json.dumps({"epoch": epoch, "since": since}).encode()
     if at.epoch < epoch:
         at = Position(at.serial + 1, epoch)
-        await store.append([Change(at.serial, epoch, (Put(REIGN, "current", value),))])
+        # The master before kept a row of this host when it was a candidate.
+        deletes = tuple(Delete(IN_SYNC, name) for name in await store.read(IN_SYNC, [own_name]))
+        await store.append([Change(at.serial, epoch, (Put(REIGN, "current", value), *first), deletes)])
     elif not again or (await store.read(REIGN)).get("current") != value:
         raise WrongState(f"the ledger has seen epoch {at.epoch}: a new reign needs a higher one than {epoch}")
     return Opened(at, await store.read(IN_SYNC))

@@ -8,32 +8,35 @@ guests and disks are simulated.  Nothing happens unless time passes, which
 from __future__ import annotations
 
 import io
+import json
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from ganeti_tw.agent.node import NodeAgent
 from ganeti_tw.agent.verify import Inspector
-from ganeti_tw.api.master import call
 from ganeti_tw.cli.main import main
-from ganeti_tw.daemon.master import Found, Master, read_ledger
+from ganeti_tw.daemon.host import Host
+from ganeti_tw.daemon.hosts import LEAVE_TIMEOUT
+from ganeti_tw.daemon.master import Found, Master
 from ganeti_tw.daemon.newcluster import secret_rows
+from ganeti_tw.daemon.outside import Memory
 from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.errors import Expired, NotSent, Refused, ResolverError
-from ganeti_tw.kernel import Actor, ActorSystem, InlineBlocking, Rank, receive
+from ganeti_tw.kernel import ActorSystem, Blocking, InlineBlocking, Ref
 from ganeti_tw.ledger.disk import SimulatedDisk
-from ganeti_tw.ledger.follower import Follower
 from ganeti_tw.ledger.memory import MemoryStore
-from ganeti_tw.ledger.seam import Snapshot
+from ganeti_tw.ledger.seam import Snapshot, Store
 from ganeti_tw.model.codec import row
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.new import new_cluster, new_node
 from ganeti_tw.nodes.directory import Directory
-from ganeti_tw.protocol.node import GetHostState, HostState, UpdateHost
+from ganeti_tw.protocol.node import LeaveCluster
 from ganeti_tw.testing.hands import (
     SimulatedCommands,
     SimulatedFigures,
@@ -43,6 +46,7 @@ from ganeti_tw.testing.hands import (
     SimulatedStorage,
     SimulatedSurvey,
 )
+from ganeti_tw.wire.delivery import Gate
 from ganeti_tw.wire.memory import MemoryLinks, MemoryNetwork
 
 EPOCH_START = 1_795_000_000.0  # the time of day when virtual time begins
@@ -50,121 +54,199 @@ LONGEST = 600.0  # virtual seconds a command may take
 STEP = 0.01  # virtual seconds that pass at a time
 
 
-class _HostActor(Actor):
-    """Who a simulated host is; it writes no files."""
-
-    rank = Rank.NODE
-
-    def __init__(self, host: SimulatedHost) -> None:
-        self._host = host
-
-    @receive(GetHostState)
-    def get_state(self, m: GetHostState) -> HostState:
-        h = self._host
-        return HostState(h.name, "", "cluster", "node", h.epoch, 0, "simulated")
-
-    @receive(UpdateHost)
-    def update(self, m: UpdateHost) -> None:
-        self._host.told.append(m)
-        if self._host.candidate and not m.candidate:
-            self._host.forget_ledger()
-        self._host.candidate = m.candidate
-
-
 class SimulatedHost:
-    """One host: what survives its process, and its process."""
+    """One host: what survives its process, and its process.
+
+    It is what is around the process, too: see :class:`ganeti_tw.daemon.outside.Outside`.
+    """
+
+    own_address = ""
+    port = 1811
 
     def __init__(self, cluster: Cluster, name: str) -> None:
         self.cluster = cluster
         self.name = name
+        self.clock: IReactorTime = cluster.clock
+        self.now = cluster.now
+        self.random = cluster.random.random
+        self.new_uuid = cluster.new_uuid
+        self.random_bytes: Callable[[int], bytes] = cluster.random.randbytes
+        self.files: Blocking = InlineBlocking()
         self.disk = SimulatedDisk(cluster.clock, delay=0.001)
+        self.memory: Memory = SimulatedMemory(self)
+        self.kept: HostRecord | None = None  # on disk
+        self.ssconf: dict[str, str] = {}
         self.hypervisor = SimulatedHypervisor(cluster.clock)
         self.storages = {t: SimulatedStorage(t) for t in ("file", "sharedfile", "diskless")}
         self.oses = SimulatedOses()
         self.commands = SimulatedCommands()
         self.hooks = SimulatedHooks()
-        self.candidate = False
+        self.alive = False
         self.heard: list[str] = []  # names of messages that came over the wire
-        self.epoch = 1
-        self.told: list[UpdateHost] = []
         self.survey = SimulatedSurvey(self._files)
-        self.boot()
 
     def boot(self) -> None:
         """Start the process."""
-        clock, network = self.cluster.clock, self.cluster.network
-        self.system = ActorSystem(clock)
-        self.store = MemoryStore(self.disk)
-        network.attach(self.name, self.system, self._gate)
-        self.links: MemoryLinks = network.links(self.name, lambda: self.epoch)
-        scripts: Any = self.oses
+        self.alive = True
+        self.store: Store = MemoryStore(self.disk)
+        self.reader: Store = self.store
+        self.process = Host(self)
+        self.system = self.process.system
+        Deferred.fromCoroutine(self.process.start()).addErrback(lambda f: self.fatal(f.getErrorMessage()))
+
+    def kill(self) -> None:
+        """The process ends at once; a write on its way is lost."""
+        self.alive = False
+        self.system.vanish()
+        self.process.mastership.vanish()
+        self.cluster.network.detach(self.name)
+        self.disk.crash()
+
+    @property
+    def record(self) -> HostRecord:
+        """What it remembers of the cluster it is in."""
+        assert self.kept is not None, f"{self.name} is in no cluster"
+        return self.kept
+
+    def _files(self) -> dict[str, str]:
+        files = {f"/var/lib/ganeti/ssconf_{key}": text for key, text in self.ssconf.items()}
+        if self.kept is not None and self.kept.is_candidate:
+            files["/var/lib/ganeti/config.data"] = "{}\n"
+        return files
+
+    # -- around the process ----------------------------------------------------------------------------------------
+
+    def listen(self, identity: Any, system: ActorSystem, gate: Gate) -> _Door:
+        def hear(peer: str, epoch: int, name: str) -> None:
+            self.heard.append(name)
+            gate(peer, epoch, name)
+
+        self.cluster.network.attach(self.name, system, hear, joined=lambda: self.kept is not None)
+        return _Door(self.cluster.network, self.name)
+
+    def links(
+        self, identity: Any, resolve: Callable[[str], tuple[str, int]], epoch: Callable[[], int]
+    ) -> MemoryLinks:
+        return self.cluster.network.links(self.name, epoch)
+
+    def hands(self, system: ActorSystem, record: Callable[[], HostRecord | None]) -> SimulatedHands:
+        return SimulatedHands(self, system)
+
+    def hosts(
+        self, links: MemoryLinks, directory: Directory, identity: Any, found: Found, record: Callable[[], HostRecord]
+    ) -> _Hosts:
+        return _Hosts(self.cluster, directory, record)
+
+    def config_writer(self, system: ActorSystem) -> Ref | None:
+        return None
+
+    def start_confd(self, config: Callable[[], Config | None], key: Callable[[], bytes]) -> Callable[[], Any]:
+        return lambda: None
+
+    async def address_of(self, name: str) -> str:
+        return address(name)
+
+    def fatal(self, reason: str) -> None:
+        self.cluster.fatal.append(reason)
+
+
+class _Door:
+    """How others reach a process."""
+
+    def __init__(self, network: MemoryNetwork, name: str) -> None:
+        self._network, self._name = network, name
+
+    def use(self, identity: Any) -> None:
+        return None
+
+    def close(self) -> Deferred[None]:
+        self._network.detach(self._name)
+        return succeed(None)
+
+
+class SimulatedMemory:
+    """What a host keeps beside its ledger, on a disk that never fails."""
+
+    def __init__(self, host: SimulatedHost) -> None:
+        self._host = host
+
+    def load(self) -> HostRecord | None:
+        return self._host.kept
+
+    def save(self, record: HostRecord) -> None:
+        self._host.kept = record
+
+    def identity(self, record: HostRecord | None) -> Any:
+        return f"identity of {self._host.name}"
+
+    def new_identity(self) -> Any:
+        return f"new identity of {self._host.name}"
+
+    def hmac_key(self) -> bytes:
+        return b"key\n"
+
+    async def join(self, record: HostRecord, identity: Any, hmac_key: str) -> None:
+        self._host.kept = record
+
+    async def write_ssconf(self, texts: Mapping[str, str]) -> None:
+        self._host.ssconf = dict(texts)
+
+    def forget(self) -> None:
+        self._host.kept = None
+        self._host.ssconf = {}
+
+    def remove_ledger(self) -> None:
+        self._host.disk.clear()
+
+
+class SimulatedHands:
+    """The agent of a simulated host."""
+
+    def __init__(self, host: SimulatedHost, system: ActorSystem) -> None:
+        hypervisors: Any = {"fake": host.hypervisor}
+        scripts: Any = host.oses
         figures: Any = SimulatedFigures()
-        commands: Any = self.commands
-        hooks: Any = self.hooks
+        commands: Any = host.commands
+        hooks: Any = host.hooks
         inspector = Inspector(
-            {"fake": self.hypervisor},
-            self.storages,
-            self.oses,
+            hypervisors,
+            host.storages,
+            host.oses,
             figures,
-            self.survey,
+            host.survey,
             InlineBlocking(),
-            lambda: self.cluster.now() + self.survey.skew,
+            lambda: host.now() + host.survey.skew,
         )
-        self.system.spawn(
+        self.agent = system.spawn(
             "node",
             lambda: NodeAgent(
-                self.system,
-                {"fake": self.hypervisor},
-                self.storages,
+                system,
+                hypervisors,
+                host.storages,
                 scripts,
                 figures,
-                clock,
+                host.clock,
                 ("fake",),
                 commands,
                 inspector=inspector,
                 hooks=hooks,
             ),
         )
-        self.system.spawn("host", lambda: _HostActor(self))
 
-    def _files(self) -> dict[str, str]:
-        told = self.told[-1] if self.told else None
-        if told is None:
-            return {}
-        files = {f"/var/lib/ganeti/ssconf_{key}": text for key, text in told.ssconf.items()}
-        if self.name in told.candidates:
-            files["/var/lib/ganeti/config.data"] = "{}\n"
-        return files
+    def enabled(self, record: HostRecord) -> tuple[str, ...]:
+        return tuple(name for name in record.hypervisors if name == "fake")
 
-    def follow(self) -> None:
-        """Be ready to be a master candidate."""
-        self.system.spawn("follower", lambda: Follower(self.store, None, lambda: self.epoch))
-
-    def forget_ledger(self) -> None:
-        """Drop the copy that only candidates have."""
-        follower = self.system.find("follower")
-        if follower is not None:
-            follower.stop()
-        self.disk = SimulatedDisk(self.cluster.clock, delay=0.001)
-        self.store = MemoryStore(self.disk)
-        self.follow()
-
-    def kill(self) -> None:
-        """The process ends at once; a write on its way is lost."""
-        self.system.vanish()
-        self.cluster.network.detach(self.name)
-        self.disk.crash()
-
-    def _gate(self, peer: str, epoch: int, name: str) -> None:
-        self.heard.append(name)
-        self.epoch = HostRecord("cluster", "", self.name, "", self.epoch, peer, (peer,)).seen(peer, epoch).epoch
+    async def close(self) -> None:
+        return None
 
 
 class _Hosts:
     """Hosts as jobs see them; the token of a host is ``token of`` and its name."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, directory: Directory, record: Callable[[], HostRecord]) -> None:
         self._cluster = cluster
+        self._directory = directory
+        self._record = record
 
     async def join(self, name: str, token: str, uuid: str) -> dict[str, Any]:
         host = self._cluster.hosts.get(name)
@@ -172,15 +254,13 @@ class _Hosts:
             raise NotSent(f"there is no host {name}")
         if token != f"token of {name}":
             raise Refused("the proof is wrong")
-        host.follow()
+        ours = self._record()
+        identity: Any = f"identity of {name}"
+        await host.process.joined(record_of(name, uuid, ours.epoch, ours.name, (ours.name,)), identity, "key\n")
         return {}
 
     async def leave(self, name: str) -> None:
-        host = self._cluster.hosts[name]
-        follower = host.system.find("follower")
-        if follower is None:
-            raise NotSent(f"{name} does not answer")
-        follower.stop()
+        await self._directory.ref(name, "host").ask(LeaveCluster(), LEAVE_TIMEOUT)
 
     async def resolve(self, name: str) -> str:
         if name not in self._cluster.hosts:
@@ -189,6 +269,21 @@ class _Hosts:
 
     async def answers(self, address: str) -> bool:
         return False
+
+
+def record_of(name: str, uuid: str, epoch: int, master: str, candidates: tuple[str, ...]) -> HostRecord:
+    """What a host of a simulated cluster remembers."""
+    return HostRecord(
+        cluster="cluster",
+        cluster_uuid="",
+        name=name,
+        uuid=uuid,
+        epoch=epoch,
+        master=master,
+        candidates=candidates,
+        addresses={candidate: address(candidate) for candidate in candidates},
+        hypervisors=("fake",),
+    )
 
 
 def address(name: str) -> str:
@@ -209,11 +304,17 @@ class Cluster:
         self.hosts = {f"node{i}": SimulatedHost(self, f"node{i}") for i in range(1, nodes + spare + 1)}
         members = tuple(self.hosts)[:nodes]
         self.fatal: list[str] = []
-        master = self.hosts["node1"]
-        master.store.install(Snapshot(1, 1, {(p.kind, p.key): p.value for p in self._first_rows(members)}))
-        for name in members[1:]:
-            self.hosts[name].follow()
-        self.start_master()
+        self._master_host = self.hosts["node1"]
+        self._used: SimulatedHost | None = None
+        rows = {(p.kind, p.key): p.value for p in self._first_rows(members)}
+        uuids = {key: value for (kind, key), value in rows.items() if kind == "node"}
+        for name, host in self.hosts.items():
+            if name in members:
+                (uuid,) = (key for key, value in uuids.items() if json.loads(value)["name"] == name)
+                host.kept = record_of(name, uuid, 1, "node1", members)
+        self.result(MemoryStore(self.hosts["node1"].disk).install(Snapshot(1, 1, rows)))
+        for host in reversed(self.hosts.values()):  # the master last: it asks the others
+            host.boot()
         self.settle(1)
 
     # -- time ------------------------------------------------------------------------------------------------------
@@ -243,38 +344,27 @@ class Cluster:
 
     # -- hosts -----------------------------------------------------------------------------------------------------
 
-    def start_master(self) -> None:
-        """Begin a reign on node1, from what is on its disk."""
-        host = self.hosts["node1"]
-        host.epoch += 1
-        found: Found = self.result(Deferred.fromCoroutine(read_ledger(host.store, InlineBlocking())))
-        self.master = Master(
-            system=host.system,
-            store=host.store,
-            reader=host.store,
-            found=found,
-            epoch=host.epoch,
-            own_name=host.name,
-            directory=Directory(host.name, host.system, host.links),
-            hosts=_Hosts(self),
-            clock=self.clock,
-            now=self.now,
-            random=self.random.random,
-            new_uuid=self.new_uuid,
-            random_bytes=self.random.randbytes,
-            pause=lambda: succeed(None),
-            fatal=self.fatal.append,
-        )
-
     def restart(self, name: str) -> None:
         """Kill the process of a host and start it again."""
-        host = self.hosts[name]
-        host.kill()
-        host.boot()
-        if name == "node1":
-            self.start_master()
-        else:
-            host.follow()
+        self.hosts[name].kill()
+        self.hosts[name].boot()
+        if name == self.master_host.name:
+            self.result(self.hosts[name].process.mastership.sought())
+
+    @property
+    def master_host(self) -> SimulatedHost:
+        """The one that is master, or was last."""
+        acting = [host for host in self.hosts.values() if host.alive and host.process.master is not None]
+        # One that was succeeded and does not know it yet has an earlier epoch.
+        self._master_host = max(acting, key=lambda host: host.record.epoch, default=self._master_host)
+        return self._master_host
+
+    @property
+    def master(self) -> Master:
+        """The services of the master."""
+        master = self.master_host.process.master
+        assert master is not None, "there is no master"
+        return master
 
     def new_uuid(self) -> str:
         """The next UUID, the same in each run."""
@@ -317,9 +407,20 @@ class Cluster:
         """Call a method as clients do."""
         return self.result(self.begin(method, arguments), timeout)
 
+    def call_on(self, host: str, method: str, /, **arguments: Any) -> Any:
+        """Call a method of a host as clients on it do."""
+        return self.result(self.hosts[host].process.handle(method, arguments))
+
     def begin(self, method: str, arguments: Mapping[str, Any] | None = None, /) -> Deferred[Any]:
         """Call a method without letting time pass; nothing ever comes when the master is killed meanwhile."""
-        return Deferred.fromCoroutine(_call(self.master.api, method, dict(arguments or {})))
+        return self._at().process.handle(method, dict(arguments or {}))
+
+    def use(self, host: str) -> None:
+        """Commands run on this host from now on; at first they run on the master."""
+        self._used = self.hosts[host]
+
+    def _at(self) -> SimulatedHost:
+        return self._used or self.master_host
 
     def run(self, program: str, *argv: str) -> Command:
         """Run a command to its end."""
@@ -350,7 +451,3 @@ class Command:
 
     def __repr__(self) -> str:
         return f"<exit {self.code}\n{self.out}{self.err}>"
-
-
-async def _call(api: Any, method: str, arguments: dict[str, Any]) -> Any:
-    return await call(api, method, arguments)

@@ -176,7 +176,7 @@ class MasterKillTests(SynchronousTestCase):
             self.check(world)
             host = world.cluster.hosts["node3"]
             host.boot()
-            host.follow()
+
             world.cluster.settle(90)
             self.assert_level(world.cluster)
 
@@ -204,7 +204,6 @@ class MasterKillTests(SynchronousTestCase):
         self.assertEqual([cluster.result(w) for w in waiting], [1, 2, 3, 4, 5])
         host = cluster.hosts["node2"]
         host.boot()
-        host.follow()
         cluster.settle(90)
         self.assert_level(cluster)
         cluster.restart("node1")

@@ -66,7 +66,7 @@ class NodeRoleTests(RoleCase):
         self.cluster.settle(5)
         self.assertEqual(self.cluster.config.cluster.tags, ("a",))
         self.assertEqual(self.position("node3"), self.position("node1"))
-        self.assertEqual(self.cluster.hosts["node3"].told[-1].candidates, ("node1", "node2", "node3"))
+        self.assertEqual(self.cluster.hosts["node3"].record.candidates, ("node1", "node2", "node3"))
 
     def test_a_dead_node_stays_offline(self) -> None:
         self.modify("-O", "yes", "--auto-promote", "node3")
@@ -199,4 +199,4 @@ class ClusterCommandTests(RoleCase):
     def test_enabled_hypervisors_reach_the_nodes(self) -> None:
         self.done("gnt-cluster", "modify", "--enabled-hypervisors", "fake,kvm")
         self.cluster.settle(2)
-        self.assertEqual(self.cluster.hosts["node3"].told[-1].hypervisors, ("fake", "kvm"))
+        self.assertEqual(self.cluster.hosts["node3"].record.hypervisors, ("fake", "kvm"))

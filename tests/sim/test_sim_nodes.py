@@ -38,7 +38,7 @@ class NodeTests(SynchronousTestCase):
         self.add("node3")
         self.cluster.settle(2)
         for name in ("node1", "node2", "node3"):
-            self.assertIn("node3", self.cluster.hosts[name].told[-1].addresses, name)
+            self.assertIn("node3", self.cluster.hosts[name].record.addresses, name)
 
     def test_a_new_candidate_holds_the_ledger(self) -> None:
         self.add("node3")

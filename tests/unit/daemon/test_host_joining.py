@@ -12,11 +12,13 @@ from twisted.logger import Logger
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.daemon import record as records
-from ganeti_tw.daemon.hostactor import HostActor, keep_membership
+from ganeti_tw.daemon.hostactor import HostActor
+from ganeti_tw.daemon.memory import FileMemory, keep_membership
 from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.errors import BadRequest, GanetiError, NoCluster, Refused
 from ganeti_tw.kernel import ActorSystem, InlineBlocking
 from ganeti_tw.model.paths import Paths
+from ganeti_tw.protocol.ledger import Position
 from ganeti_tw.protocol.node import GetHostState, JoinHello, JoinWelcome, LeaveCluster, UpdateHost
 from ganeti_tw.wire.certificates import CertificateAuthority
 from ganeti_tw.wire.delivery import FromStranger
@@ -37,6 +39,9 @@ class FakeRoles:
         self.joins: list[tuple[HostRecord, Identity, str]] = []
         self.updates: list[HostRecord] = []
         self.left = 0
+        self.position_of_ledger: Position | None = None
+        self.stepped_down: list[str] = []
+        self.memory: FileMemory
 
     def role(self) -> str:
         return "none" if self.record is None else "node"
@@ -53,8 +58,17 @@ class FakeRoles:
     async def joined(self, record: HostRecord, identity: Identity, hmac_key: str) -> None:
         self.joins.append((record, identity, hmac_key))
 
-    async def updated(self, record: HostRecord) -> None:
+    def keep(self, record: HostRecord) -> None:
+        self.memory.save(record)
         self.record = record
+
+    async def ledger(self) -> Position | None:
+        return self.position_of_ledger
+
+    async def step_down(self, reason: str) -> None:
+        self.stepped_down.append(reason)
+
+    async def updated(self, before: HostRecord, record: HostRecord) -> None:
         self.updates.append(record)
 
     async def leave(self) -> None:
@@ -77,10 +91,10 @@ class HostCase(SynchronousTestCase):
         Path(self.paths.data).mkdir(parents=True)
         self.roles = FakeRoles(self.unjoined)
         self.system = ActorSystem(self.clock, log=Logger(observer=lambda event: None))
-        blocking: Any = InlineBlocking()
+        self.roles.memory = FileMemory(self.paths, "n2", InlineBlocking(), lambda: self.now)
         self.host = self.system.spawn(
             "host",
-            lambda: HostActor(self.roles, "n2", self.paths, blocking, lambda: self.now, lambda: self.roles.record),
+            lambda: HostActor(self.roles, "n2", self.roles.memory, lambda: self.now, lambda: self.roles.record),
         )
 
     def ask(self, message: Any) -> Deferred[Any]:
@@ -233,8 +247,9 @@ class UpdateTests(HostCase):
                 return waiting
 
         slow: Any = Slow()
+        memory = FileMemory(self.paths, "n2", slow, lambda: NOW)
         host = self.system.spawn(
-            "slow", lambda: HostActor(self.roles, "n2", self.paths, slow, lambda: NOW, lambda: self.roles.record)
+            "slow", lambda: HostActor(self.roles, "n2", memory, lambda: NOW, lambda: self.roles.record)
         )
         message = UpdateHost(11, "n1", ("n1",), False, {}, {})
         answer = host.ask(message, 10)

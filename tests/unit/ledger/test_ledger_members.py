@@ -9,7 +9,7 @@ from ganeti_tw.ledger.members import Member, Members, Standing
 
 def member(standing: Standing, position: int, record: int | None = None) -> Member:
     found = Member("", standing)
-    found.position, found.record = position, record
+    found.position, found.record, found.witnessed = position, record, standing is Standing.LEAVING
     return found
 
 
@@ -42,6 +42,13 @@ class MembersTests(SynchronousTestCase):
         self.assertEqual(self.acknowledged(5, a=member(Standing.LEAVING, 3, record=6)), 3)
         self.assertEqual(self.members.acknowledged(6), 6)
         self.assertIs(self.members["a"].standing, Standing.OUT)
+
+    def test_one_who_leaves_counts_until_enough_nodes_know_of_it(self) -> None:
+        leaver = member(Standing.LEAVING, 3, record=6)
+        leaver.witnessed = False
+        self.assertEqual(self.acknowledged(6, a=leaver), 3)
+        leaver.witnessed = True
+        self.assertEqual(self.members.acknowledged(6), 6)
 
     def test_one_who_leaves_counts_until_that_is_stored_by_the_others(self) -> None:
         self.assertEqual(self.acknowledged(6, a=member(Standing.LEAVING, 3, record=6), b=member(Standing.IN, 5)), 3)

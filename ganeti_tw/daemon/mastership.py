@@ -1,0 +1,342 @@
+"""Becoming master, and ceasing to be: at the start, by command, and when there is another."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import evolve, frozen
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ganeti_tw.daemon import election
+from ganeti_tw.daemon.election import Poll, VoteSplit
+from ganeti_tw.daemon.master import Found, Master, read_ledger
+from ganeti_tw.errors import Cancelled, GanetiError, NotFound, StaleEpoch, WrongState
+from ganeti_tw.kernel import Ref
+from ganeti_tw.ledger.history import fetch_missing
+from ganeti_tw.model.base import touched
+from ganeti_tw.model.codec import row
+from ganeti_tw.model.config import Config
+from ganeti_tw.model.rows import Put
+from ganeti_tw.protocol.mastership import GetStanding, Promise, Standing
+
+if TYPE_CHECKING:
+    from ganeti_tw.daemon.host import Host
+
+ASK_TIMEOUT = 2.0  # a host that is up answers in milliseconds; one that is cut off holds everybody up
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+LEAP = 1_000_000
+TRIES, SPLIT_PAUSE = 4, 0.4
+
+T = TypeVar("T")
+
+log = Logger()
+
+
+@frozen
+class Terms:
+    """How to become master.
+
+    ``anew``: by command, in the place of another.  Without ``voting`` nobody
+    needs to agree.  ``ignore_offline``: nodes marked offline do not count.
+    """
+
+    anew: bool = False
+    voting: bool = True
+    ignore_offline: bool = True
+    dry_run: bool = False
+
+
+@frozen
+class Reign:
+    """What a master begins with: its ledger, and what its first change writes."""
+
+    found: Found
+    first: tuple[Put, ...]
+    voting: bool
+
+
+@frozen
+class Takeover:
+    """What became of an attempt: ``source`` is whose ledger was the most complete."""
+
+    epoch: int
+    old_master: str
+    source: str
+    accepted: tuple[str, ...]
+    silent: dict[str, str]
+
+
+class Mastership:
+    """Part of the host.  One attempt at a time."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._work: Deferred[Any] | None = None
+        self._waiting: list[Deferred[Master]] = []
+        self.obstacle = "it has just started"
+
+    @property
+    def busy(self) -> bool:
+        """An attempt is being made, or will be soon."""
+        return self._work is not None
+
+    # -- what the host is told -----------------------------------------------------------------------------------
+
+    def seek(self) -> None:
+        """Be master as soon as most nodes agree; or follow whoever is."""
+        if self._work is None:
+            self._in_background(self._seek())
+
+    def sought(self) -> Deferred[Master]:
+        """The master's services once they run."""
+        mine: Deferred[Master] = Deferred()
+        if self._host.master is not None:
+            mine.callback(self._host.master)
+        else:
+            self._waiting.append(mine)
+        return mine
+
+    async def fail_over(self, terms: Terms) -> Takeover:
+        """Be master now; GanetiError says what is in the way, and all is as before."""
+        host = self._host
+        record = host.membership()
+        if host.master is not None:
+            raise WrongState(f"{host.name} is the master already")
+        if not record.is_candidate:
+            raise WrongState(
+                f"{host.name} is no master candidate, so it has no copy of the configuration; "
+                f"the candidates are {', '.join(sorted(record.candidates))}"
+            )
+        self._interrupt()
+        try:
+            return await self._begin(self._take(terms))
+        finally:
+            self._settle()
+
+    async def step_down(self, reason: str) -> None:
+        """Acknowledge nothing as master from now on, and follow."""
+        reigned = self._host.master is not None
+        if reigned:
+            log.warn("{name} is the master no longer: {reason}", name=self._host.name, reason=reason)
+        ended = self._host.end_reign()
+        self._interrupt()
+        await ended
+        if reigned or self._host.system.find("follower") is None:
+            self._host.start_follower()
+
+    def deposed(self, reason: str) -> None:
+        """There may be a later master: acknowledge nothing, and look."""
+        if self._host.master is None:
+            return
+        log.warn("{name} may be the master no longer: {reason}", name=self._host.name, reason=reason)
+        ended = self._host.end_reign()
+
+        async def look() -> None:
+            await ended
+            await self._seek()
+
+        self._in_background(look())
+
+    async def stop(self) -> None:
+        """End the reign or the attempt."""
+        ended = self._host.end_reign()
+        self._interrupt()
+        await ended
+        waiting, self._waiting = self._waiting, []
+        for mine in waiting:
+            mine.errback(Cancelled(f"{self._host.name} stops"))
+
+    def vanish(self) -> None:
+        """Cease at once, as when the power fails."""
+        self._waiting = []
+        self._interrupt()
+
+    # -- attempts ------------------------------------------------------------------------------------------------
+
+    def _begin(self, work: Coroutine[Any, Any, T]) -> Deferred[T]:
+        """Run one attempt; Cancelled when something else takes its place."""
+        mine: Deferred[T] = Deferred()
+        self._work = running = Deferred.fromCoroutine(work)
+
+        def ended(result: Any) -> None:
+            if self._work is running:
+                self._work = None
+            if isinstance(result, Failure) and result.check(CancelledError):
+                result = Failure(Cancelled("something else took the place of this attempt"))
+            mine.callback(result)
+
+        running.addBoth(ended)
+        return mine
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        self._begin(work).addErrback(self._failed)
+
+    def _failed(self, failure: Failure) -> None:
+        if not failure.check(Cancelled):
+            log.failure("{name} could not become master", failure=failure, name=self._host.name)
+            self._host.outside.fatal("becoming master failed in a way nobody foresaw, see above")
+
+    def _interrupt(self) -> None:
+        work, self._work = self._work, None
+        if work is not None:
+            work.cancel()
+
+    def _settle(self) -> None:
+        """After an attempt by command: be what the record says."""
+        host = self._host
+        if host.master is not None or host.record is None:
+            return
+        if host.record.is_master:
+            self.seek()
+        elif host.system.find("follower") is None:
+            host.start_follower()
+
+    async def _seek(self) -> None:
+        host, pause = self._host, FIRST_PAUSE
+        while True:
+            try:
+                await self._attempt(Terms())
+            except StaleEpoch as e:
+                log.warn("{name} is not the master: {reason}", name=host.name, reason=e.text)
+                host.start_follower()
+                host.start_confd()
+                return
+            except GanetiError as e:
+                if e.text != self.obstacle:
+                    log.warn("{name} waits to be master: {reason}", name=host.name, reason=e.text)
+                self.obstacle = e.text
+            else:
+                return
+            await deferLater(host.outside.clock, pause * (0.5 + host.outside.random()))
+            pause = min(LONGEST_PAUSE, 2 * pause)
+
+    async def _take(self, terms: Terms) -> Takeover:
+        """Several tries, should others have asked for the same epoch at the same time."""
+        for _ in range(TRIES):
+            try:
+                return await self._attempt(terms)
+            except VoteSplit as e:
+                self.obstacle = e.text
+                await deferLater(self._host.outside.clock, SPLIT_PAUSE * (0.5 + self._host.outside.random()))
+        raise VoteSplit(self.obstacle)
+
+    async def _attempt(self, terms: Terms) -> Takeover:
+        """One try; StaleEpoch after following the master there is."""
+        host = self._host
+        old = host.membership().master
+        found = None if host.config is not None else await read_ledger(host.outside.store, host.outside.files)
+        config = host.config if found is None else found.config
+        assert config is not None, "one of the two has it"
+        poll = await self._poll(config, terms)
+        if not terms.anew:
+            self._follow_successor(poll)
+        elif terms.voting:
+            election.check_vacant(poll)
+        self._judge(poll, terms)
+        epoch = 1 + max(s.epoch for s in poll.heard.values())
+        if not terms.voting:
+            # Elsewhere a vote may just give someone the next one.
+            epoch += 1 + int(LEAP * host.outside.random())
+        source = election.most_advanced(host.name, poll.heard)
+        if terms.dry_run:
+            return Takeover(epoch, old, source, tuple(sorted(poll.heard)), dict(poll.silent))
+        promised, refused = await self._ask_all(poll.heard, Promise(epoch, host.name))
+        if host.name not in promised:
+            raise StaleEpoch(f"there is another master: {refused[host.name]}")
+        if terms.voting:
+            election.check_promised(evolve(poll, silent={**poll.silent, **refused}), promised)
+            election.check_complete(promised)
+        source = election.most_advanced(host.name, promised)
+        await host.stop_follower()
+        if source != host.name:
+            log.info("{name} takes what it lacks from {source}", name=host.name, source=source)
+            await fetch_missing(_ask, host.directory.ref(source, "follower"), host.outside.store)
+            found = None
+        if found is None:
+            found = await read_ledger(host.outside.store, host.outside.files)
+        self._reign(found, epoch, terms)
+        return Takeover(epoch, old, source, tuple(sorted(promised)), {**poll.silent, **refused})
+
+    def _reign(self, found: Found, epoch: int, terms: Terms) -> None:
+        host = self._host
+        record = host.membership()
+        if record.epoch != epoch:
+            raise StaleEpoch(f"epoch {record.epoch} has begun meanwhile")
+        found, first = office(found, host.name, host.outside.now())
+        host.keep(evolve(record, master=host.name))
+        master = host.begin_reign(Reign(found, first, terms.voting))
+        log.info("{name} is the master, in epoch {epoch}", name=host.name, epoch=epoch)
+        waiting, self._waiting = self._waiting, []
+        for mine in waiting:
+            mine.callback(master)
+
+    def _follow_successor(self, poll: Poll) -> None:
+        later = election.successor(poll)
+        if later is not None:
+            record = self._host.membership()
+            self._host.keep(evolve(record, epoch=later.epoch, promised="", master=later.master, serial=0))
+            raise StaleEpoch(f"{later.master} is, since epoch {later.epoch}")
+
+    def _judge(self, poll: Poll, terms: Terms) -> None:
+        if not terms.voting:
+            return
+        if terms.anew:
+            election.check_may_succeed(poll)
+        else:
+            election.check_followed(poll)
+        election.check_complete(poll.heard)
+
+    async def _poll(self, config: Config, terms: Terms) -> Poll:
+        host = self._host
+        online = [n.name for n in config.nodes.values() if not n.offline or n.name == host.name]
+        heard, silent = await self._ask_all(online, GetStanding())
+        if host.name not in heard:
+            raise WrongState(f"{host.name} has no ledger: {silent[host.name]}")
+        electorate = len(online) if terms.ignore_offline else len(config.nodes)
+        return Poll(host.name, electorate, heard, silent)
+
+    async def _ask_all(self, names: Iterable[str], message: Any) -> tuple[dict[str, Standing], dict[str, str]]:
+        """Answers by name, and by name why there is none."""
+        asked = {name: self._ask_host(name, message) for name in sorted(names)}
+        heard: dict[str, Standing] = {}
+        silent: dict[str, str] = {}
+        outcomes = await DeferredList(list(asked.values()), consumeErrors=True)
+        for name, (good, value) in zip(asked, outcomes, strict=True):
+            if good:
+                heard[name] = value
+            elif isinstance(value, Failure) and isinstance(value.value, GanetiError):
+                silent[name] = value.value.text
+            else:
+                value.raiseException()
+        return heard, silent
+
+    def _ask_host(self, name: str, message: Any) -> Deferred[Any]:
+        return self._host.directory.ref(name, "host").ask(message, ASK_TIMEOUT)
+
+
+def _ask(ref: Ref, message: Any, timeout: float) -> Deferred[Any]:
+    return ref.ask(message, timeout)
+
+
+def office(found: Found, name: str, now: float) -> tuple[Found, tuple[Put, ...]]:
+    """The ledger as the new master has it, and the rows that say that it is the master.
+
+    WrongState when the configuration does not know it as a master candidate.
+    """
+    config = found.config
+    if config.master.name == name:
+        return found, ()
+    node = config.find_node(name)
+    if node is None:
+        raise NotFound(f"the configuration has no node {name}: add it again with 'gnt-node add --readd'")
+    if not node.master_candidate or node.offline:
+        raise WrongState(f"the latest configuration has {name} as no master candidate; run the command on another one")
+    puts = (
+        row(touched(evolve(config.cluster, master_node=node.uuid), now)),
+        row(touched(config.top, now)),
+    )
+    return evolve(found, config=config.apply(puts, ())), puts

@@ -1,0 +1,203 @@
+"""The process of one host: real sockets, files and threads around a :class:`~ganeti_tw.daemon.host.Host`."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ganeti_tw.confd.server import ConfdServer
+from ganeti_tw.daemon.hands import Hands
+from ganeti_tw.daemon.host import Host
+from ganeti_tw.daemon.hosts import MasterHosts
+from ganeti_tw.daemon.lag import LagMeter
+from ganeti_tw.daemon.master import Found
+from ganeti_tw.daemon.memory import FileMemory
+from ganeti_tw.daemon.monitoring import start_monitor
+from ganeti_tw.daemon.names import Names
+from ganeti_tw.daemon.outside import Memory
+from ganeti_tw.daemon.projections import ConfigDataWriter
+from ganeti_tw.daemon.record import HostRecord
+from ganeti_tw.daemon.settings import Settings
+from ganeti_tw.errors import DriverError, GanetiError
+from ganeti_tw.kernel import ActorSystem, Blocking, Ref, ThreadBlocking
+from ganeti_tw.ledger.seam import Store
+from ganeti_tw.ledger.sqlite import SqliteStore
+from ganeti_tw.model.config import Config
+from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.wire.certificates import CertificateAuthority
+from ganeti_tw.wire.delivery import Gate
+from ganeti_tw.wire.links import Links
+from ganeti_tw.wire.local import LocalServer
+from ganeti_tw.wire.server import WireServer
+
+DIRECTORIES = (
+    ("/var/lib/ganeti", 0o755),
+    ("/var/run/ganeti", 0o775),
+    ("/var/run/ganeti/socket", 0o770),
+    ("/var/log/ganeti", 0o770),
+    ("/var/log/ganeti/os", 0o750),
+)
+
+log = Logger()
+
+
+class Process:
+    """The real :class:`~ganeti_tw.daemon.outside.Outside`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        reactor: Any,
+        now: Callable[[], float],
+        random: Callable[[], float],
+        new_uuid: Callable[[], str],
+        random_bytes: Callable[[int], bytes],
+        fatal: Callable[[str], None],
+    ) -> None:
+        self.settings = settings
+        self.paths = settings.paths
+        self.reactor = self.clock = reactor
+        self.name = settings.name
+        self.own_address = "" if settings.address in ("0.0.0.0", "::") else settings.address
+        self.port = settings.ports.wire
+        self.now, self.random, self.new_uuid, self.random_bytes = now, random, new_uuid, random_bytes
+        self._fatal = fatal
+        self._file_calls = ThreadBlocking(reactor, "files", 2)
+        self.files: Blocking = self._file_calls
+        self._disk = ThreadBlocking(reactor, "ledger", 1)
+        self._reading = ThreadBlocking(reactor, "reading", 1)
+        self._tools = ThreadBlocking(reactor, "tools", 4)
+        self._hypervisor_calls = ThreadBlocking(reactor, "hypervisor", 8)
+        self._names = Names(self.paths.hosts, self._tools)
+        self.store: Store = SqliteStore(self.paths.ledger, self._disk)
+        self.reader: Store = SqliteStore(self.paths.ledger, self._reading)
+        self.memory: Memory = FileMemory(self.paths, self.name, self.files, now)
+
+    def listen(self, identity: Any, system: ActorSystem, gate: Gate) -> WireServer:
+        server = WireServer(self.reactor, identity, system, gate)
+        server.listen(self.port, self.settings.address)
+        return server
+
+    def links(self, identity: Any, resolve: Callable[[str], tuple[str, int]], epoch: Callable[[], int]) -> Links:
+        return Links(self.reactor, identity, resolve, epoch, random=self.random)
+
+    def hands(self, system: ActorSystem, record: Callable[[], HostRecord | None]) -> Hands:
+        return Hands(self.settings, system, self.reactor, self.now, self._tools, self._hypervisor_calls, record)
+
+    def hosts(
+        self, links: Links, directory: Directory, identity: Any, found: Found, record: Callable[[], HostRecord]
+    ) -> MasterHosts:
+        return MasterHosts(
+            self.reactor,
+            links,
+            directory,
+            self._names,
+            _authority(found.authority),
+            identity,
+            found.hmac_key,
+            record,
+            self.now,
+            self.port,
+        )
+
+    def config_writer(self, system: ActorSystem) -> Ref:
+        return system.spawn(
+            "config-data", lambda: ConfigDataWriter(self.paths.config_data, self.reader, self.files, self.reactor)
+        )
+
+    def start_confd(self, config: Callable[[], Config | None], key: Callable[[], bytes]) -> Callable[[], Any]:
+        server = ConfdServer(config, key, self.now)
+        try:
+            port = self.reactor.listenUDP(
+                self.settings.ports.confd, server, self.settings.address, maxPacketSize=4096
+            )
+        except CannotListenError as e:
+            log.error("confd cannot listen: {error}", error=str(e))
+            return lambda: None
+        stop: Callable[[], Any] = port.stopListening
+        return stop
+
+    async def address_of(self, name: str) -> str:
+        return await self._names.address(name)
+
+    def fatal(self, reason: str) -> None:
+        self._fatal(reason)
+
+    def make_directories(self) -> None:
+        """Those that everything else is written to; DriverError."""
+        for path, mode in DIRECTORIES:
+            place = self.paths.below(path)
+            try:
+                os.makedirs(place, mode, exist_ok=True)
+            except OSError as e:
+                raise DriverError(f"cannot make {place}: {e.strerror}") from None
+
+    async def close(self) -> None:
+        """End the threads."""
+        for pool in (self._file_calls, self._reading, self._disk, self._tools, self._hypervisor_calls):
+            await maybeDeferred(pool.close)
+
+
+class HostService(Service):
+    """What ``twistd ganeti`` runs: the host, its monitoring and the door for commands."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.host = Host(process)
+        # The reactor's clock is the wall's, which may be set.
+        self.lag = LagMeter(process.reactor, time.monotonic, self.host.system.slowest)
+        self.host.lag = self.lag
+        self._local: LocalServer | None = None
+        self._mond: Any = None
+
+    def startService(self) -> None:
+        super().startService()  # type: ignore[no-untyped-call]
+        Deferred.fromCoroutine(self._start()).addErrback(self._cannot_start)
+
+    def _cannot_start(self, failure: Failure) -> None:
+        if isinstance(failure.value, GanetiError):
+            self.process.fatal(f"cannot start: {failure.getErrorMessage()}")
+        else:
+            log.failure("cannot start", failure=failure)
+            self.process.fatal("cannot start, see above")
+
+    async def _start(self) -> None:
+        process, host = self.process, self.host
+        process.make_directories()
+        await host.start()
+        self._mond = start_monitor(host, process)
+        self._local = LocalServer(process.reactor, process.paths.socket, host.handle, 0o660)
+        self._local.listen()
+        # What is here now stays: looking through all of it again and again would hold the reactor.
+        gc.collect()
+        gc.freeze()
+        self.lag.start()
+        log.info("host {name} is ready, role {role}", name=host.name, role=host.role())
+
+    async def _stop(self) -> None:
+        self.lag.stop()
+        if self._local is not None:
+            await self._local.close()
+        if self._mond is not None:
+            await self._mond.stop()
+        await self.host.stop()
+        await self.process.close()
+
+    def stopService(self) -> Deferred[None]:
+        maybeDeferred(super().stopService)
+        return Deferred.fromCoroutine(self._stop())
+
+
+def _authority(pem: str) -> CertificateAuthority:
+    marker = "-----BEGIN CERTIFICATE-----"
+    key, _, certificate = pem.partition(marker)
+    return CertificateAuthority(key, marker + certificate)

@@ -1,0 +1,297 @@
+"""Who is master: failover by command, the vote at the start, masters that were succeeded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ganeti_tw.errors import GanetiError, NoMajority, NotMaster, WrongState
+from ganeti_tw.testing.cluster import Cluster
+
+
+def tag(text: str) -> dict[str, Any]:
+    return {"OP_ID": "OP_TAGS_SET", "kind": "cluster", "tags": [text]}
+
+
+class MastershipCase(SynchronousTestCase):
+    nodes = 3
+
+    def setUp(self) -> None:
+        self.cluster = Cluster(nodes=self.nodes)
+        self.hosts = self.cluster.hosts
+
+    def kill(self, *names: str) -> None:
+        for name in names:
+            self.hosts[name].kill()
+
+    def isolate(self, name: str) -> None:
+        for other in self.hosts:
+            if other != name:
+                self.cluster.network.cut(name, other, notice=30.0)
+
+    def rejoin(self, name: str) -> None:
+        for other in self.hosts:
+            if other != name:
+                self.cluster.network.mend(name, other)
+
+    def fail_over(self, name: str, **terms: Any) -> dict[str, Any]:
+        taken: dict[str, Any] = self.cluster.call_on(name, "master_failover", **terms)
+        return taken
+
+    def add_tag(self, text: str) -> int:
+        """A change that is acknowledged."""
+        job: int = self.cluster.call("submit", {"ops": [tag(text)]})
+        for _ in range(200):
+            query = {"what": "job", "fields": ["status"], "filter": ["=", "id", job]}
+            if self.cluster.call("query", query)["data"] == [[[0, "success"]]]:
+                return job
+            self.cluster.settle(0.1)
+        raise AssertionError(f"{text} was not set")
+
+    def roles(self) -> dict[str, str]:
+        return {name: host.process.role() for name, host in self.hosts.items() if host.alive}
+
+    def tags(self) -> set[str]:
+        return set(self.cluster.config.cluster.tags)
+
+
+class FailoverTests(MastershipCase):
+    def test_a_candidate_takes_the_place_of_a_dead_master(self) -> None:
+        self.add_tag("before")
+        self.kill("node1")
+        begin = self.cluster.clock.seconds()
+        taken = self.fail_over("node2")
+        self.add_tag("after")
+        self.assertLess(self.cluster.clock.seconds() - begin, 5)
+        self.assertEqual((taken["old_master"], list(taken["silent"])), ("node1", ["node1"]))
+        self.assertEqual(taken["accepted"], ("node2", "node3"))
+        self.assertEqual((self.tags(), self.cluster.config.master.name), ({"before", "after"}, "node2"))
+        self.cluster.settle(2)
+        self.assertEqual(self.hosts["node3"].record.master, "node2")
+        self.assertEqual(self.hosts["node3"].ssconf["master_node"], "node2\n")
+
+    def test_the_dead_master_comes_back_as_a_candidate_and_is_brought_up_to_date(self) -> None:
+        self.kill("node1")
+        self.fail_over("node2")
+        self.add_tag("after")
+        self.hosts["node1"].boot()
+        self.cluster.settle(60)
+        self.assertEqual(self.roles(), {"node1": "candidate", "node2": "master", "node3": "candidate"})
+        with self.assertRaises(NotMaster) as caught:
+            self.cluster.result(self.hosts["node1"].process.handle("submit", {"ops": [tag("x")]}))
+        self.assertIn("node2 is", caught.exception.text)
+        config = self.hosts["node1"].process.config
+        assert config is not None
+        self.assertEqual(config.cluster.tags, ("after",))
+
+    def test_a_living_master_gives_way_at_once(self) -> None:
+        self.add_tag("before")
+        self.fail_over("node3")
+        self.assertEqual(self.roles(), {"node1": "candidate", "node2": "candidate", "node3": "master"})
+        self.add_tag("after")
+        self.cluster.settle(30)
+        self.assertEqual(self.tags(), {"before", "after"})
+        self.fail_over("node1")
+        self.add_tag("back")
+        self.assertEqual(self.roles()["node1"], "master")
+
+    def test_a_master_that_is_cut_off_acknowledges_nothing_more(self) -> None:
+        self.add_tag("before")
+        self.isolate("node1")
+        lost = self.hosts["node1"].process.handle("submit", {"ops": [tag("lost")]})
+        lost.addErrback(lambda failure: failure.type.__name__)
+        begin = self.cluster.clock.seconds()
+        self.fail_over("node2")
+        self.add_tag("after")
+        self.assertLess(self.cluster.clock.seconds() - begin, 5)
+        self.cluster.settle(20)
+        self.assertEqual(self.cluster.result(lost), "OutcomeUnknown")
+        with self.assertRaises(NoMajority):
+            self.cluster.result(self.hosts["node1"].process.handle("submit", {"ops": [tag("refused")]}))
+        self.rejoin("node1")
+        self.cluster.settle(60)
+        self.assertEqual(self.roles(), {"node1": "candidate", "node2": "master", "node3": "candidate"})
+        self.assertEqual(self.tags(), {"before", "after"})
+
+    def test_a_dry_run_changes_nothing(self) -> None:
+        epoch = self.hosts["node2"].record.epoch
+        taken = self.fail_over("node2", dry_run=True)
+        self.assertEqual((taken["old_master"], taken["source"]), ("node1", "node2"))
+        self.assertEqual((self.roles()["node1"], self.hosts["node2"].record.epoch), ("master", epoch))
+        self.add_tag("still")
+
+    def test_no_majority(self) -> None:
+        self.kill("node1", "node3")
+        with self.assertRaises(NoMajority) as caught:
+            self.fail_over("node2")
+        self.assertIn("only 1 of 3 nodes answer", caught.exception.text)
+        self.assertIn("node3: ", caught.exception.text)
+        self.assertEqual(self.hosts["node2"].process.role(), "candidate")
+        self.fail_over("node2", voting=False)
+        self.assertEqual(self.hosts["node2"].process.role(), "master")
+        self.add_tag("alone")
+        self.assertEqual(self.tags(), {"alone"})
+
+    def test_the_master_itself_and_a_regular_node(self) -> None:
+        with self.assertRaises(WrongState) as caught:
+            self.fail_over("node1")
+        self.assertIn("is the master already", caught.exception.text)
+        self.assertEqual(self.cluster.run("gnt-node", "modify", "-C", "no", "--auto-promote", "-f", "node3").code, 0)
+        self.cluster.settle(5)
+        with self.assertRaises(WrongState) as caught:
+            self.fail_over("node3")
+        self.assertIn("the candidates are node1, node2", caught.exception.text)
+
+    def test_nodes_marked_offline_count_unless_told_otherwise(self) -> None:
+        self.assertEqual(self.cluster.run("gnt-node", "modify", "-O", "yes", "--auto-promote", "node3").code, 0)
+        self.kill("node1")
+        with self.assertRaises(NoMajority):
+            self.fail_over("node2")  # one of two
+        self.hosts["node1"].boot()
+        self.cluster.settle(5)
+        with self.assertRaises(NoMajority):
+            self.kill("node1")
+            self.fail_over("node2", ignore_offline=False)  # one of three
+        self.hosts["node1"].boot()
+        self.cluster.settle(5)
+        self.fail_over("node2", ignore_offline=False)  # two of three
+        self.assertEqual(self.roles()["node2"], "master")
+
+    def test_what_only_a_dead_host_has_is_not_given_up_silently(self) -> None:
+        """Both others fell behind before the master died."""
+        cluster = self.cluster
+        cluster.network.cut("node1", "node2")
+        self.add_tag("without-node2")
+        self.kill("node3")
+        cluster.network.mend("node1", "node2")
+        self.kill("node1")
+        self.hosts["node2"].kill()
+        self.hosts["node2"].boot()
+        self.hosts["node3"].boot()
+        cluster.settle(2)
+        self.fail_over("node2")
+        self.assertEqual(self.tags(), {"without-node2"})
+
+    def test_the_last_in_sync_host_is_needed(self) -> None:
+        cluster = self.cluster
+        cluster.network.cut("node1", "node2")
+        self.add_tag("1")
+        cluster.network.cut("node1", "node3")
+        cluster.network.mend("node1", "node2")
+        cluster.settle(60)
+        self.add_tag("2")  # node3 is out, node2 in again
+        cluster.network.cut("node1", "node2", notice=60.0)
+        waiting = cluster.begin("submit", {"ops": [tag("3")]})
+        waiting.addErrback(lambda failure: failure.type.__name__)
+        cluster.settle(3)
+        self.kill("node1")
+        self.kill("node2")
+        self.hosts["node2"].boot()
+        cluster.settle(1)
+        taken = self.fail_over("node3")
+        self.assertEqual(taken["source"], "node2")
+        self.assertTrue({"1", "2"} <= self.tags())
+
+    def test_a_failed_attempt_deposes_nobody(self) -> None:
+        self.cluster.network.cut("node2", "node1")
+        self.cluster.network.cut("node2", "node3")
+        with self.assertRaises(NoMajority):
+            self.fail_over("node2")
+        self.add_tag("still")
+        self.assertEqual(self.roles()["node1"], "master")
+
+    def test_two_at_once(self) -> None:
+        self.kill("node1")
+        both = [self.hosts[n].process.handle("master_failover", {}) for n in ("node2", "node3")]
+        for waiting in both:
+            self.cluster.result(waiting.addBoth(lambda r: None))
+        self.cluster.settle(30)
+        self.assertEqual(sorted(self.roles().values()).count("master"), 1)
+        self.add_tag("after")
+
+    def test_by_the_command(self) -> None:
+        self.kill("node1")
+        self.cluster.use("node2")
+        done = self.cluster.run("gnt-cluster", "master-failover", "--dry-run")
+        self.assertEqual((done.code, done.out), (0, "node2 could become master in the place of node1\n"))
+        done = self.cluster.run("gnt-cluster", "master-failover")
+        self.assertEqual((done.code, done.out), (0, "node2 is the master now, in the place of node1\n"), done)
+        self.assertIn("node1 does not know of the new master yet", done.err)
+        self.assertEqual(self.cluster.run("gnt-cluster", "getmaster").out, "node2\n")
+        done = self.cluster.run("gnt-cluster", "master-failover")
+        self.assertEqual((done.code, "is the master already" in done.err), (1, True))
+
+
+class StartTests(MastershipCase):
+    def test_a_master_without_a_majority_does_not_act_and_says_why(self) -> None:
+        self.kill("node1", "node2", "node3")
+        self.hosts["node1"].boot()
+        self.cluster.settle(30)
+        self.assertEqual(self.hosts["node1"].process.role(), "candidate")
+        with self.assertRaises(NotMaster) as caught:
+            self.cluster.result(self.hosts["node1"].process.handle("submit", {"ops": [tag("x")]}))
+        self.assertIn("only 1 of 3 nodes follow node1", caught.exception.text)
+        self.assertIn("master-failover --no-voting", caught.exception.text)
+        self.hosts["node3"].boot()
+        self.cluster.settle(15)
+        self.assertEqual(self.hosts["node1"].process.role(), "master")
+        self.add_tag("on")
+
+    def test_or_acts_when_told_to(self) -> None:
+        self.kill("node1", "node2", "node3")
+        self.hosts["node1"].boot()
+        self.cluster.settle(3)
+        self.fail_over("node1", voting=False)
+        self.add_tag("alone")
+
+    def test_two_masters_that_both_died(self) -> None:
+        self.kill("node1")
+        self.fail_over("node2")
+        self.add_tag("second")
+        self.kill("node2", "node3")
+        for name in ("node1", "node2", "node3"):
+            self.hosts[name].boot()
+        self.cluster.settle(60)
+        self.assertEqual(self.roles(), {"node1": "candidate", "node2": "master", "node3": "candidate"})
+        self.assertEqual(self.tags(), {"second"})
+
+    def test_each_start_is_an_epoch(self) -> None:
+        epochs = []
+        for _ in range(3):
+            self.cluster.restart("node1")
+            epochs.append(self.hosts["node1"].record.epoch)
+            self.add_tag(f"e{epochs[-1]}")
+        self.assertEqual(epochs, sorted(set(epochs)))
+
+
+class RunningJobTests(MastershipCase):
+    def test_what_ran_on_the_old_master_is_examined(self) -> None:
+        self.hosts["node3"].hypervisor.delay = 20
+        create = {
+            "OP_ID": "OP_INSTANCE_CREATE",
+            "instance_name": "web1.example",
+            "mode": "create",
+            "disk_template": "diskless",
+            "disks": [],
+            "nics": [],
+            "os_type": "noop",
+            "pnode": "node3",
+            "hypervisor": "fake",
+            "name_check": False,
+            "ip_check": False,
+        }
+        job = self.cluster.call("submit", {"ops": [create]})
+        self.cluster.settle(3)
+        self.fail_over("node2")
+        self.cluster.settle(60)
+        rows = self.cluster.call("query", {"what": "job", "fields": ["id", "status"]})["data"]
+        self.assertEqual([[cell[1] for cell in row] for row in rows], [[job, "error"]])
+        locks = self.cluster.call("query", {"what": "lock", "fields": ["name", "owner"]})["data"]
+        self.assertEqual([row for row in locks if row[1][1]], [])
+
+
+class ErrorsAreForeseen(MastershipCase):
+    def test_all_of_them_are_named(self) -> None:
+        with self.assertRaises(GanetiError):
+            self.fail_over("node2", voting="perhaps")
