@@ -46,6 +46,7 @@ from ganeti_tw.errors import (
     WrongState,
 )
 from ganeti_tw.kernel import ActorSystem, ThreadBlocking
+from ganeti_tw.ledger.file import files_of
 from ganeti_tw.ledger.follower import Follower
 from ganeti_tw.ledger.seam import Snapshot
 from ganeti_tw.ledger.sqlite import SqliteStore
@@ -107,7 +108,7 @@ class Host(Service):
         self.names = Names(self.paths.hosts, self._tools)
         self.store = SqliteStore(self.paths.ledger, self._disk)
         # For reading much at a time: commits do not wait for it.
-        self.reader = SqliteStore(self.paths.ledger, self._reading)
+        self.reader = SqliteStore(self.paths.ledger, self._reading, reader=True)
         self._invitation: Invitation | None = None
         self._confd: Any = None
         self._hmac_key = b""
@@ -304,6 +305,7 @@ class Host(Service):
     # -- roles ---------------------------------------------------------------------------------------------------
 
     async def _begin_role(self, record: HostRecord) -> None:
+        await self.store.position()  # opens and checks it: whoever cannot trust its ledger does not start
         if record.is_master:
             await self._start_master(await read_ledger(self.store, self._files))
         else:
@@ -375,7 +377,7 @@ class Host(Service):
         self.view.published = None
         await self.reader.close()
         await self.store.close()
-        remove_files(*(self.paths.ledger + end for end in ("", "-wal", "-shm")), self.paths.config_data)
+        remove_files(*files_of(self.paths.ledger), self.paths.config_data)
 
     # -- confd ---------------------------------------------------------------------------------------------------
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
-from twisted.internet.defer import Deferred
 
 from ganeti_tw.errors import WrongState
 from ganeti_tw.protocol.ledger import Change, Position
+
+if TYPE_CHECKING:  # programs that block use the rest of this
+    from twisted.internet.defer import Deferred
 
 Row = tuple[str, str]  # kind and key
 EMPTY = Position(0, 0)  # of a store that never held a change
