@@ -15,9 +15,9 @@ from ganeti_tw.model.defaults import IPOLICY
 from ganeti_tw.model.names import host_name, mac_prefix
 from ganeti_tw.model.new import Beginning, new_cluster
 from ganeti_tw.model.parameters import CLUSTER, beparams, diskparams, hvparams, ndparams, nicparams
-from ganeti_tw.model.rows import Put
+from ganeti_tw.model.rows import SECRET, Put
 
-SECRET = "secret"  # kind of ledger rows: what only master candidates know
+__all__ = ["SECRET", "NewCluster", "beginning", "parse", "secret_rows"]
 
 
 @frozen

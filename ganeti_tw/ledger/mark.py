@@ -12,7 +12,7 @@ import fcntl
 import os
 from zlib import crc32
 
-from ganeti_tw.errors import Corrupt, DriverError
+from ganeti_tw.errors import Corrupt, DriverError, GanetiError
 from ganeti_tw.protocol.ledger import Position
 
 ENDING = "-mark"  # of its name, after that of the ledger's file
@@ -36,10 +36,18 @@ class Mark:
 
         DriverError when another process holds it, Corrupt when it is unreadable.
         """
+        self.lock()
+        try:
+            return read(self._path)
+        except GanetiError:
+            self.close()
+            raise
+
+    def lock(self) -> None:
+        """Take the lock, whatever the file says."""
         try:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            content = os.pread(self._file, 4096, 0)
         except BlockingIOError:
             self.close()
             raise DriverError(
@@ -49,11 +57,6 @@ class Mark:
         except OSError as e:
             self.close()
             raise DriverError(f"{self._path} cannot be opened: {e.strerror}") from None
-        try:
-            return _parsed(self._path, content)
-        except Corrupt:
-            self.close()
-            raise
 
     def set(self, at: Position, sync: bool = False) -> None:
         """Note that the ledger has everything up to ``at``; ``sync``: wait for the disk."""

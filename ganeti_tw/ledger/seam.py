@@ -17,6 +17,9 @@ Row = tuple[str, str]  # kind and key
 EMPTY = Position(0, 0)  # of a store that never held a change
 TAIL_CHANGES = 10_000  # recent changes kept for followers that were away
 TAIL_BYTES = 64 * 2**20
+IN_SYNC = "insync"  # kind of rows: one per candidate that is or was in sync; only the ledger writes it
+REIGN = "reign"  # kind of the one row, "current", that opens each epoch; only the ledger writes it
+OWN_KINDS = frozenset({IN_SYNC, REIGN})
 
 
 @frozen
