@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
 
 from attrs import evolve
 from twisted.application.service import Service
@@ -25,6 +25,7 @@ from ganeti_tw.daemon.door import HostApi
 from ganeti_tw.daemon.hands import Hands
 from ganeti_tw.daemon.hostactor import HostActor, keep_membership
 from ganeti_tw.daemon.hosts import MasterHosts
+from ganeti_tw.daemon.importing import Imported, imported
 from ganeti_tw.daemon.lag import LagMeter
 from ganeti_tw.daemon.master import Found, Master, read_ledger
 from ganeti_tw.daemon.monitoring import start_monitor
@@ -50,6 +51,9 @@ from ganeti_tw.ledger.file import files_of
 from ganeti_tw.ledger.follower import Follower
 from ganeti_tw.ledger.seam import Snapshot
 from ganeti_tw.ledger.sqlite import SqliteStore
+from ganeti_tw.model.cluster import Cluster
+from ganeti_tw.model.node import Node
+from ganeti_tw.model.rows import Put
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.protocol.node import MASTER_ONLY
 from ganeti_tw.wire.certificates import CertificateAuthority
@@ -60,7 +64,10 @@ from ganeti_tw.wire.local import LocalServer
 from ganeti_tw.wire.server import WireServer
 from ganeti_tw.wire.token import Invitation, Token
 
+T = TypeVar("T")
+
 FILE_DEADLINE = 10.0
+IMPORT_DEADLINE = 120.0
 FIRST_EPOCH = 1
 DIRECTORIES = (
     ("/var/lib/ganeti", 0o755),
@@ -419,20 +426,27 @@ class Host(Service):
 
     async def init_cluster(self, new: NewCluster) -> int:
         """Make this host the master of a new cluster; gives the id of the first job."""
+        await self._begin_cluster(self._make_cluster, new)
+        assert self.master is not None, "it was made just now"
+        return await self.master.api.submit([{"OP_ID": "OP_CLUSTER_POST_INIT", "reason": []}])
+
+    async def import_cluster(self, text: str, force: bool) -> Imported:
+        """Make this host the master of the cluster that a ``config.data`` describes."""
+        return await self._begin_cluster(self._take_over, text, force)
+
+    async def _begin_cluster(self, begin: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
         if self.record is not None:
             raise WrongState(f"{self.settings.name} is in cluster {self.record.cluster} already")
         if self._changing:
             raise WrongState("a cluster is being made already")
         self._changing = True
         try:
-            await self._make_cluster(new)
+            return await begin(*args)
         finally:
             self._changing = False
-        assert self.master is not None, "it was made just now"
-        return await self.master.api.submit([{"OP_ID": "OP_CLUSTER_POST_INIT", "reason": []}])
 
     async def _make_cluster(self, new: NewCluster) -> None:
-        name, now = self.settings.name, self.now()
+        name = self.settings.name
         master_ip = await self._cluster_address(new.cluster_name)
         node_ip = await self._own_address()
         if master_ip == node_ip:
@@ -442,26 +456,39 @@ class Host(Service):
             node_name=name,
             node_ip=node_ip,
             master_ip=master_ip,
-            now=now,
+            now=self.now(),
             new_uuid=self.new_uuid,
         )
-        cluster = begin.cluster
+        await self._found_cluster(begin.cluster, begin.node, begin.rows())
+
+    async def _take_over(self, text: str, force: bool) -> Imported:
+        name = self.settings.name
+        found = await self._files.run(imported, text, name, self.now(), force, deadline=IMPORT_DEADLINE)
+        own, recorded = self.settings.address, found.node.primary_ip
+        if own not in ("0.0.0.0", "::", recorded):
+            raise WrongState(f"{name} has the address {recorded} in the configuration, but listens on {own}")
+        await self._found_cluster(found.cluster, found.node, found.rows)
+        return found
+
+    async def _found_cluster(self, cluster: Cluster, node: Node, rows: Iterable[Put]) -> None:
+        """Be the master of a cluster that has these objects."""
+        name, now = self.settings.name, self.now()
         unjoined = self.unjoined()
         assert unjoined is not None, "a host without a record is in no cluster"
         authority = CertificateAuthority.create(cluster.cluster_name, now)
         identity = unjoined.join(authority.sign(unjoined.csr(), name, now), authority.certificate)
         hmac_key = self.random_bytes(20).hex() + "\n"
-        puts = [*begin.rows(), *secret_rows(authority.key + authority.certificate, hmac_key)]
+        puts = [*rows, *secret_rows(authority.key + authority.certificate, hmac_key)]
         await self.store.install(Snapshot(1, FIRST_EPOCH, {(p.kind, p.key): p.value for p in puts}))
         record = HostRecord(
             cluster=cluster.cluster_name,
             cluster_uuid=cluster.uuid,
             name=name,
-            uuid=begin.node.uuid,
+            uuid=node.uuid,
             epoch=FIRST_EPOCH,
             master=name,
             candidates=(name,),
-            addresses={name: node_ip},
+            addresses={name: node.primary_ip},
             hypervisors=tuple(cluster.enabled_hypervisors),
             file_storage_dirs={"file": cluster.file_storage_dir, "sharedfile": cluster.shared_file_storage_dir},
         )

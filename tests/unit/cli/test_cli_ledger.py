@@ -10,9 +10,9 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from cli_world import World
 from twisted.trial.unittest import SynchronousTestCase
 
+from cli_world import World
 from ganeti_tw.ledger.file import LedgerFile
 from ganeti_tw.ledger.seam import Snapshot
 from ganeti_tw.model.config_data import config_data, rows_from_config_data
@@ -377,13 +377,9 @@ class RestoreTests(LedgerToolCase):
             Path(self.path).write_bytes(new)
 
     def test_a_backup_of_before_a_failover_makes_this_host_master(self) -> None:
-        second = {
-            **self.node,
-            "uuid": "00000000-0000-4000-8000-000000000002",
-            "name": "second",
-            "primary_ip": "10.88.1.77",
-        }
-        second |= {"secondary_ip": "10.88.1.77", "master_candidate": False}
+        address = {"primary_ip": "10.88.1.77", "secondary_ip": "10.88.1.77"}
+        uuid = "00000000-0000-4000-8000-000000000002"
+        second = {**self.node, **address, "uuid": uuid, "name": "second", "master_candidate": False}
         other = LedgerFile(self.backup)
         other.append((Change(13, EPOCH, (Put("node", second["uuid"], json.dumps(second).encode()),)),))
         other.close()
