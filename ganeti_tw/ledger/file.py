@@ -256,6 +256,12 @@ class LedgerFile:
             save_state(db, State(0, 0, 0, 0))
             db.execute("commit")
         db.execute("begin")
+        other = inspection.other_format(db)
+        if other:
+            raise Corrupt(
+                f"{self._path}: {other}; start the version that wrote it, or take a dump with its "
+                "'ganeti-ledger export --json' and bring that back with 'ganeti-ledger restore' of this one"
+            )
         problem = next(inspection.faults(db), "")
         if problem:
             raise damaged(self._path, problem)

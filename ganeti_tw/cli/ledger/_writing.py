@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ganeti_tw.errors import DriverError
+from ganeti_tw.errors import BadRequest, DriverError
 from ganeti_tw.ledger.file import sync_folder
 
 
@@ -14,8 +14,12 @@ from ganeti_tw.ledger.file import sync_folder
 def replaced(path: str, mode: int) -> Iterator[str]:
     """The path of a new, empty file, which takes the place of ``path`` when all went well.
 
-    It has reached the disk then.  DriverError names what cannot be written.
+    It has reached the disk then.  DriverError names what cannot be written,
+    BadRequest what is no file, such as a device.
     """
+    path = os.path.realpath(path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise BadRequest(f"{path} is no file that could be replaced; without -o the output goes to standard output")
     new = f"{path}.new"
     try:
         if os.path.lexists(new):

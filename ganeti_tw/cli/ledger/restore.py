@@ -17,7 +17,7 @@ from ganeti_tw.cli.context import Context, Paths
 from ganeti_tw.cli.ledger._audit import REPLACE, findings
 from ganeti_tw.cli.ledger._contents import Contents, contents
 from ganeti_tw.cli.ledger._writing import write
-from ganeti_tw.errors import BadRequest, Corrupt, GanetiError, NotFound, WrongState
+from ganeti_tw.errors import BadRequest, Corrupt, DriverError, GanetiError, NotFound, WrongState
 from ganeti_tw.ledger.file import INDEX, JOURNAL, LedgerFile, files_of, sync_folder
 from ganeti_tw.ledger.mark import ENDING, NOTHING, Mark, read
 from ganeti_tw.ledger.seam import REIGN, Snapshot
@@ -44,8 +44,12 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
         # Higher before the ledger is: the host does not begin in an epoch that the ledger has seen.
         write(paths.host_state, _text({**record, "epoch": epoch, "serial": 0}), 0o600)
         aside = _exchange(paths.ledger, mark, at, now)
+    except OSError as e:
+        raise DriverError(f"{paths.ledger} was not replaced: {e.strerror}; mend that and repeat the command") from None
     finally:
         mark.close()
+        with suppress(OSError):
+            _remove(*files_of(paths.ledger + ".new"))
     for line in _report(found, before, least, at, aside):
         context.say(line)
     return 0
@@ -153,7 +157,7 @@ def _exchange(path: str, mark: Mark, at: Position, now: float) -> str:
     for ending in ("", JOURNAL):
         if os.path.exists(path + ending):
             os.rename(path + ending, aside + ending)
-    _remove(path + INDEX, f"{path}.new{ENDING}", f"{path}.new{INDEX}")
+    _remove(path + INDEX)
     os.rename(f"{path}.new", path)
     sync_folder(path)
     return aside if there else ""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import sqlite3
 import stat
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +39,10 @@ class LedgerToolCase(SynchronousTestCase):
     """A master's host whose process is stopped; its ledger is at change 12."""
 
     def setUp(self) -> None:
-        self.root = Path(self.mktemp()).absolute()
+        # In memory where that is possible: many files wait for the disk here.
+        memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+        self.root = Path(tempfile.mkdtemp(dir=memory))
+        self.addCleanup(shutil.rmtree, self.root)
         self.data = self.root / "var/lib/ganeti"
         self.data.mkdir(parents=True)
         (self.root / "var/run/ganeti/socket").mkdir(parents=True)
@@ -191,6 +196,17 @@ class ExportTests(LedgerToolCase):
             rows = {row: json.loads(value) for row, value in file.load().rows.items()}
         self.assertEqual({(kind, key): value for kind, key, value in dump["rows"]}, rows)
 
+    def test_a_device_is_not_replaced(self) -> None:
+        target = self.root / "device"
+        os.mkfifo(target)
+        self.says(("is no file that could be replaced",), "export", "--json", "-o", str(target))
+        self.assertTrue(target.is_fifo())
+        link = self.root / "link"
+        link.symlink_to(self.root / "out")
+        self.run_tool("export", "--json", "-o", str(link))
+        self.assertTrue(link.is_symlink())
+        self.assertTrue((self.root / "out").is_file())
+
     def test_one_kind_must_be_chosen(self) -> None:
         self.says(("--config-data or --json",), "export")
         self.says(("--config-data or --json",), "export", "--json", "--config-data")
@@ -294,6 +310,17 @@ class RestoreTests(LedgerToolCase):
             self.assertEqual(file.position(), Position(16, 21))
             self.assertIn(("job", "9"), file.load().rows)
 
+    def test_nothing_is_left_lying_about(self) -> None:
+        self.run_tool("restore", self.backup)
+        self.assertEqual([p.name for p in self.data.iterdir() if ".new" in p.name], [])
+
+    def test_a_failure_on_the_way_leaves_the_old_one_to_be_replaced_later(self) -> None:
+        (self.data / "ledger.db.new").mkdir()
+        self.says(("was not replaced",), "restore", self.backup)
+        (self.data / "ledger.db.new").rmdir()
+        self.run_tool("restore", self.backup)
+        self.restored(epoch=9)
+
     def test_a_higher_epoch_on_request(self) -> None:
         self.run_tool("restore", "--epoch", "40", self.backup)
         self.restored(epoch=40)
@@ -323,15 +350,9 @@ class RestoreTests(LedgerToolCase):
             file.position()
             self.says(("another process has the ledger open",), "restore", self.backup)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-            here = os.getcwd()
-            os.chdir(self.root / "var/run/ganeti/socket")  # the whole path may be too long for an address
-            try:
-                line.bind("ganeti-amp")
-                line.listen()
-            finally:
-                os.chdir(here)
-            if len(str(self.root)) < 70:
-                self.says(("stop it first",), "restore", self.backup)
+            line.bind(str(self.root / "var/run/ganeti/socket/ganeti-amp"))
+            line.listen()
+            self.says(("stop it first",), "restore", self.backup)
 
     def test_not_on_a_host_that_is_not_the_master(self) -> None:
         self.host_state(master="other")

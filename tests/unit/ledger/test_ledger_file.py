@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,9 @@ class LedgerCase(SynchronousTestCase):
     """A ledger of 60 changes whose process was killed: half of them are in its journal only."""
 
     def setUp(self) -> None:
-        self.folder = Path(self.mktemp())
-        self.folder.mkdir()
+        # In memory where that is possible: many files wait for the disk here.
+        self.folder = Path(tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
+        self.addCleanup(shutil.rmtree, self.folder)
         self.path = str(self.folder / "ledger.db")
         kept = self.folder / "kept"
         kept.mkdir()
