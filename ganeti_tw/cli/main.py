@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import shlex
 import sys
 import textwrap
@@ -27,7 +28,7 @@ from ganeti_tw.errors import GanetiError
 
 FAILURE = 1
 
-_PREFIX = "gnt-"
+_PREFIXES = re.compile("^(gnt|ganeti)-")
 
 
 def main(
@@ -125,7 +126,7 @@ def subcommands(program: str) -> list[str]:
 def not_yet(program: str) -> tuple[str, ...]:
     """Subcommands of Ganeti's program that are known here by name only."""
     here = subcommands(program)
-    return tuple(name for name in SUBCOMMANDS[program] if name not in here)
+    return tuple(name for name in SUBCOMMANDS.get(program, ()) if name not in here)
 
 
 def full_name(program: str, subcommand: str) -> str:
@@ -134,7 +135,7 @@ def full_name(program: str, subcommand: str) -> str:
 
 
 def _package(program: str) -> str:
-    return f"{__package__}.{program.removeprefix(_PREFIX)}"
+    return f"{__package__}.{_PREFIXES.sub('', program)}"
 
 
 def _show_commands(context: Context) -> None:
@@ -241,3 +242,7 @@ def gnt_filter() -> int:
 
 def gnt_storage() -> int:
     return _console_script("gnt-storage")
+
+
+def ganeti_ledger() -> int:
+    return _console_script("ganeti-ledger")

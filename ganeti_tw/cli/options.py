@@ -319,6 +319,14 @@ _FILTER = {
     ),
 }
 
+_LEDGER = {
+    "--config-data": _switch("config_data", "Write the configuration as Ganeti's config.data"),
+    "--json#2": _switch("json", "Write everything, secrets and jobs too, as one JSON object"),
+    "-o/--output#3": _value("output", "File to write instead of standard output; replaced whole", metavar="FILE"),
+    "--salvage": _switch("salvage", "Write what can still be read of a damaged ledger"),
+    "--epoch": _value("epoch", "Begin in this epoch at least, higher than any a node has seen", "int", 0),
+}
+
 _REST = {
     "--from": _value("tags_source", "File with one tag per line; - is standard input"),
     "-i/--interruptible": _switch("interruptible", "End the delay when something connects to its socket"),
@@ -350,5 +358,6 @@ OPTIONS: dict[str, Entry] = {
     **_NETWORK,
     **_GROUP,
     **_FILTER,
+    **_LEDGER,
     **_REST,
 }

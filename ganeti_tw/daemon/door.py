@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from attrs import asdict
@@ -9,6 +10,7 @@ from attrs import asdict
 from ganeti_tw.daemon.mastership import Terms
 from ganeti_tw.daemon.newcluster import parse
 from ganeti_tw.errors import BadRequest, WrongState
+from ganeti_tw.model.codec import SECTIONS
 from ganeti_tw.protocol.node import GetHostState
 
 if TYPE_CHECKING:
@@ -33,6 +35,17 @@ class HostApi:
     async def init_cluster(self, **options: Any) -> dict[str, Any]:
         """Make a cluster of this host; the options are those of NewCluster.  ``{"job": id}``."""
         return {"job": await self._host.init_cluster(parse(options))}
+
+    async def import_cluster(self, text: str, force: bool = False) -> dict[str, Any]:
+        """Make a cluster of this host from the text of a ``config.data``.
+
+        ``{"cluster": name, "counts": {what: number}, "notes": [what to know, ...]}``.
+        """
+        if not isinstance(text, str) or not isinstance(force, bool):
+            raise BadRequest("import: text must be the content of a config.data, and force true or false")
+        found = await self._host.import_cluster(text, force)
+        counts = Counter(put.kind for put in found.rows if put.kind in SECTIONS)
+        return {"cluster": found.cluster.cluster_name, "counts": dict(sorted(counts.items())), "notes": found.notes}
 
     async def join_token(self, ttl: float = 3600.0) -> dict[str, Any]:
         """A one-time token for ``gnt-node add``; it replaces the one shown before."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -14,6 +15,7 @@ from ganeti_tw.api.master import call
 from ganeti_tw.daemon.candidate import View, ViewKeeper
 from ganeti_tw.daemon.door import HostApi
 from ganeti_tw.daemon.hostactor import HostActor
+from ganeti_tw.daemon.importing import Imported, import_cluster
 from ganeti_tw.daemon.lag import LagMeter
 from ganeti_tw.daemon.master import MASTER_ACTORS, Master
 from ganeti_tw.daemon.mastership import Mastership, Reign
@@ -30,6 +32,8 @@ from ganeti_tw.protocol.mastership import FROM_ANY_EPOCH
 from ganeti_tw.protocol.node import MASTER_ONLY
 from ganeti_tw.wire.identity import Identity, Unjoined
 from ganeti_tw.wire.token import Invitation, Token
+
+T = TypeVar("T")
 
 log = Logger()
 
@@ -66,6 +70,8 @@ class Host:
         )
         if self.record is not None:
             self._hmac_key = outside.memory.hmac_key()
+            if self.record.is_candidate:
+                await outside.store.position()  # opens and checks it: who cannot trust its ledger does not start
             self._begin_role(self.record)
         # Last, so that nobody finds half a host.
         self.server = outside.listen(self.identity, self.system, self._gate)
@@ -155,13 +161,13 @@ class Host:
             self.outside.memory.save(record)
         self.record = record
 
-    async def joined(self, record: HostRecord, identity: Identity, hmac_key: str) -> None:
-        """All is proven: be a node."""
+    async def joined(self, record: HostRecord, identity: Identity, hmac_key: str, voting: bool = True) -> None:
+        """All is proven: be a node, or a master that for its first reign needs no votes."""
         await self.outside.memory.join(record, identity, hmac_key)
         self._invitation = None
         self._hmac_key = hmac_key.encode()
         self._be(record, identity)
-        self._begin_role(record)
+        self._begin_role(record, voting)
 
     async def updated(self, before: HostRecord, record: HostRecord) -> None:
         """The record changed and is kept: start and stop what it asks for."""
@@ -200,9 +206,9 @@ class Host:
 
     # -- roles ---------------------------------------------------------------------------------------------------
 
-    def _begin_role(self, record: HostRecord) -> None:
+    def _begin_role(self, record: HostRecord, voting: bool = True) -> None:
         if record.is_master:
-            self.mastership.seek()
+            self.mastership.seek(voting)
             return
         self.start_follower()
         if record.is_candidate:
@@ -311,19 +317,30 @@ class Host:
 
     async def init_cluster(self, new: NewCluster) -> int:
         """Make this host the master of a new cluster; gives the id of the first job."""
-        if self.record is not None:
-            raise WrongState(f"{self.name} is in cluster {self.record.cluster} already")
-        if self._changing:
-            raise WrongState("a cluster is being made already")
+        _, master = await self._begin_cluster(make_cluster(self, new))
+        return await master.api.submit([{"OP_ID": "OP_CLUSTER_POST_INIT", "reason": []}])
+
+    async def import_cluster(self, text: str, force: bool) -> Imported:
+        """Make this host the master of the cluster that a ``config.data`` describes."""
+        found, _ = await self._begin_cluster(import_cluster(self, text, force))
+        return found
+
+    async def _begin_cluster(self, begin: Coroutine[Any, Any, T]) -> tuple[T, Master]:
+        try:
+            if self.record is not None:
+                raise WrongState(f"{self.name} is in cluster {self.record.cluster} already")
+            if self._changing:
+                raise WrongState("a cluster is being made already")
+        except WrongState:
+            begin.close()
+            raise
         self._changing = True
         try:
-            record, identity, hmac_key = await make_cluster(self, new)
-            await self.joined(record, identity, hmac_key)
-            self.hands.agent.tell(SetEnabled(self.hands.enabled(record)))
-            master = await self.mastership.sought()
+            made = await begin
+            self.hands.agent.tell(SetEnabled(self.hands.enabled(self.membership())))
+            return made, await self.mastership.sought()
         finally:
             self._changing = False
-        return await master.api.submit([{"OP_ID": "OP_CLUSTER_POST_INIT", "reason": []}])
 
     async def own_address(self) -> str:
         """Where other hosts reach this one."""

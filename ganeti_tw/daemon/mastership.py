@@ -86,10 +86,10 @@ class Mastership:
 
     # -- what the host is told -----------------------------------------------------------------------------------
 
-    def seek(self) -> None:
+    def seek(self, voting: bool = True) -> None:
         """Be master as soon as most nodes agree; or follow whoever is."""
         if self._work is None:
-            self._in_background(self._seek())
+            self._in_background(self._seek(Terms(voting=voting)))
 
     def sought(self) -> Deferred[Master]:
         """The master's services once they run."""
@@ -137,7 +137,7 @@ class Mastership:
 
         async def look() -> None:
             await ended
-            await self._seek()
+            await self._seek(Terms())
 
         self._in_background(look())
 
@@ -195,11 +195,11 @@ class Mastership:
         elif host.system.find("follower") is None:
             host.start_follower()
 
-    async def _seek(self) -> None:
+    async def _seek(self, terms: Terms) -> None:
         host, pause = self._host, FIRST_PAUSE
         while True:
             try:
-                await self._attempt(Terms())
+                await self._attempt(terms)
             except StaleEpoch as e:
                 log.warn("{name} is not the master: {reason}", name=host.name, reason=e.text)
                 host.start_follower()

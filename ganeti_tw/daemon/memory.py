@@ -10,6 +10,7 @@ from ganeti_tw.daemon.projections import write_ssconf
 from ganeti_tw.daemon.record import HostRecord, remove_files, write_safely
 from ganeti_tw.errors import Corrupt, NotFound
 from ganeti_tw.kernel import Blocking
+from ganeti_tw.ledger.file import files_of
 from ganeti_tw.model.paths import Paths
 from ganeti_tw.wire.identity import Identity, Unjoined
 from ganeti_tw.wire.identity import load as load_identity
@@ -72,7 +73,7 @@ class FileMemory:
         remove_files(self._paths.host_state, self._paths.hmac_key, *ssconf)
 
     def remove_ledger(self) -> None:
-        remove_files(*(self._paths.ledger + end for end in ("", "-wal", "-shm")), self._paths.config_data)
+        remove_files(*files_of(self._paths.ledger), self._paths.config_data)
 
 
 def keep_membership(paths: Paths, record: HostRecord, identity: Identity, hmac_key: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,21 +12,23 @@ from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.errors import BadRequest, ResolverError, WrongState
 from ganeti_tw.ledger.seam import Snapshot
 from ganeti_tw.model import policy
+from ganeti_tw.model.cluster import Cluster
 from ganeti_tw.model.declared import is_plain_absolute
 from ganeti_tw.model.defaults import IPOLICY
 from ganeti_tw.model.names import host_name, mac_prefix
 from ganeti_tw.model.new import Beginning, new_cluster
+from ganeti_tw.model.node import Node
 from ganeti_tw.model.parameters import CLUSTER, beparams, diskparams, hvparams, ndparams, nicparams
-from ganeti_tw.model.rows import Put
+from ganeti_tw.model.rows import SECRET, Put
 from ganeti_tw.wire.certificates import CertificateAuthority
-from ganeti_tw.wire.identity import Identity
 
 if TYPE_CHECKING:
     from ganeti_tw.daemon.host import Host
     from ganeti_tw.daemon.outside import Outside
 
+__all__ = ["SECRET", "NewCluster", "beginning", "found_cluster", "make_cluster", "parse", "secret_rows"]
+
 FIRST_EPOCH = 1
-SECRET = "secret"  # kind of ledger rows: what only master candidates know
 
 
 @frozen
@@ -137,38 +139,45 @@ def _ipolicy(new: NewCluster, templates: tuple[str, ...]) -> dict[str, Any]:
     return updated
 
 
-async def make_cluster(host: Host, new: NewCluster) -> tuple[HostRecord, Identity, str]:
-    """Put the ledger of a new cluster on a host's disk; gives what the host is in it, and confd's key."""
+async def make_cluster(host: Host, new: NewCluster) -> None:
+    """Make a host that is in no cluster the master of a new one."""
     outside, name = host.outside, host.name
-    now = outside.now()
-    unjoined = host.unjoined()
-    assert unjoined is not None, "a host without a record is in no cluster"
     master_ip = await _cluster_address(outside, new.cluster_name)
     node_ip = await host.own_address()
     if master_ip == node_ip:
         raise WrongState(f"{new.cluster_name} needs an address of its own, {master_ip} is that of {name}")
     begin = beginning(
-        new, node_name=name, node_ip=node_ip, master_ip=master_ip, now=now, new_uuid=outside.new_uuid
+        new, node_name=name, node_ip=node_ip, master_ip=master_ip, now=outside.now(), new_uuid=outside.new_uuid
     )
-    cluster = begin.cluster
+    await found_cluster(host, begin.cluster, begin.node, begin.rows())
+
+
+async def found_cluster(
+    host: Host, cluster: Cluster, node: Node, rows: Iterable[Put], *, voting: bool = True
+) -> None:
+    """Put the ledger of a cluster that has these objects on the disk of a host, and make it its master."""
+    outside, name = host.outside, host.name
+    now = outside.now()
+    unjoined = host.unjoined()
+    assert unjoined is not None, "a host without a record is in no cluster"
     authority = CertificateAuthority.create(cluster.cluster_name, now)
     identity = unjoined.join(authority.sign(unjoined.csr(), name, now), authority.certificate)
     hmac_key = outside.random_bytes(20).hex() + "\n"
-    puts = [*begin.rows(), *secret_rows(authority.key + authority.certificate, hmac_key)]
+    puts = [*rows, *secret_rows(authority.key + authority.certificate, hmac_key)]
     await outside.store.install(Snapshot(1, FIRST_EPOCH, {(p.kind, p.key): p.value for p in puts}))
     record = HostRecord(
         cluster=cluster.cluster_name,
         cluster_uuid=cluster.uuid,
         name=name,
-        uuid=begin.node.uuid,
+        uuid=node.uuid,
         epoch=FIRST_EPOCH,
         master=name,
         candidates=(name,),
-        addresses={name: node_ip},
+        addresses={name: node.primary_ip},
         hypervisors=tuple(cluster.enabled_hypervisors),
         file_storage_dirs={"file": cluster.file_storage_dir, "sharedfile": cluster.shared_file_storage_dir},
     )
-    return record, identity, hmac_key
+    await host.joined(record, identity, hmac_key, voting)
 
 
 async def _cluster_address(outside: Outside, name: str) -> str:

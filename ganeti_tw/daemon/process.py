@@ -79,7 +79,7 @@ class Process:
         self._hypervisor_calls = ThreadBlocking(reactor, "hypervisor", 8)
         self._names = Names(self.paths.hosts, self._tools)
         self.store: Store = SqliteStore(self.paths.ledger, self._disk)
-        self.reader: Store = SqliteStore(self.paths.ledger, self._reading)
+        self.reader: Store = SqliteStore(self.paths.ledger, self._reading, reader=True)
         self.memory: Memory = FileMemory(self.paths, self.name, self.files, now)
 
     def listen(self, identity: Any, system: ActorSystem, gate: Gate) -> WireServer:

@@ -26,7 +26,6 @@ from ganeti_tw.kernel import Actor, Gone, Outcome, Rank, Ref, receive
 from ganeti_tw.ledger.audience import REMIND, Audience
 from ganeti_tw.ledger.candidates import Candidates
 from ganeti_tw.ledger.messages import (
-    OWN_KINDS,
     Commit,
     Committed,
     GetLedgerState,
@@ -37,7 +36,7 @@ from ganeti_tw.ledger.messages import (
 from ganeti_tw.ledger.pipeline import Entry, Pipeline, named_rows
 from ganeti_tw.ledger.reign import Finding, Opened, examine, open_reign
 from ganeti_tw.ledger.replicator import Lost, Pace, Reached, Replicator
-from ganeti_tw.ledger.seam import EMPTY, Store
+from ganeti_tw.ledger.seam import EMPTY, OWN_KINDS, Store
 from ganeti_tw.protocol.ledger import Position, Put
 from ganeti_tw.protocol.mastership import Testify
 

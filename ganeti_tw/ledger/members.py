@@ -6,7 +6,8 @@ import enum
 import json
 
 from ganeti_tw.kernel import Ref
-from ganeti_tw.ledger.messages import IN_SYNC, FollowerState
+from ganeti_tw.ledger.messages import FollowerState
+from ganeti_tw.ledger.seam import IN_SYNC
 from ganeti_tw.protocol.ledger import Delete, Put
 
 

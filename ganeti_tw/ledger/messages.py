@@ -10,10 +10,6 @@ from ganeti_tw.kernel import Ref
 from ganeti_tw.ledger.seam import Snapshot
 from ganeti_tw.protocol.ledger import Change, Delete, Position, Put
 
-IN_SYNC = "insync"  # kind of rows: one per candidate that is or was in sync; only the ledger writes it
-REIGN = "reign"  # kind of the one row, "current", that opens each epoch; only the ledger writes it
-OWN_KINDS = frozenset({IN_SYNC, REIGN})
-
 
 @frozen
 class Commit:

@@ -7,9 +7,8 @@ import json
 from attrs import frozen
 
 from ganeti_tw.errors import Corrupt, WrongState
-from ganeti_tw.ledger.messages import IN_SYNC, REIGN
 from ganeti_tw.ledger.pipeline import rows_of
-from ganeti_tw.ledger.seam import Store
+from ganeti_tw.ledger.seam import IN_SYNC, REIGN, Store
 from ganeti_tw.protocol.ledger import Change, Delete, Position, Put
 
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
-from twisted.internet.defer import Deferred
 
 from ganeti_tw.errors import WrongState
 from ganeti_tw.protocol.ledger import Change, Position
+
+if TYPE_CHECKING:  # programs that block use the rest of this
+    from twisted.internet.defer import Deferred
 
 Row = tuple[str, str]  # kind and key
 EMPTY = Position(0, 0)  # of a store that never held a change
 TAIL_CHANGES = 10_000  # recent changes kept for followers that were away
 TAIL_BYTES = 64 * 2**20
+IN_SYNC = "insync"  # kind of rows: one per candidate that is or was in sync; only the ledger writes it
+REIGN = "reign"  # kind of the one row, "current", that opens each epoch; only the ledger writes it
+OWN_KINDS = frozenset({IN_SYNC, REIGN})
 
 
 @frozen

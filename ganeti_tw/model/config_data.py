@@ -9,10 +9,11 @@ import msgspec
 
 from ganeti_tw.errors import Corrupt, NoCluster
 from ganeti_tw.model.codec import SECTIONS, from_json, parse
+from ganeti_tw.model.names import is_uuid
 from ganeti_tw.model.rows import CLUSTER, TOP, Put
 
-MAJOR = 3
-"""The major version of the configurations understood here."""
+RELEASES = ((3, 0), (3, 1))
+"""Major and minor version of the Ganetis whose configurations are understood here: they have the same fields."""
 
 _NOT_TOP = {"cluster", *SECTIONS.values()}
 
@@ -60,11 +61,18 @@ def rows_from_config_data(text: bytes | str) -> list[Put]:
 
 def _put(kind: str, key: str, value: Any) -> Put:
     from_json(kind, key, value)
+    if kind in SECTIONS and not is_uuid(key):
+        raise Corrupt(f"{kind} {key!r}: this is no UUID in lower case")
     return Put(kind, key, msgspec.json.encode(value))
 
 
 def _check_version(version: Any) -> None:
     if type(version) is not int:
         raise Corrupt("config.data: version is missing or no integer")
-    if version // 1_000_000 != MAJOR:
-        raise Corrupt(f"config.data: version {version} is not one of Ganeti {MAJOR}")
+    release = version // 1_000_000, version // 10_000 % 100
+    if release not in RELEASES:
+        understood = " and ".join(f"{major}.{minor}" for major, minor in RELEASES)
+        raise Corrupt(
+            f"config.data: version {version} is of Ganeti {release[0]}.{release[1]}, not one of Ganeti {understood}: "
+            "let Ganeti's own upgrade bring it there first"
+        )

@@ -24,3 +24,4 @@ class Delete:
 
 TOP = ("config", "top")
 CLUSTER = ("cluster", "cluster")
+SECRET = "secret"  # kind of rows: what only master candidates know

@@ -141,7 +141,8 @@ class StoreContract:
         store = self.make(tail_changes=10)
         for n in range(1, 101):
             self.done(store.append([change(n)]))
-        for after in (store, self.restarted()):
+        for again in (False, True):
+            after = self.restarted() if again else store
             self.assertIsNone(self.done(after.tail(80)))
             self.assertEqual(self.done(after.tail(90)), tuple(change(n) for n in range(91, 101)))
 
@@ -162,7 +163,8 @@ class StoreContract:
         self.done(store.append([change(1), change(2)]))
         copy = Snapshot(40, 7, {("job", "1"): b"1"})
         self.done(store.install(copy))
-        for after in (store, self.restarted()):
+        for again in (False, True):
+            after = self.restarted() if again else store
             self.assertEqual(self.done(after.load()), copy)
             self.assertIsNone(self.done(after.tail(39)))
             self.assertEqual(self.done(after.tail(40)), ())
@@ -205,6 +207,7 @@ class SqliteStoreTests(StoreContract, SynchronousTestCase):
         return self.restarted()
 
     def restarted(self) -> Store:
+        self.tearDown()
         store = SqliteStore(self.path, InlineBlocking(), **self.limits)  # type: ignore[arg-type]
         self.stores.append(store)
         return store

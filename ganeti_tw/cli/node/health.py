@@ -16,9 +16,7 @@ from ganeti_tw.cli.table import NORMAL
 
 def run(options: Values, arguments: list[str], context: Context) -> int:
     names = names_of(context, "node", arguments) if arguments else []
-    op = opcode(
-        "OP_OOB_COMMAND", options, context, node_names=names, command="health", timeout=options.oob_timeout
-    )
+    op = opcode("OP_OOB_COMMAND", options, context, node_names=names, command="health", timeout=options.oob_timeout)
     result = follow(context, context.call("submit", ops=[op]))[-1]
     show(context, options, _rows(result))
     return exit_code(result)

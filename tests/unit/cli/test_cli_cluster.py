@@ -316,3 +316,22 @@ class DebugTests(SynchronousTestCase):
         for text in ("0", "-1", "nan"):
             self.assertEqual(self.world.run("gnt-debug", "actors", f"--interval={text}"), 1)
             self.assertIn("error type: wrong_input", self.world.err)
+
+
+class ImportTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.world = World()
+
+    def test_sends_the_text_and_shows_what_to_do(self) -> None:
+        path = self.mktemp()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write('{"ä": 1}')
+        notes = ["The other nodes have not joined"]
+        self.world.client.answers["import_cluster"] = {"cluster": "c", "counts": {"node": 2}, "notes": notes}
+        self.assertEqual(self.world.run("gnt-cluster", "import", path), 0)
+        self.assertEqual(self.world.client.asked("import_cluster"), [{"text": '{"ä": 1}', "force": False}])
+        self.assertEqual(self.world.out, "Cluster c was imported: 2 node.\n- The other nodes have not joined.\n")
+
+    def test_a_file_that_cannot_be_read(self) -> None:
+        self.assertEqual(self.world.run("gnt-cluster", "import", "/nowhere"), 1)
+        self.assertIn("/nowhere cannot be read: No such file", self.world.err)

@@ -17,8 +17,10 @@ from ganeti_tw.cli.options import OPTIONS
 from ganeti_tw.cli.parser import flags, options_of
 
 PROGRAMS = tuple(SUBCOMMANDS)
-OURS = {("gnt-node", "token"), ("gnt-debug", "actors")}
-OUR_OPTIONS = {"--token", "--json", "--ttl", "--interval#2", "--dry-run"}
+OURS = {("gnt-cluster", "import"), ("gnt-node", "token"), ("gnt-debug", "actors")}
+OUR_PROGRAM = "ganeti-ledger"
+LEDGER_OPTIONS = {"--config-data", "--json#2", "-o/--output#3", "--salvage", "--epoch"}
+OUR_OPTIONS = {"--json", "--token", "--ttl", "--interval#2", "--dry-run", *LEDGER_OPTIONS}
 OUR_CHOICES = {"-I/--ignore-errors": {"ENODELEDGER"}}
 REFERENCE: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "data" / "reference" / "cli.json").read_text(encoding="utf-8")
@@ -115,7 +117,9 @@ class OptionTests(SynchronousTestCase):
             self.assertEqual(choices, set(theirs.get("choices", ())), key)
 
     def test_no_option_is_left_over(self) -> None:
-        used = {key for c in COMMANDS.values() for key in (*c.options, *c.additions, *c.not_yet)}
+        ours = [find(OUR_PROGRAM, name) for name in subcommands(OUR_PROGRAM)]
+        everything = [*COMMANDS.values(), *(c for c in ours if c is not None)]
+        used = {key for c in everything for key in (*c.options, *c.additions, *c.not_yet)}
         self.assertEqual(set(OPTIONS) - used, {"-d/--debug", "--reason"})
 
     def test_the_common_options_are_ganetis(self) -> None:

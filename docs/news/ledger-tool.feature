@@ -1,0 +1,1 @@
+ganeti-ledger checks, exports, saves and restores the ledger of a host.
