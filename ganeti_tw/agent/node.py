@@ -16,6 +16,7 @@ from ganeti_tw.agent.commands import Commands
 from ganeti_tw.agent.figures import Figures
 from ganeti_tw.agent.hooks import HookScripts
 from ganeti_tw.agent.hypervisor.base import GuestNews, Hypervisor, Newsgiver, Powercycler
+from ganeti_tw.agent.masterip import MasterIpScript
 from ganeti_tw.agent.osdef.scripts import OsScripts
 from ganeti_tw.agent.storage.base import Abilities, Renaming, Storage, storage_of
 from ganeti_tw.agent.verify import Inspector
@@ -36,6 +37,7 @@ from ganeti_tw.protocol.instance import (
     StartInstance,
     StopInstance,
 )
+from ganeti_tw.protocol.masterip import SetMasterIp
 from ganeti_tw.protocol.node import (
     GetFigures,
     ListOses,
@@ -108,6 +110,7 @@ class NodeAgent(Actor):
         commands: Commands | None = None,
         inspector: Inspector | None = None,
         hooks: HookScripts | None = None,
+        master_ip: MasterIpScript | None = None,
     ) -> None:
         self.system = system
         self.hypervisors = hypervisors
@@ -119,6 +122,7 @@ class NodeAgent(Actor):
         self.commands = commands
         self.inspector = inspector
         self.hooks = hooks
+        self.master_ip = master_ip
         self.instances: dict[str, Ref] = {}
         self.watched: set[str] = set()
         self.owed: dict[int, Deferred[Any]] = {}
@@ -237,6 +241,12 @@ class NodeAgent(Actor):
         if self.inspector is None:
             raise BadRequest("this node cannot look at itself")
         return self._owe(self.inspector.inspect(m))
+
+    @receive(SetMasterIp)
+    def set_master_ip(self, m: SetMasterIp) -> Deferred[Any]:
+        if self.master_ip is None:
+            raise BadRequest("this node cannot take the address of the cluster")
+        return self._owe(self.master_ip.set(m))
 
     @receive(Ping)
     def ping(self, m: Ping) -> str:

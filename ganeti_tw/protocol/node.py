@@ -199,6 +199,7 @@ MASTER_ONLY = frozenset(
         "node.run_restricted/1",
         "node.run_hooks/1",
         "node.powercycle/1",
+        "node.set_master_ip/1",
     }
 )
 """Messages that nobody but the master may send."""
