@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from ganeti_tw.agent.node import SetEnabled
 from ganeti_tw.api.master import call
 from ganeti_tw.confd.server import ConfdServer
+from ganeti_tw.daemon import masterip
 from ganeti_tw.daemon import record as records
 from ganeti_tw.daemon.candidate import View, ViewKeeper
 from ganeti_tw.daemon.door import HostApi
@@ -358,6 +359,7 @@ class Host(Service):
             fatal=self._fatal,
         )
         self.master.follow(self._start_writer())
+        Deferred.fromCoroutine(masterip.bring_up(self.directory, self.master.published.config))
         self._start_confd()
 
     def _membership(self) -> HostRecord:

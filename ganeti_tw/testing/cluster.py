@@ -39,6 +39,7 @@ from ganeti_tw.testing.hands import (
     SimulatedFigures,
     SimulatedHooks,
     SimulatedHypervisor,
+    SimulatedMasterIp,
     SimulatedOses,
     SimulatedStorage,
     SimulatedSurvey,
@@ -83,6 +84,7 @@ class SimulatedHost:
         self.oses = SimulatedOses()
         self.commands = SimulatedCommands()
         self.hooks = SimulatedHooks()
+        self.master_ip: Any = SimulatedMasterIp()
         self.candidate = False
         self.heard: list[str] = []  # names of messages that came over the wire
         self.epoch = 1
@@ -123,6 +125,7 @@ class SimulatedHost:
                 commands,
                 inspector=inspector,
                 hooks=hooks,
+                master_ip=self.master_ip,
             ),
         )
         self.system.spawn("host", lambda: _HostActor(self))

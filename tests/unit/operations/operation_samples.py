@@ -19,10 +19,13 @@ from ganeti_tw.operations.registry import load_all, parse
 from ganeti_tw.protocol.config import Changes
 from ganeti_tw.protocol.instance import CreateDisk
 from ganeti_tw.protocol.ledger import Position
+from ganeti_tw.protocol.masterip import MasterIpEnd, SetMasterIp
 from ganeti_tw.protocol.node import GetFigures, ListOses, NodeFigures, OsStatus
 
 KINDS = load_all()
 NOW = 1000.0
+DONE: dict[type[Any], Any] = {SetMasterIp: MasterIpEnd("")}
+"""What nodes answer that are not told otherwise."""
 
 
 def uuid(number: int) -> str:
@@ -130,7 +133,7 @@ class FakeHands:
 
     def on_node(self, node: str, path: str, message: Any, timeout: float) -> Deferred[Any]:
         self.asked.append((node, message))
-        answer = self.answers_of.get(type(message))
+        answer = self.answers_of.get(type(message), DONE.get(type(message)))
         if callable(answer):
             answer = answer(message)
         return fail(answer) if isinstance(answer, Exception) else succeed(answer)
