@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import evolve
 
+from ganeti_tw.agent.ancillary import AncillaryFiles
 from ganeti_tw.agent.commands import Commands, Owner, ReactorRunner
 from ganeti_tw.agent.figures import Figures, file_system_space
 from ganeti_tw.agent.hooks import HookScripts
@@ -74,6 +75,7 @@ class Hands:
                 inspector,
                 hooks,
                 master_ip,
+                AncillaryFiles(settings.paths, tools),
             ),
         )
 

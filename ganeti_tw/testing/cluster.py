@@ -35,6 +35,7 @@ from ganeti_tw.model.new import new_cluster, new_node
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.protocol.node import GetHostState, HostState, UpdateHost
 from ganeti_tw.testing.hands import (
+    SimulatedAncillary,
     SimulatedCommands,
     SimulatedFigures,
     SimulatedHooks,
@@ -85,6 +86,7 @@ class SimulatedHost:
         self.commands = SimulatedCommands()
         self.hooks = SimulatedHooks()
         self.master_ip: Any = SimulatedMasterIp()
+        self.ancillary: Any = SimulatedAncillary()
         self.candidate = False
         self.heard: list[str] = []  # names of messages that came over the wire
         self.epoch = 1
@@ -126,6 +128,7 @@ class SimulatedHost:
                 inspector=inspector,
                 hooks=hooks,
                 master_ip=self.master_ip,
+                ancillary=self.ancillary,
             ),
         )
         self.system.spawn("host", lambda: _HostActor(self))
@@ -137,7 +140,7 @@ class SimulatedHost:
         files = {f"/var/lib/ganeti/ssconf_{key}": text for key, text in told.ssconf.items()}
         if self.name in told.candidates:
             files["/var/lib/ganeti/config.data"] = "{}\n"
-        return files
+        return {**files, **{path: content.decode() for path, content in self.ancillary.files.items()}}
 
     def follow(self) -> None:
         """Be ready to be a master candidate."""

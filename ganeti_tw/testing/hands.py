@@ -12,6 +12,7 @@ from twisted.internet.task import deferLater
 from ganeti_tw.agent.storage.base import Abilities
 from ganeti_tw.agent.verify import Surroundings
 from ganeti_tw.errors import DriverError, WrongState
+from ganeti_tw.protocol.ancillary import FileCopy, ReadAncillary, WriteAncillary
 from ganeti_tw.protocol.instance import Console, DiskSpec, InstanceSpec, RunningInstance
 from ganeti_tw.protocol.masterip import MasterIpEnd, SetMasterIp
 from ganeti_tw.protocol.node import (
@@ -198,6 +199,24 @@ class SimulatedMasterIp:
         else:
             self.up.discard(place)
         return MasterIpEnd("")
+
+
+class SimulatedAncillary:
+    """Files that are copied from node to node: path -> content.  ``broken`` ones cannot be written."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.broken: set[str] = set()
+
+    async def read(self, m: ReadAncillary) -> tuple[FileCopy, ...]:
+        return tuple(FileCopy(path, self.files[path], 0.0) for path in m.paths if path in self.files)
+
+    async def write(self, m: WriteAncillary) -> tuple[str, ...]:
+        for file in m.files:
+            if file.path in self.broken:
+                raise DriverError(f"cannot write {file.path}: simulated failure")
+            self.files[file.path] = file.content
+        return tuple(file.path for file in m.files)
 
 
 class SimulatedFigures:
