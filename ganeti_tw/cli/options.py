@@ -76,6 +76,7 @@ _JOBS = {
     "--submit": _switch("submit_only", "Submit the job and do not wait for its end"),
     "--print-jobid": _switch("print_jobid", "Print the job's number on standard output"),
     "-f/--force": _switch("force", "Do it without asking, and where possible against objections"),
+    "--yes-do-it": _switch("yes_do_it", "Do it without asking"),
     "--yes-do-it/--ya-rly": Entry("yes_do_it", "Confirm what cannot be undone", "store_true"),
     "--archived": _switch("archived", "Show archived jobs too"),
     "--error": _select("status_filter", ["error"], "Only failed jobs"),

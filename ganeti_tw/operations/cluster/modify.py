@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from attrs import evolve, field, frozen
 
+from ganeti_tw.model.ancillary import ancillary_files
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.filled import ipolicy as filled_ipolicy
 from ganeti_tw.model.node import Node
@@ -15,6 +16,7 @@ from ganeti_tw.operations.cluster.settings import with_settings
 from ganeti_tw.operations.context import Context, names
 from ganeti_tw.operations.hooks import Hooks, master
 from ganeti_tw.operations.registry import PRIVATE, SHARED, operation
+from ganeti_tw.operations.steps.ancillary import spread_files
 from ganeti_tw.operations.steps.masterip import master_address, moved
 from ganeti_tw.operations.steps.nodes import at_random
 from ganeti_tw.protocol.config import Changes
@@ -112,6 +114,8 @@ class ClusterSetParams:
         for node in config.candidates:
             if node.uuid not in known:
                 context.inform(f"{node.name} is a master candidate now")
+        if set(ancillary_files(config.cluster)) - set(ancillary_files(before.cluster)):
+            await spread_files(context, config.nodes.values())
         if config.cluster.ipolicy != before.cluster.ipolicy:
             await _warn_of_new_violations(context, before, config)
 

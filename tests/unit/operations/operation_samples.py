@@ -16,6 +16,7 @@ from ganeti_tw.model.new import new_cluster, new_disk, new_group, new_instance, 
 from ganeti_tw.model.rows import Delete
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.registry import load_all, parse
+from ganeti_tw.protocol.ancillary import ReadAncillary, WriteAncillary
 from ganeti_tw.protocol.config import Changes
 from ganeti_tw.protocol.instance import CreateDisk
 from ganeti_tw.protocol.ledger import Position
@@ -24,7 +25,7 @@ from ganeti_tw.protocol.node import GetFigures, ListOses, NodeFigures, OsStatus
 
 KINDS = load_all()
 NOW = 1000.0
-DONE: dict[type[Any], Any] = {SetMasterIp: MasterIpEnd("")}
+DONE: dict[type[Any], Any] = {SetMasterIp: MasterIpEnd(""), ReadAncillary: (), WriteAncillary: ()}
 """What nodes answer that are not told otherwise."""
 
 
