@@ -22,6 +22,7 @@ from ganeti_tw.protocol.node import (
     LeaveCluster,
     UpdateHost,
 )
+from ganeti_tw.wire.certificates import digest
 from ganeti_tw.wire.delivery import FromStranger
 from ganeti_tw.wire.identity import Identity, Unjoined
 from ganeti_tw.wire.token import Invitation
@@ -39,6 +40,10 @@ class Roles(Protocol):
 
     def position(self) -> int:
         """Serial of the ledger here, 0 without one."""
+
+    @property
+    def identity(self) -> Identity | Unjoined:
+        """Who this host is to others."""
 
     def invitation(self) -> Invitation | None:
         """The token shown at the moment."""
@@ -89,6 +94,7 @@ class HostActor(Actor):
             epoch=record.epoch if record else 0,
             position=self._roles.position(),
             version=__version__,
+            certificate=digest(self._roles.identity.certificate) if record else "",
         )
 
     @receive(UpdateHost)

@@ -30,6 +30,7 @@ from ganeti_tw.locks.manager import LockManager
 from ganeti_tw.model.codec import CLASSES
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.versions import RELEASE
+from ganeti_tw.nodes.certificates import CertificateKeeper
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.nodes.updater import Spreader
 from ganeti_tw.operations.registry import load_all
@@ -185,7 +186,8 @@ class Master:
         services = (self.ledger, self.keeper, self.locks, self.switches, self.queue, self.followers, self.spreader)
         for critical in services:
             critical.watch(watchman)
-        for follower in (self.followers, self.spreader):
+        self.certificates = spawn("certificates", lambda: CertificateKeeper(self.keeper, directory))
+        for follower in (self.followers, self.spreader, self.certificates):
             self.keeper.ask(Follow(follower), 10.0)
         sources = ClusterSources(self.published, directory, self.queue, self.locks)
         self.api = MasterApi(self.queue, self.switches, places, sources, pause)
@@ -197,7 +199,8 @@ class Master:
     def stop(self) -> None:
         """End the reign on this host."""
         jobs = [state.path for state in self._system.list() if state.path.startswith("job/")]
-        for path in ("watchman", "queue", *jobs, "spreader", "followers", "locks", "switches", "config", "ledger"):
+        telling = ("certificates", "spreader", "followers")
+        for path in ("watchman", "queue", *jobs, *telling, "locks", "switches", "config", "ledger"):
             ref = self._system.find(path)
             if ref is not None:
                 ref.stop()

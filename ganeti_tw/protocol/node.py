@@ -219,6 +219,7 @@ class HostState:
     epoch: int
     position: int  # ledger serial held, 0 without a ledger
     version: str
+    certificate: str = ""  # SHA-1 of the one it shows to others, ``AA:BB:...``; empty without a cluster
 
 
 @wire("host.get_state/1", answer=HostState)

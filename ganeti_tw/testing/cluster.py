@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import random
 from collections.abc import Iterable, Mapping
+from hashlib import sha1
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -63,7 +64,7 @@ class _HostActor(Actor):
     @receive(GetHostState)
     def get_state(self, m: GetHostState) -> HostState:
         h = self._host
-        return HostState(h.name, "", "cluster", "node", h.epoch, 0, "simulated")
+        return HostState(h.name, "", "cluster", "node", h.epoch, 0, "simulated", certificate(h.name))
 
     @receive(UpdateHost)
     def update(self, m: UpdateHost) -> None:
@@ -195,6 +196,11 @@ class _Hosts:
 
     async def answers(self, address: str) -> bool:
         return False
+
+
+def certificate(name: str) -> str:
+    """The digest of the certificate of a simulated host."""
+    return sha1(name.encode()).digest().hex(":").upper()
 
 
 def address(name: str) -> str:

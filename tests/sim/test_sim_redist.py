@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti_tw.testing.cluster import Cluster, Command
+from ganeti_tw.model.node import Node
+from ganeti_tw.testing.cluster import Cluster, Command, certificate
 
 USERS = "/var/lib/ganeti/rapi/users"
 PASSWORD = "/etc/ganeti/vnc-cluster-password"
@@ -148,3 +149,24 @@ class SsconfTests(SynchronousTestCase):
         self.cluster.restart("node3")
         self.cluster.settle(60)
         self.assertEqual(self.told("node3"), "one\n")
+
+    def certificates(self) -> dict[str, str]:
+        """By node name, as every node has them; the same on all."""
+        self.cluster.settle(2)
+        texts = {self.cluster.hosts[n.name].told[-1].ssconf["master_candidates_certs"] for n in self.nodes()}
+        (text,) = texts
+        names = {n.uuid: n.name for n in self.nodes()}
+        pairs = (line.split("=") for line in text.splitlines())
+        return {names[uuid]: found for uuid, found in pairs}
+
+    def nodes(self) -> list[Node]:
+        return list(self.cluster.config.nodes.values())
+
+    def test_certificates_of_candidates(self) -> None:
+        self.assertEqual(self.certificates(), {name: certificate(name) for name in ("node1", "node2", "node3")})
+        for argv in (("modify", "-C", "no", "node3"), ("remove", "node2")):
+            self.assertEqual(self.cluster.run("gnt-node", *argv).code, 0)
+            self.assertNotIn(argv[-1], self.certificates())
+        self.assertEqual(self.cluster.run("gnt-cluster", "verify").code, 0)
+        self.assertEqual(self.cluster.run("gnt-node", "modify", "-C", "yes", "node3").code, 0)
+        self.assertEqual(self.certificates(), {name: certificate(name) for name in ("node1", "node3")})
