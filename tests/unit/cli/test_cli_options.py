@@ -17,7 +17,7 @@ from ganeti_tw.cli.options import OPTIONS
 from ganeti_tw.cli.parser import flags, options_of
 
 PROGRAMS = tuple(SUBCOMMANDS)
-OURS = {("gnt-node", "token"), ("gnt-debug", "actors")}
+OURS = {("gnt-node", "token"), ("gnt-debug", "actors"), ("gnt-debug", "ledger")}
 OUR_OPTIONS = {"--json", "--token", "--ttl", "--interval#2"}
 OUR_CHOICES = {"-I/--ignore-errors": {"ENODELEDGER"}}
 REFERENCE: dict[str, Any] = json.loads(
