@@ -76,6 +76,5 @@ COMMAND = Command(
     purpose="Show how far the copies of the ledger on the master candidates are",
     run=run,
     usage="[--interval N]",
-    options=("--no-headers", "--separator", "--interval"),
-    additions=("--json",),
+    additions=("--interval#2", "--no-headers", "--separator", "--json"),
 )
