@@ -12,15 +12,18 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from ganeti_tw.agent import instance as inside
+from ganeti_tw.agent.ancillary import AncillaryFiles
 from ganeti_tw.agent.commands import Commands
 from ganeti_tw.agent.figures import Figures
 from ganeti_tw.agent.hooks import HookScripts
 from ganeti_tw.agent.hypervisor.base import GuestNews, Hypervisor, Newsgiver, Powercycler
+from ganeti_tw.agent.masterip import MasterIpScript
 from ganeti_tw.agent.osdef.scripts import OsScripts
 from ganeti_tw.agent.storage.base import Abilities, Renaming, Storage, storage_of
 from ganeti_tw.agent.verify import Inspector
 from ganeti_tw.errors import BadRequest, GanetiError
 from ganeti_tw.kernel import Actor, ActorSystem, Gone, Outcome, Rank, Ref, receive
+from ganeti_tw.protocol.ancillary import ReadAncillary, WriteAncillary
 from ganeti_tw.protocol.instance import (
     CreateDisk,
     DiskSpec,
@@ -36,6 +39,7 @@ from ganeti_tw.protocol.instance import (
     StartInstance,
     StopInstance,
 )
+from ganeti_tw.protocol.masterip import SetMasterIp
 from ganeti_tw.protocol.node import (
     GetFigures,
     ListOses,
@@ -108,6 +112,8 @@ class NodeAgent(Actor):
         commands: Commands | None = None,
         inspector: Inspector | None = None,
         hooks: HookScripts | None = None,
+        master_ip: MasterIpScript | None = None,
+        ancillary: AncillaryFiles | None = None,
     ) -> None:
         self.system = system
         self.hypervisors = hypervisors
@@ -119,6 +125,8 @@ class NodeAgent(Actor):
         self.commands = commands
         self.inspector = inspector
         self.hooks = hooks
+        self.master_ip = master_ip
+        self.ancillary = ancillary
         self.instances: dict[str, Ref] = {}
         self.watched: set[str] = set()
         self.owed: dict[int, Deferred[Any]] = {}
@@ -238,6 +246,12 @@ class NodeAgent(Actor):
             raise BadRequest("this node cannot look at itself")
         return self._owe(self.inspector.inspect(m))
 
+    @receive(SetMasterIp)
+    def set_master_ip(self, m: SetMasterIp) -> Deferred[Any]:
+        if self.master_ip is None:
+            raise BadRequest("this node cannot take the address of the cluster")
+        return self._owe(self.master_ip.set(m))
+
     @receive(Ping)
     def ping(self, m: Ping) -> str:
         return m.text
@@ -266,6 +280,14 @@ class NodeAgent(Actor):
     def put_file(self, m: PutFile) -> Deferred[Any]:
         return self._owe(self._commands().put_file(m))
 
+    @receive(ReadAncillary)
+    def read_ancillary(self, m: ReadAncillary) -> Deferred[Any]:
+        return self._owe(self._ancillary().read(m))
+
+    @receive(WriteAncillary)
+    def write_ancillary(self, m: WriteAncillary) -> Deferred[Any]:
+        return self._owe(self._ancillary().write(m))
+
     @receive(PowercycleNode)
     def powercycle(self, m: PowercycleNode) -> Deferred[Any]:
         hypervisor = self._hypervisor(m.hypervisor)
@@ -277,6 +299,11 @@ class NodeAgent(Actor):
         if self.commands is None:
             raise BadRequest("this node runs no commands for others")
         return self.commands
+
+    def _ancillary(self) -> AncillaryFiles:
+        if self.ancillary is None:
+            raise BadRequest("this node keeps no files for the cluster")
+        return self.ancillary
 
     # --- work aside ---
 

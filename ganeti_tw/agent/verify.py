@@ -17,6 +17,7 @@ from ganeti_tw.agent.storage.allowed import check_directory
 from ganeti_tw.agent.storage.base import Storage, storage_of
 from ganeti_tw.errors import GanetiError
 from ganeti_tw.kernel import Blocking
+from ganeti_tw.model.ancillary import mode_of
 from ganeti_tw.model.paths import Paths
 from ganeti_tw.model.versions import PROTOCOL_VERSION, VCS
 from ganeti_tw.protocol.instance import RunningInstance
@@ -138,16 +139,17 @@ class HostSurvey:
         wrong = {path: path_problem(path, kind) for path, kind in m.paths.items()}
         return Surroundings(
             setup=tuple(problem for path in needed if (problem := writable_problem(path))),
-            files=self._files(),
+            files=self._files(m.files),
             certificates=self._certificates(),
             storage={template: problem for template, problem in unusable.items() if problem},
             forbidden_paths=tuple(p for d in self._allowed if (p := check_directory(d.removeprefix(here.root)))),
             paths={path: problem for path, problem in wrong.items() if problem},
         )
 
-    def _files(self) -> dict[str, str]:
+    def _files(self, asked: Sequence[str]) -> dict[str, str]:
         here = self._paths
-        named = [here.hmac_key, here.config_data, *sorted(glob.glob(glob.escape(here.data) + "/ssconf_*"))]
+        ancillary = [here.below(path) for path in asked if mode_of(path) is not None]
+        named = [*ancillary, here.hmac_key, here.config_data, *sorted(glob.glob(glob.escape(here.data) + "/ssconf_*"))]
         sums = {path.removeprefix(here.root): checksum(path) for path in named if not path.endswith(".new")}
         return {path: found for path, found in sums.items() if found is not None}
 

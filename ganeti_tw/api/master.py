@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, get_type_hints
 
 import msgspec
+from attrs import asdict
 from twisted.internet.defer import Deferred, DeferredList
 
 from ganeti_tw.api.query.engine import query, query_fields
@@ -17,6 +18,7 @@ from ganeti_tw.jobs.archive import ALL
 from ganeti_tw.jobs.look import look
 from ganeti_tw.jobs.places import Places
 from ganeti_tw.kernel import Ref
+from ganeti_tw.ledger.messages import GetLedgerState
 from ganeti_tw.operations.steps.clusterinfo import cluster_info
 from ganeti_tw.protocol.jobs import (
     ArchiveJob,
@@ -40,6 +42,7 @@ LONGEST_WAIT = 89.0  # Ganeti's limit for one call
 SAVE_TIMEOUT = 70.0
 MOST_URGENT, LEAST_URGENT = -20, 19
 WHY_TIMEOUT = 10.0
+LEDGER_TIMEOUT = 10.0
 SWITCH_TIMEOUT = 70.0
 LONGEST_COMMAND = 86400.0
 MARGIN = 30.0  # for ending a command whose time is up
@@ -154,6 +157,15 @@ class MasterApi:
     async def cluster_info(self) -> dict[str, Any]:
         """The settings of the cluster."""
         return cluster_info(self._places.published.config)
+
+    async def ledger_state(self) -> dict[str, Any]:
+        """How far the master's ledger is and its copies are, an object for each candidate; see LedgerState."""
+        state = await self._places.ledger.ask(GetLedgerState(), LEDGER_TIMEOUT)
+        return {
+            "master": self._places.published.config.master.name,
+            **asdict(state),
+            "position": state.position.serial,
+        }
 
     async def config_values(self, names: list[str]) -> list[Any]:
         """Single values by name; None for unknown ones, as Ganeti answers."""

@@ -8,11 +8,13 @@ from typing import Any
 
 from attrs import evolve
 
+from ganeti_tw.agent.ancillary import AncillaryFiles
 from ganeti_tw.agent.commands import Commands, Owner, ReactorRunner
 from ganeti_tw.agent.figures import Figures, file_system_space
 from ganeti_tw.agent.hooks import HookScripts
 from ganeti_tw.agent.hypervisor.base import Hypervisor, HypervisorHost
 from ganeti_tw.agent.hypervisor.registry import build_hypervisors
+from ganeti_tw.agent.masterip import MasterIpScript
 from ganeti_tw.agent.node import NodeAgent
 from ganeti_tw.agent.osdef.definition import OsDefinitions
 from ganeti_tw.agent.osdef.scripts import OsScripts
@@ -56,6 +58,7 @@ class Hands:
         figures = Figures(tools, space=lambda path: space_below(settings.paths.below(path)))
         commands = own_commands(settings, reactor, tools)
         hooks = HookScripts(ReactorRunner(reactor), settings.paths, tools, reactor, own_environment(settings))
+        master_ip = MasterIpScript(ReactorRunner(reactor), settings.paths, hooks, own_environment(settings))
         survey = HostSurvey(settings.paths, settings.file_storage_dirs)
         inspector = Inspector(self.hypervisors, storages, definitions, figures, survey, tools, now)
         self.agent: Ref = system.spawn(
@@ -71,6 +74,8 @@ class Hands:
                 commands,
                 inspector,
                 hooks,
+                master_ip,
+                AncillaryFiles(settings.paths, tools),
             ),
         )
 

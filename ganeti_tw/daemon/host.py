@@ -12,6 +12,7 @@ from twisted.logger import Logger
 
 from ganeti_tw.agent.node import SetEnabled
 from ganeti_tw.api.master import call
+from ganeti_tw.daemon import masterip
 from ganeti_tw.daemon.candidate import View, ViewKeeper
 from ganeti_tw.daemon.door import HostApi
 from ganeti_tw.daemon.hostactor import HostActor
@@ -151,6 +152,10 @@ class Host:
         """The token shown at the moment."""
         return self._invitation
 
+    def certificate(self) -> str:
+        """The digest of the certificate of this host, as Ganeti writes it."""
+        return self.outside.memory.digest(self.identity)
+
     def unjoined(self) -> Unjoined | None:
         """Who this host is while it is in no cluster."""
         return self.identity if isinstance(self.identity, Unjoined) else None
@@ -255,6 +260,7 @@ class Host:
             self.master.follow(writer)
         self.view.published = None
         self.start_confd()
+        self._in_background(masterip.bring_up(self.directory, self.master.published.config))
         return self.master
 
     def end_reign(self) -> Deferred[None]:
@@ -263,6 +269,13 @@ class Host:
             return succeed(None)
         self.master = None
         return self.system.end(*MASTER_ACTORS, "config-data")
+
+    def drop_address(self, config: Config) -> None:
+        """Take the address of the cluster off this host, which is the master no longer."""
+        self._in_background(masterip.take_down(self.directory, config, self.name))
+
+    def _in_background(self, work: Coroutine[Any, Any, Any]) -> None:
+        Deferred.fromCoroutine(work).addErrback(lambda f: log.failure("{name}: a bug", failure=f, name=self.name))
 
     def membership(self) -> HostRecord:
         """The record; NoCluster."""

@@ -42,6 +42,9 @@ class Roles(Protocol):
     async def ledger(self) -> Position | None:
         """Where the ledger on the disk of this host is; None without one."""
 
+    def certificate(self) -> str:
+        """The digest of the certificate of this host, as Ganeti writes it."""
+
     def invitation(self) -> Invitation | None:
         """The token shown at the moment."""
 
@@ -95,6 +98,7 @@ class HostActor(Actor):
             epoch=record.epoch if record else 0,
             position=self._roles.position(),
             version=__version__,
+            certificate=self._roles.certificate() if record else "",
         )
 
     @receive(UpdateHost)

@@ -31,6 +31,7 @@ from ganeti_tw.model.codec import CLASSES
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.rows import Put
 from ganeti_tw.model.versions import RELEASE
+from ganeti_tw.nodes.certificates import CertificateKeeper
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.nodes.updater import Spreader
 from ganeti_tw.nodes.witnesses import Witnesses
@@ -49,6 +50,7 @@ MASTER_ACTORS = (
     "config",
     "ledger",
     "witnesses",
+    "certificates",
 )
 """Paths of all that runs for the length of a reign, and above those of its parts."""
 
@@ -214,7 +216,8 @@ class Master:
         services = (self.ledger, self.keeper, self.locks, self.switches, self.queue, self.followers, self.spreader)
         for critical in (*services, self.witnesses):
             critical.watch(watchman)
-        for follower in (self.followers, self.spreader, self.witnesses):
+        self.certificates = spawn("certificates", lambda: CertificateKeeper(self.keeper, directory))
+        for follower in (self.followers, self.spreader, self.witnesses, self.certificates):
             self.keeper.ask(Follow(follower), 10.0)
         sources = ClusterSources(self.published, directory, self.queue, self.locks)
         self.api = MasterApi(self.queue, self.switches, places, sources, pause)

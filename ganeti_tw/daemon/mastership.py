@@ -122,9 +122,12 @@ class Mastership:
         reigned = self._host.master is not None
         if reigned:
             log.warn("{name} is the master no longer: {reason}", name=self._host.name, reason=reason)
+        config = self._host.config
         ended = self._host.end_reign()
         self._interrupt()
         await ended
+        if reigned and config is not None:
+            self._host.drop_address(config)
         if reigned or self._host.system.find("follower") is None:
             self._host.start_follower()
 
@@ -133,10 +136,12 @@ class Mastership:
         if self._host.master is None:
             return
         log.warn("{name} may be the master no longer: {reason}", name=self._host.name, reason=reason)
+        config = self._host.master.published.config
         ended = self._host.end_reign()
 
         async def look() -> None:
             await ended
+            self._host.drop_address(config)
             await self._seek(Terms())
 
         self._in_background(look())

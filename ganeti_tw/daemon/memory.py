@@ -12,6 +12,7 @@ from ganeti_tw.errors import Corrupt, NotFound
 from ganeti_tw.kernel import Blocking
 from ganeti_tw.ledger.file import files_of
 from ganeti_tw.model.paths import Paths
+from ganeti_tw.wire.certificates import digest
 from ganeti_tw.wire.identity import Identity, Unjoined
 from ganeti_tw.wire.identity import load as load_identity
 
@@ -52,6 +53,9 @@ class FileMemory:
         unjoined = Unjoined.create(self._name, self._now())
         unjoined.save(self._paths.tls)
         return unjoined
+
+    def digest(self, identity: Identity | Unjoined) -> str:
+        return digest(identity.certificate)
 
     def hmac_key(self) -> bytes:
         path = self._paths.hmac_key

@@ -38,6 +38,9 @@ class Memory(Protocol):
     def new_identity(self) -> Unjoined:
         """Be nobody's."""
 
+    def digest(self, identity: Any) -> str:
+        """Of the certificate, as Ganeti writes it."""
+
     def hmac_key(self) -> bytes:
         """The cluster's, for confd; Corrupt names the file."""
 

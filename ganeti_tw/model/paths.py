@@ -105,6 +105,16 @@ class Paths(NamedTuple):  # commands need it at once, and attrs takes long to im
         return self.below("/etc/ganeti/hooks")
 
     @property
+    def master_ip_script(self) -> str:
+        """Puts the address of the cluster on the master, where the installation has one of its own."""
+        return self.below("/usr/lib/ganeti/tools/master-ip-setup")
+
+    @property
+    def external_master_ip_script(self) -> str:
+        """The administrator's script in its place, for clusters that use it."""
+        return self.below("/etc/ganeti/scripts/master-ip-setup")
+
+    @property
     def os_search_path(self) -> tuple[str, ...]:
         """Directories of OS definitions: the host's own, then, for a virtual host, the machine's."""
         own = tuple(self.below(p) for p in OS_SEARCH_PATH)

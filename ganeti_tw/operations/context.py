@@ -122,8 +122,14 @@ class Context:
         return await self._hands.on_node(node.name, path, message, timeout)
 
     async def on_nodes(self, nodes: Iterable[Node], message: Any, timeout: float) -> list[tuple[Node, Any]]:
-        """Ask all at once; an answer or a GanetiError for each, in order."""
-        asked = [(node, Deferred.fromCoroutine(self.on_node(node, message, timeout))) for node in nodes]
+        """Ask all the same at once; an answer or a GanetiError for each, in order."""
+        return await self.on_each([(node, message) for node in nodes], timeout)
+
+    async def on_each(
+        self, messages: Iterable[tuple[Node, Any]], timeout: float, path: str = "node"
+    ) -> list[tuple[Node, Any]]:
+        """Ask each its own at once; an answer or a GanetiError for each, in order."""
+        asked = [(node, Deferred.fromCoroutine(self.on_node(node, m, timeout, path))) for node, m in messages]
         answers: list[tuple[Node, Any]] = []
         for node, answer in asked:
             try:

@@ -92,6 +92,7 @@ class VerifyNode:
     storage: dict[str, str] = field(factory=dict)  # disk template -> directory
     disks: tuple[InstanceDisk, ...] = ()
     paths: dict[str, str] = field(factory=dict)  # path -> file, directory or program
+    files: tuple[str, ...] = ()  # ancillary ones whose checksums are wanted too
 
 
 @wire("node.ping/1", answer=str)
@@ -199,6 +200,9 @@ MASTER_ONLY = frozenset(
         "node.run_restricted/1",
         "node.run_hooks/1",
         "node.powercycle/1",
+        "node.set_master_ip/1",
+        "node.read_ancillary/1",
+        "node.write_ancillary/1",
     }
 )
 """Messages that nobody but the master may send."""
@@ -215,6 +219,7 @@ class HostState:
     epoch: int
     position: int  # ledger serial held, 0 without a ledger
     version: str
+    certificate: str = ""  # SHA-1 of the one it shows to others, ``AA:BB:...``; empty without a cluster
 
 
 @wire("host.get_state/1", answer=HostState)

@@ -11,6 +11,7 @@ import io
 import json
 import random
 from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha1
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -38,10 +39,12 @@ from ganeti_tw.model.new import new_cluster, new_node
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.protocol.node import LeaveCluster
 from ganeti_tw.testing.hands import (
+    SimulatedAncillary,
     SimulatedCommands,
     SimulatedFigures,
     SimulatedHooks,
     SimulatedHypervisor,
+    SimulatedMasterIp,
     SimulatedOses,
     SimulatedStorage,
     SimulatedSurvey,
@@ -82,6 +85,8 @@ class SimulatedHost:
         self.commands = SimulatedCommands()
         self.hooks = SimulatedHooks()
         self.alive = False
+        self.master_ip: Any = SimulatedMasterIp()
+        self.ancillary: Any = SimulatedAncillary()
         self.heard: list[str] = []  # names of messages that came over the wire
         self.survey = SimulatedSurvey(self._files)
 
@@ -112,7 +117,7 @@ class SimulatedHost:
         files = {f"/var/lib/ganeti/ssconf_{key}": text for key, text in self.ssconf.items()}
         if self.kept is not None and self.kept.is_candidate:
             files["/var/lib/ganeti/config.data"] = "{}\n"
-        return files
+        return {**files, **{path: content.decode() for path, content in self.ancillary.files.items()}}
 
     # -- around the process ----------------------------------------------------------------------------------------
 
@@ -182,6 +187,9 @@ class SimulatedMemory:
     def new_identity(self) -> Any:
         return f"new identity of {self._host.name}"
 
+    def digest(self, identity: Any) -> str:
+        return certificate(self._host.name)
+
     def hmac_key(self) -> bytes:
         return b"key\n"
 
@@ -230,6 +238,8 @@ class SimulatedHands:
                 commands,
                 inspector=inspector,
                 hooks=hooks,
+                master_ip=host.master_ip,
+                ancillary=host.ancillary,
             ),
         )
 
@@ -284,6 +294,11 @@ def record_of(name: str, uuid: str, epoch: int, master: str, candidates: tuple[s
         addresses={candidate: address(candidate) for candidate in candidates},
         hypervisors=("fake",),
     )
+
+
+def certificate(name: str) -> str:
+    """The digest of the certificate of a simulated host."""
+    return sha1(name.encode()).digest().hex(":").upper()
 
 
 def address(name: str) -> str:

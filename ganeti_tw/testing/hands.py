@@ -12,7 +12,9 @@ from twisted.internet.task import deferLater
 from ganeti_tw.agent.storage.base import Abilities
 from ganeti_tw.agent.verify import Surroundings
 from ganeti_tw.errors import DriverError, WrongState
+from ganeti_tw.protocol.ancillary import FileCopy, ReadAncillary, WriteAncillary
 from ganeti_tw.protocol.instance import Console, DiskSpec, InstanceSpec, RunningInstance
+from ganeti_tw.protocol.masterip import MasterIpEnd, SetMasterIp
 from ganeti_tw.protocol.node import (
     HookEnd,
     NodeFigures,
@@ -177,6 +179,44 @@ class SimulatedHooks:
     async def run(self, m: RunHooks) -> tuple[HookEnd, ...]:
         self.ran.append(m)
         return self.scripts.get((m.name, m.phase), ())
+
+
+class SimulatedMasterIp:
+    """The addresses a host has; ``broken`` says what its script fails with, empty when it works."""
+
+    def __init__(self) -> None:
+        self.up: set[str] = set()
+        self.asked: list[SetMasterIp] = []
+        self.broken = ""
+
+    async def set(self, m: SetMasterIp) -> MasterIpEnd:
+        self.asked.append(m)
+        if self.broken:
+            raise DriverError(f"'master-ip-setup' failed: {self.broken}")
+        place = f"{m.address.ip}/{m.address.netmask} on {m.address.netdev}"
+        if m.up:
+            self.up.add(place)
+        else:
+            self.up.discard(place)
+        return MasterIpEnd("")
+
+
+class SimulatedAncillary:
+    """Files that are copied from node to node: path -> content.  ``broken`` ones cannot be written."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.broken: set[str] = set()
+
+    async def read(self, m: ReadAncillary) -> tuple[FileCopy, ...]:
+        return tuple(FileCopy(path, self.files[path], 0.0) for path in m.paths if path in self.files)
+
+    async def write(self, m: WriteAncillary) -> tuple[str, ...]:
+        for file in m.files:
+            if file.path in self.broken:
+                raise DriverError(f"cannot write {file.path}: simulated failure")
+            self.files[file.path] = file.content
+        return tuple(file.path for file in m.files)
 
 
 class SimulatedFigures:

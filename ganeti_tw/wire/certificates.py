@@ -68,6 +68,11 @@ def fingerprint_of(certificate: x509.Certificate) -> str:
     return certificate.fingerprint(hashes.SHA256()).hex()
 
 
+def digest(pem: str) -> str:
+    """SHA-1 of the (first) certificate as Ganeti writes it, ``AA:BB:...``: for people and files, it proves nothing."""
+    return load_certificates(pem)[0].fingerprint(hashes.SHA1()).hex(":").upper()
+
+
 def self_signed(key_pem: str, name: str, now: float) -> str:
     """A certificate nobody vouches for: it is known by its fingerprint."""
     key, name = load_key(key_pem), checked_name(name)

@@ -92,6 +92,7 @@ class FailoverTests(MastershipCase):
         self.add_tag("after")
         self.cluster.settle(30)
         self.assertEqual(self.tags(), {"before", "after"})
+        self.assertEqual([len(host.master_ip.up) for host in self.hosts.values()], [0, 0, 1])
         self.fail_over("node1")
         self.add_tag("back")
         self.assertEqual(self.roles()["node1"], "master")
@@ -113,6 +114,7 @@ class FailoverTests(MastershipCase):
         self.cluster.settle(60)
         self.assertEqual(self.roles(), {"node1": "candidate", "node2": "master", "node3": "candidate"})
         self.assertEqual(self.tags(), {"before", "after"})
+        self.assertEqual([len(host.master_ip.up) for host in self.hosts.values()], [0, 1, 0])
 
     def test_a_dry_run_changes_nothing(self) -> None:
         epoch = self.hosts["node2"].record.epoch

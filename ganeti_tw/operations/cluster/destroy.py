@@ -9,6 +9,7 @@ from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context, names
 from ganeti_tw.operations.hooks import Hooks, master
 from ganeti_tw.operations.registry import operation
+from ganeti_tw.operations.steps.masterip import try_to_take_down
 
 
 @operation("OP_CLUSTER_DESTROY", big_lock=True)
@@ -33,4 +34,5 @@ class ClusterDestroy:
         return Hooks("cluster-destroy", "CLUSTER", {"OP_TARGET": config.cluster.cluster_name}, post=master(config))
 
     async def run(self, context: Context) -> str:
+        await try_to_take_down(context, context.config)
         return context.config.master.name

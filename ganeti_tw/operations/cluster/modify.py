@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from attrs import evolve, field, frozen
 
+from ganeti_tw.model.ancillary import ancillary_files
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.filled import ipolicy as filled_ipolicy
 from ganeti_tw.model.node import Node
@@ -15,6 +16,8 @@ from ganeti_tw.operations.cluster.settings import with_settings
 from ganeti_tw.operations.context import Context, names
 from ganeti_tw.operations.hooks import Hooks, master
 from ganeti_tw.operations.registry import PRIVATE, SHARED, operation
+from ganeti_tw.operations.steps.ancillary import spread_files
+from ganeti_tw.operations.steps.masterip import master_address, moved
 from ganeti_tw.operations.steps.nodes import at_random
 from ganeti_tw.protocol.config import Changes
 
@@ -102,13 +105,28 @@ class ClusterSetParams:
                 promoted = promotions(config.nodes.values(), cluster.candidate_pool_size, choose)
             return Changes(puts=(cluster, *(evolve(n, master_candidate=True) for n in promoted)))
 
-        config = await context.edit(change)
+        wanted = evolve(master_address(before), **self._master_address())
+        if wanted == master_address(before):
+            config = await context.edit(change)
+        else:
+            config = await moved(context, change, force=self.force)
         known = {n.uuid for n in before.candidates}
         for node in config.candidates:
             if node.uuid not in known:
                 context.inform(f"{node.name} is a master candidate now")
+        if set(ancillary_files(config.cluster)) - set(ancillary_files(before.cluster)):
+            await spread_files(context, config.nodes.values())
         if config.cluster.ipolicy != before.cluster.ipolicy:
             await _warn_of_new_violations(context, before, config)
+
+
+    def _master_address(self) -> dict[str, Any]:
+        given = {
+            "netdev": self.master_netdev,
+            "netmask": self.master_netmask,
+            "external": self.use_external_mip_script,
+        }
+        return {name: value for name, value in given.items() if value is not None}
 
 
 async def _warn_of_new_violations(context: Context, before: Config, after: Config) -> None:

@@ -10,6 +10,7 @@ from ganeti_tw.model.names import host_name
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, all_nodes, master
 from ganeti_tw.operations.registry import operation
+from ganeti_tw.operations.steps.masterip import moved
 from ganeti_tw.protocol.config import Changes
 
 
@@ -41,7 +42,12 @@ class ClusterRename:
                 raise NotUnique(f"{name} has the address {address}, which is that of node {node.name}")
         if address != cluster.master_ip and await context.answers(address):
             raise NotUnique(f"something answers at {address}, the address of {name}")
-        await context.edit(
-            lambda config: Changes(puts=(evolve(config.cluster, cluster_name=name, master_ip=address),))
-        )
+
+        def rename(config: Config) -> Changes:
+            return Changes(puts=(evolve(config.cluster, cluster_name=name, master_ip=address),))
+
+        if address == cluster.master_ip:
+            await context.edit(rename)
+        else:
+            await moved(context, rename)
         return name

@@ -229,7 +229,8 @@ async def _ask(context: Context, node: Node) -> Answer:
 async def _files_of(context: Context, nodes: Iterable[Node]) -> dict[str, Mapping[str, str]]:
     """Checksums of the nodes that answer."""
     several = {n.uuid: n for n in nodes}.values()
-    answers = await context.on_nodes(several, VerifyNode(hypervisors=()), FILES_TIMEOUT)
+    question = VerifyNode(hypervisors=(), files=nodes_step.ancillary_paths(context.config))
+    answers = await context.on_nodes(several, question, FILES_TIMEOUT)
     return {node.name: found.files for node, found in answers if isinstance(found, NodeReport)}
 
 

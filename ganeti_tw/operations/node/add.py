@@ -16,6 +16,7 @@ from ganeti_tw.model.roles import should_promote_self
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, all_nodes
 from ganeti_tw.operations.registry import PRIVATE, operation
+from ganeti_tw.operations.steps.ancillary import spread_files
 from ganeti_tw.protocol.config import Changes
 
 
@@ -107,6 +108,7 @@ class NodeAdd:
         config = await context.edit(add)
         role = "master candidate" if config.node(uuid).master_candidate else "regular node"
         context.inform(f"{name} ({primary_ip}) joined as {role}")
+        await spread_files(context, [config.node(uuid)])
 
 
 def _group(config: Config, name: str | None) -> str:

@@ -16,6 +16,7 @@ from ganeti_tw.model.roles import pool, promotions, should_promote_self
 from ganeti_tw.operations.context import Context, names
 from ganeti_tw.operations.hooks import Hooks, master_and
 from ganeti_tw.operations.registry import EXCLUSIVE, SHARED, operation
+from ganeti_tw.operations.steps.ancillary import spread_files
 from ganeti_tw.operations.steps.nodes import at_random
 from ganeti_tw.protocol.config import Changes
 from ganeti_tw.protocol.node import Ping
@@ -105,6 +106,8 @@ class NodeSetParams:
         for node in config.candidates:
             if node.uuid not in candidates and (node.uuid != before.uuid or not self.master_candidate):
                 context.inform(f"{node.name} is a master candidate now")
+        if before.offline:
+            await spread_files(context, [after])
         return self._told(before, after)
 
     def _changes(self, config: Config, choose: Choose) -> Changes:

@@ -8,6 +8,7 @@ from ganeti_tw.errors import GanetiError, WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.paths import Paths
 from ganeti_tw.model.roles import promotions
+from ganeti_tw.nodes.certificates import without_certificate
 from ganeti_tw.operations.context import Context, names
 from ganeti_tw.operations.hooks import Hooks, all_nodes
 from ganeti_tw.operations.registry import operation
@@ -50,7 +51,9 @@ class NodeRemove:
                 config.nodes.values(), config.cluster.candidate_pool_size, lambda nodes, n: nodes[:n], (node.uuid,)
             )
             promoted = tuple(evolve(n, master_candidate=True) for n in chosen)
-            return Changes(puts=promoted, deletes=(config.node(node.uuid),))
+            # At once, so that nobody ever sees the certificate of a node that is not there.
+            forgotten = without_certificate(config, [node.uuid]).puts
+            return Changes(puts=(*promoted, *forgotten), deletes=(config.node(node.uuid),))
 
         before = {n.uuid for n in context.config.candidates}
         config = await context.edit(remove)

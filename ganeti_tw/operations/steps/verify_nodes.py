@@ -9,6 +9,7 @@ from hashlib import sha256
 from attrs import frozen
 
 from ganeti_tw.ledger.messages import FollowerState, LedgerState
+from ganeti_tw.model.ancillary import ancillary_files, files_of
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.declared import Parameter
 from ganeti_tw.model.filled import cluster_hvparams
@@ -76,7 +77,13 @@ def question(config: Config, node: Node) -> VerifyNode:
         },
         disks=tuple(disks_on(config, node)),
         paths={use.path: use.kind for use in path_uses(config, node)},
+        files=ancillary_paths(config),
     )
+
+
+def ancillary_paths(config: Config) -> tuple[str, ...]:
+    """Files beside the configuration that are the same everywhere."""
+    return tuple(f.path for f in ancillary_files(config.cluster))
 
 
 def disks_on(config: Config, node: Node) -> Iterator[InstanceDisk]:
@@ -235,6 +242,11 @@ def wanted_files(config: Config, nodes: Iterable[Node], files: Mapping[str, Mapp
         for key, text in ssconf(config, RELEASE).items()
     ]
     wanted.append(WantedFile(HMAC_KEY, everywhere, master.get(HMAC_KEY)))
+    files_here = ancillary_files(config.cluster)
+    for ancillary in files_here:
+        if ancillary.path in master and ancillary.path != HMAC_KEY:
+            there = tuple(n.name for n in nodes if ancillary in files_of(files_here, n))
+            wanted.append(WantedFile(ancillary.path, there, master[ancillary.path]))
     wanted.append(WantedFile(CONFIG_DATA, candidates, master.get(CONFIG_DATA)))
     return sorted(wanted, key=lambda w: w.path)
 
@@ -262,10 +274,23 @@ def file_findings(
         if other:
             text = f"file {wanted.path} is not as it should be on {', '.join(other)}"
             yield Finding("ECLUSTERFILECHECK", "cluster", name, text, warning=changing)
+    if files.get(config.master.name):
+        yield from _only_elsewhere(config, answered, files)
     for node in answered:
         if not node.master_candidate and CONFIG_DATA in files[node.name]:
             text = f"file {CONFIG_DATA} should not be on {node.name}, which is no master candidate"
             yield Finding("ECLUSTERFILECHECK", "cluster", name, text, warning=True)
+
+
+def _only_elsewhere(
+    config: Config, nodes: Iterable[Node], files: Mapping[str, Mapping[str, str]]
+) -> Iterator[Finding]:
+    """Files that are copied from the master, but the master has none to copy."""
+    for path in ancillary_paths(config):
+        having = [n.name for n in nodes if path in files[n.name]]
+        if having and path not in files[config.master.name] and path != HMAC_KEY:
+            text = f"file {path} is on {', '.join(having)} and not on the master {config.master.name}"
+            yield Finding("ECLUSTERFILECHECK", "cluster", config.cluster.cluster_name, text, warning=True)
 
 
 # --- instances ---

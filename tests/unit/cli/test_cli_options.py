@@ -17,7 +17,7 @@ from ganeti_tw.cli.options import OPTIONS
 from ganeti_tw.cli.parser import flags, options_of
 
 PROGRAMS = tuple(SUBCOMMANDS)
-OURS = {("gnt-cluster", "import"), ("gnt-node", "token"), ("gnt-debug", "actors")}
+OURS = {("gnt-cluster", "import"), ("gnt-node", "token"), ("gnt-debug", "actors"), ("gnt-debug", "ledger")}
 OUR_PROGRAM = "ganeti-ledger"
 LEDGER_OPTIONS = {"--config-data", "--json#2", "-o/--output#3", "--salvage", "--epoch"}
 OUR_OPTIONS = {"--json", "--token", "--ttl", "--interval#2", "--dry-run", *LEDGER_OPTIONS}

@@ -20,7 +20,7 @@ from ganeti_tw.kernel import ActorSystem, InlineBlocking
 from ganeti_tw.model.paths import Paths
 from ganeti_tw.protocol.ledger import Position
 from ganeti_tw.protocol.node import GetHostState, JoinHello, JoinWelcome, LeaveCluster, UpdateHost
-from ganeti_tw.wire.certificates import CertificateAuthority
+from ganeti_tw.wire.certificates import CertificateAuthority, digest
 from ganeti_tw.wire.delivery import FromStranger
 from ganeti_tw.wire.identity import Identity, Unjoined, load
 from ganeti_tw.wire.token import Invitation, Token, join_proof
@@ -48,6 +48,10 @@ class FakeRoles:
 
     def position(self) -> int:
         return 3
+
+    def certificate(self) -> str:
+        assert self.who is not None
+        return self.memory.digest(self.who)
 
     def invitation(self) -> Invitation | None:
         return self.shown
@@ -271,6 +275,13 @@ class UpdateTests(HostCase):
     def test_state(self) -> None:
         state = self.successResultOf(self.ask(GetHostState()))
         self.assertEqual((state.name, state.uuid, state.role, state.epoch, state.position), ("n2", "u2", "node", 4, 3))
+
+    def test_the_certificate_in_the_state_is_as_ganeti_writes_digests(self) -> None:
+        found = self.successResultOf(self.ask(GetHostState())).certificate
+        self.assertRegex(found, r"\A([0-9A-F]{2}:){19}[0-9A-F]{2}\Z")
+        self.assertEqual(found, digest(self.unjoined.certificate))
+        self.roles.record = None
+        self.assertEqual(self.successResultOf(self.ask(GetHostState())).certificate, "")
 
     def test_leaving(self) -> None:
         self.successResultOf(self.ask(LeaveCluster()))

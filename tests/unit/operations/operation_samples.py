@@ -16,13 +16,17 @@ from ganeti_tw.model.new import new_cluster, new_disk, new_group, new_instance, 
 from ganeti_tw.model.rows import Delete
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.registry import load_all, parse
+from ganeti_tw.protocol.ancillary import ReadAncillary, WriteAncillary
 from ganeti_tw.protocol.config import Changes
 from ganeti_tw.protocol.instance import CreateDisk
 from ganeti_tw.protocol.ledger import Position
+from ganeti_tw.protocol.masterip import MasterIpEnd, SetMasterIp
 from ganeti_tw.protocol.node import GetFigures, ListOses, NodeFigures, OsStatus
 
 KINDS = load_all()
 NOW = 1000.0
+DONE: dict[type[Any], Any] = {SetMasterIp: MasterIpEnd(""), ReadAncillary: (), WriteAncillary: ()}
+"""What nodes answer that are not told otherwise."""
 
 
 def uuid(number: int) -> str:
@@ -130,7 +134,7 @@ class FakeHands:
 
     def on_node(self, node: str, path: str, message: Any, timeout: float) -> Deferred[Any]:
         self.asked.append((node, message))
-        answer = self.answers_of.get(type(message))
+        answer = self.answers_of.get(type(message), DONE.get(type(message)))
         if callable(answer):
             answer = answer(message)
         return fail(answer) if isinstance(answer, Exception) else succeed(answer)

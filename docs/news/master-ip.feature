@@ -1,0 +1,1 @@
+``gnt-cluster activate-master-ip`` and ``deactivate-master-ip`` bring the address of the cluster up and down with Ganeti's setup script and hooks; the master does so when it starts, and ``modify`` and ``rename`` move it.

@@ -1,0 +1,1 @@
+``gnt-cluster redist-conf`` sends configuration, ssconf and the files that are the same on all nodes (RAPI users, certificates, console passwords and others) to all of them and names those it could not reach; nodes that join or come back get these files too, and ``gnt-cluster verify`` compares them.
