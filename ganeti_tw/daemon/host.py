@@ -11,14 +11,13 @@ from typing import Any
 from attrs import evolve
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.error import CannotListenError
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ganeti_tw.agent.node import SetEnabled
 from ganeti_tw.api.master import call
-from ganeti_tw.confd.server import ConfdServer
+from ganeti_tw.confd.actor import Confd
 from ganeti_tw.daemon import record as records
 from ganeti_tw.daemon.candidate import View, ViewKeeper
 from ganeti_tw.daemon.door import HostApi
@@ -50,6 +49,7 @@ from ganeti_tw.ledger.follower import Follower
 from ganeti_tw.ledger.seam import Snapshot
 from ganeti_tw.ledger.sqlite import SqliteStore
 from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.protocol.config import Follow
 from ganeti_tw.protocol.node import MASTER_ONLY
 from ganeti_tw.wire.certificates import CertificateAuthority
 from ganeti_tw.wire.identity import Identity, Unjoined
@@ -109,8 +109,6 @@ class Host(Service):
         # For reading much at a time: commits do not wait for it.
         self.reader = SqliteStore(self.paths.ledger, self._reading)
         self._invitation: Invitation | None = None
-        self._confd: Any = None
-        self._hmac_key = b""
         self._position = 0
         self._changing = False  # a cluster is being made or left
 
@@ -150,7 +148,6 @@ class Host(Service):
         )
         self._mond = start_monitor(self)
         if self.record is not None:
-            self._hmac_key = _read(self.paths.hmac_key)
             await self._begin_role(self.record)
         self._local = LocalServer(self.reactor, self.paths.socket, self._handle, 0o660)
         self._local.listen()
@@ -166,7 +163,6 @@ class Host(Service):
             await self._local.close()
         if hasattr(self, "_mond"):
             await self._mond.stop()
-        await self._stop_confd()
         if hasattr(self, "server"):
             await self.server.close()
         await self.system.stop()
@@ -266,7 +262,6 @@ class Host(Service):
         """All is proven: be a node."""
         await self._files.run(keep_membership, self.paths, record, identity, hmac_key, deadline=FILE_DEADLINE)
         self._invitation = None
-        self._hmac_key = hmac_key.encode()
         self._be(record, identity)
         await self._begin_role(record)
 
@@ -290,7 +285,6 @@ class Host(Service):
         await self._drop_ledger()
         ssconf = [os.path.join(self.paths.data, f) for f in os.listdir(self.paths.data) if f.startswith("ssconf_")]
         remove_files(self.paths.host_state, self.paths.hmac_key, *ssconf)
-        self._hmac_key = b""
         self.record = None
         unjoined = self._new_identity()
         # A moment later, so that the answer still goes out over the present connection.
@@ -313,7 +307,8 @@ class Host(Service):
 
     def _start_follower(self) -> None:
         writer = self._start_writer()
-        keeper = self.system.spawn("view", lambda: ViewKeeper(self.view, self.store, writer, self._files))
+        keeper = self.system.spawn("view", lambda: ViewKeeper(self.view, self.store, self._files))
+        keeper.tell(Follow(writer))
         self.system.spawn("follower", lambda: Follower(self.store, keeper, self._epoch))
 
     def _start_writer(self) -> Any:
@@ -367,12 +362,11 @@ class Host(Service):
 
     async def _drop_ledger(self) -> None:
         """Forget the ledger and what was made from it."""
-        await self._stop_confd()
-        for path in ("follower", "view", "config-data"):
+        for path in ("confd", "follower", "view", "config-data"):
             ref = self.system.find(path)
             if ref is not None:
                 ref.stop()
-        self.view.published = None
+        self.view.clear()
         await self.reader.close()
         await self.store.close()
         remove_files(*(self.paths.ledger + end for end in ("", "-wal", "-shm")), self.paths.config_data)
@@ -380,20 +374,24 @@ class Host(Service):
     # -- confd ---------------------------------------------------------------------------------------------------
 
     def _start_confd(self) -> None:
-        if self._confd is not None:
-            return
-        server = ConfdServer(lambda: self.config, lambda: self._hmac_key, self.now)
-        try:
-            self._confd = self.reactor.listenUDP(
-                self.settings.ports.confd, server, self.settings.address, maxPacketSize=4096
-            )
-        except CannotListenError as e:
-            log.error("confd cannot listen: {error}", error=str(e))
+        """Answer from the configuration that is here now, and from each that follows."""
+        confd = self.system.find("confd") or self.system.spawn("confd", self._make_confd)
+        if self.master is not None:
+            self.master.follow(confd)
+        elif (keeper := self.system.find("view")) is not None:
+            keeper.tell(Follow(confd))
 
-    async def _stop_confd(self) -> None:
-        port, self._confd = self._confd, None
-        if port is not None:
-            await maybeDeferred(port.stopListening)
+    def _make_confd(self) -> Confd:
+        return Confd(
+            address=self.settings.address,
+            port=self.settings.ports.confd,
+            reactor=self.reactor,
+            key_file=self.paths.hmac_key,
+            config=lambda: self.config,
+            blocking=self._files,
+            now=self.now,
+            monotonic=time.monotonic,
+        )
 
     # -- the local socket ----------------------------------------------------------------------------------------
 
@@ -492,14 +490,6 @@ class Host(Service):
         )
         self._invitation = Invitation(token, self.random_bytes)
         return token
-
-
-def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as e:
-        raise Corrupt(f"{path} cannot be read: {e.strerror}; copy it from another node") from None
 
 
 def _authority(pem: str) -> CertificateAuthority:

@@ -22,7 +22,7 @@ from ganeti_tw.model.codec import row
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.config_data import rows_from_config_data
 from ganeti_tw.model.rows import Put
-from ganeti_tw.protocol.config import ConfigChanged
+from ganeti_tw.protocol.config import ConfigChanged, Follow
 from ganeti_tw.protocol.ledger import Change
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "config.data.json"
@@ -67,7 +67,8 @@ class ViewTests(SynchronousTestCase):
         self.successResultOf(self.store.install(Snapshot(10, 1, self.rows if rows is None else rows)))
         writer = self.system.spawn("config-data", lambda: self.writer)
         threads: Any = self.threads
-        self.keeper = self.system.spawn("view", lambda: ViewKeeper(self.view, self.store, writer, threads))
+        self.keeper = self.system.spawn("view", lambda: ViewKeeper(self.view, self.store, threads))
+        self.keeper.tell(Follow(writer))
         self.turn()
 
     def turn(self) -> None:
