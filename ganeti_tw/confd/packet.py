@@ -58,8 +58,8 @@ class _Signed(msgspec.Struct, gc=False):
 class _Inner(msgspec.Struct, gc=False):
     protocol: int
     type: int
-    query: msgspec.Raw
     rsalt: str
+    query: msgspec.Raw = msgspec.Raw(b"null")  # Ganeti's own client leaves it out for null
 
 
 class Lookup(msgspec.Struct, gc=False, frozen=True, rename={"link": "0", "ip": "1", "ips": "2", "fields": "3"}):

@@ -60,6 +60,10 @@ class PacketTests(TestCase):
         request = read_request(signed(inner(protocol=2, more=1)), KEY, NOW)
         self.assertEqual((request.type, request.query, request.rsalt), (0, b"null", "r"))
 
+    def test_a_query_left_out_is_null(self) -> None:
+        request = read_request(signed('{"protocol": 1, "type": 5, "rsalt": "r"}'), KEY, NOW)
+        self.assertEqual((request.type, read_query(request.query)), (5, None))
+
     def test_the_key_is_the_whole_file(self) -> None:
         self.assertIn("HMAC", self.dropped(signed(inner(), key=CONTENT.strip())))
 
