@@ -35,6 +35,7 @@ from ganeti_tw.model.new import new_cluster, new_disk, new_instance, new_nic, ne
 from ganeti_tw.protocol.config import ConfigChanged
 
 KEY = b"0123456789012345678901234567890123456789\n"
+ROUNDS = 5  # the best counts, so that a busy machine does not
 WINDOW = 16  # requests on their way at a time, when it is about throughput
 SIMPLE_GOAL = 35.0  # microseconds of CPU
 LIST_GOAL = 2900 / 50  # a fiftieth of what the original takes for the list of 1,000 addresses
@@ -285,7 +286,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--instances", type=int, nargs="+", default=[10, 1000, 10000])
-    parser.add_argument("--requests", type=int, default=20000)
+    parser.add_argument("--requests", type=int, default=50000)
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
@@ -299,7 +300,8 @@ def main() -> int:
             server = Server(instances, Path(directory))
             try:
                 for name, make in mixes(instances).items():
-                    m = measure(server, counted(make), options.requests)
+                    rounds = [measure(server, counted(make), options.requests // ROUNDS) for _ in range(ROUNDS)]
+                    m = min(rounds, key=lambda one: one.cpu)
                     cpu[name, instances] = m.cpu
                     original = str(PEER.get(name, "")) if instances == 1000 or name != "addresses" else ""
                     print(
