@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import frozen
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from ganeti_tw.confd.addresses import Addresses
 from ganeti_tw.confd.desk import Answers, Desk
@@ -27,6 +28,13 @@ log = Logger()
 @frozen
 class _Listen:
     """Try again."""
+
+
+@frozen
+class _Broken:
+    """A socket was given up."""
+
+    failure: Failure
 
 
 class Confd(Actor):
@@ -82,6 +90,11 @@ class Confd(Actor):
         if m.before is None or m.before is not known or not self._answers.change(m.config, m.changed):
             await self._begin(m.config)
 
+    @receive(_Broken)
+    def broken(self, m: _Broken) -> None:
+        # A bug: begin anew, and if that does not help, end.
+        m.failure.raiseException()
+
     @receive(_Listen)
     def listen_again(self, m: _Listen) -> None:
         self._listen()
@@ -105,9 +118,12 @@ class Confd(Actor):
             self.later(LISTEN_AGAIN, _Listen())
             return
         for udp in sockets:
-            reader = Reader(self._reactor, udp, self._desk.answer, self._unsent, self._monotonic)
+            reader = Reader(self._reactor, udp, self._desk.answer, self._unsent, self._lost, self._monotonic)
             reader.start()
             self._readers.append(reader)
+
+    def _lost(self, failure: Failure) -> None:
+        self.me.tell(_Broken(failure))
 
     def _unsent(self) -> None:
         self._drops.count(Reason.UNSENT, "this host, whose sending failed")

@@ -140,7 +140,7 @@ def node_drbd(addresses: Addresses, query: Query) -> Reply:
 def _minors(config: Config, instance: Instance, disk: Disk, node: Node) -> list[tuple[int, str, str]]:
     """Minor, role and name of the peer for every DRBD device of a disk on a node."""
     found = [minor for child in disk.children for minor in _minors(config, instance, child, node)]
-    if disk.dev_type == "drbd":
+    if disk.dev_type == "drbd" and len(disk.logical_id) >= 5:
         first, second, _, minor_of_first, minor_of_second, *_ = disk.logical_id
         part = "primary" if instance.primary_node == node.uuid else "secondary"
         for here, there, minor in ((first, second, minor_of_first), (second, first, minor_of_second)):

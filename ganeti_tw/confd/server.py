@@ -76,12 +76,14 @@ class Reader:
         udp: socket.socket,
         answer: Callable[[bytes, tuple[Any, ...]], bytes | None],
         unsent: Callable[[], None],
+        lost: Callable[[Failure], None],
         seconds: Callable[[], float],
     ) -> None:
         self._reactor = reactor
         self._udp = udp
         self._answer = answer
         self._unsent = unsent
+        self._lost = lost
         self._seconds = seconds
 
     def start(self) -> None:
@@ -100,7 +102,9 @@ class Reader:
         return "confd"
 
     def connectionLost(self, reason: Failure) -> None:
+        """The reactor gave the socket up, after an error in :meth:`doRead` that nobody foresaw."""
         self.stop()
+        self._lost(reason)
 
     def doRead(self) -> None:
         receive, send, answer, seconds = self._udp.recvfrom, self._udp.sendto, self._answer, self._seconds

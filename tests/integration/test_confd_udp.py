@@ -67,17 +67,19 @@ class UdpTests(TestCase):
         os.rename(self.key_file + ".new", self.key_file)
 
     async def start(self, address: str = "127.0.0.1") -> Any:
-        made = Confd(
-            address=address,
-            port=self.port,
-            reactor=reactor,
-            key_file=self.key_file,
-            config=lambda: self.config,
-            blocking=InlineBlocking(),
-            now=time.time,
-            monotonic=time.monotonic,
-        )
-        confd = self.system.spawn("confd", lambda: made)
+        def make() -> Confd:
+            return Confd(
+                address=address,
+                port=self.port,
+                reactor=reactor,
+                key_file=self.key_file,
+                config=lambda: self.config,
+                blocking=InlineBlocking(),
+                now=time.time,
+                monotonic=time.monotonic,
+            )
+
+        confd = self.system.spawn("confd", make)
         await deferLater(reactor, 0.01)
         return confd
 
@@ -161,6 +163,18 @@ class UdpTests(TestCase):
         self.assertEqual(await self.ask(0, to=self.candidates(key=b"renewed\n")), 3000000)
         with self.assertRaises(Expired):
             await self.ask(0, timeout=0.2)
+
+    async def test_a_question_that_nobody_foresaw_is_the_only_one_without_an_answer(self) -> None:
+        assert self.config is not None
+        spoilt = evolve(self.config.cluster, data_collectors={"lv": 5})
+        self.config = self.config.apply([row(spoilt)])
+        confd = await self.start()
+        with self.assertRaises(Expired):
+            await self.ask(11, timeout=0.2, retries=0)
+        self.assertEqual(await self.ask(3), "node1.example.org")
+        (state,) = (state for state in self.system.list() if state.path == confd.path)
+        self.assertEqual(state.restarts, 1)
+        self.assertEqual(len(self.flushLoggedErrors(AttributeError)), 2)
 
     async def test_when_it_stops_the_port_is_free(self) -> None:
         for _ in range(2):

@@ -218,7 +218,7 @@ class ReaderTests(SynchronousTestCase):
         def unsent() -> None:
             self.unsent += 1
 
-        return Reader(None, udp, answer, unsent, lambda: self.time)
+        return Reader(None, udp, answer, unsent, self.fail, lambda: self.time)
 
     def test_all_that_is_there_is_answered_in_one_turn(self) -> None:
         udp = Socket([b"a", b"b", b"c"])
