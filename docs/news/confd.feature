@@ -1,1 +1,1 @@
-confd answers all of Ganeti's requests; ganeti-confd-client asks them.
+confd answers all of Ganeti's requests on IPv4 and IPv6 from indexes that follow each change, refuses requests that were overheard, and uses a renewed key; ganeti-confd-client, also called confd-client, asks several candidates.

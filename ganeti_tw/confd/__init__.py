@@ -1,6 +1,6 @@
 """Answers small questions about the configuration over UDP, signed with the cluster's key.
 
-In come datagrams and the latest Config; out go answers.  Nothing is ever
-changed.  Packets and answers are pure; :mod:`ganeti_tw.confd.server` is the one
-part that listens.
+In come datagrams and every change of the configuration; out go answers.  Nothing
+is ever changed.  :mod:`~ganeti_tw.confd.actor` listens, the way of a datagram
+leads through :mod:`~ganeti_tw.confd.desk`; :mod:`~ganeti_tw.confd.client` asks.
 """

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum
-from functools import lru_cache
 from typing import Any
 
-from ganeti_tw.confd.packet import BadPacket, Lookup, Reply, Request
+import msgspec
+
+from ganeti_tw.confd.addresses import Addresses
+from ganeti_tw.confd.packet import ERROR, LARGEST_REPLY, OK, Lookup, Reply
 from ganeti_tw.errors import NotFound
 from ganeti_tw.model.codec import SECTIONS, to_json
 from ganeti_tw.model.config import Config
@@ -15,8 +17,11 @@ from ganeti_tw.model.disk import Disk
 from ganeti_tw.model.instance import Instance
 from ganeti_tw.model.node import Node
 
-OK, ERROR, NOT_IMPLEMENTED = 0, 1, 2
 UNKNOWN_ENTRY, BAD_ARGUMENT = 0, 2  # answers that go with status ERROR
+
+
+class TooLong(Exception):
+    """The answer will not fit into a datagram."""
 
 
 class Role(IntEnum):
@@ -29,20 +34,7 @@ class Role(IntEnum):
     REGULAR = 4
 
 
-def answer(config: Config | None, request: Request) -> Reply:
-    """The answer to a request; status 1 with a text when there is no configuration or no such object.
-
-    BadPacket for a type there is none of: it gets no answer at all.
-    """
-    answerer = ANSWERERS.get(request.type)
-    if answerer is None:
-        raise BadPacket(f"there is no request type {request.type}")
-    if config is None:
-        return Reply(ERROR, "this host has no configuration", 0)
-    try:
-        return answerer(config, request.query)
-    except NotFound as e:
-        return Reply(ERROR, str(e), 0)
+Query = str | Lookup | None
 
 
 def _ok(answer: Any, serial: int) -> Reply:
@@ -53,18 +45,18 @@ def _bad_argument() -> Reply:
     return Reply(ERROR, BAD_ARGUMENT, 0)
 
 
-def _name(query: Any, of: str) -> str:
+def _name(query: Query, of: str) -> str:
     if not isinstance(query, str):
         raise NotFound(f"the query must be the name of {of}")
     return query
 
 
-def _ping(config: Config, query: Any) -> Reply:
-    return _ok(config.version, 0)
+def ping(addresses: Addresses, query: Query) -> Reply:
+    return _ok(addresses.config.version, 0)
 
 
-def _node_role(config: Config, query: Any) -> Reply:
-    asked = _name(query, "a node")
+def node_role(addresses: Addresses, query: Query) -> Reply:
+    config, asked = addresses.config, _name(query, "a node")
     return _ok(int(role(config, config.node(asked), asked)), config.cluster.serial_no)
 
 
@@ -79,39 +71,32 @@ def role(config: Config, node: Node, asked: str) -> Role:
     return Role.CANDIDATE if node.master_candidate else Role.REGULAR
 
 
-@lru_cache(maxsize=1)
-def _addresses(config: Config) -> Mapping[str, Mapping[str, str]]:
-    """Link -> address of a NIC -> UUID of the instance's primary node; kept for the latest configuration."""
-    found: dict[str, dict[str, str]] = {}
-    for instance in config.instances.values():
-        for nic in instance.nics:
-            if nic.ip:
-                link = config.filled_nicparams(instance, nic)["link"]
-                found.setdefault(link, {})[nic.ip] = instance.primary_node
-    return found
-
-
-def _default_link(config: Config) -> str:
+def _link(config: Config, given: str | None) -> str:
+    """The link meant: that of the default NIC parameters where none was given."""
+    if given is not None:
+        return given
     link: str = config.cluster.nicparams.get("default", {}).get("link", "")
     return link
 
 
-def _node_ip_by_instance_ip(config: Config, query: Any) -> Reply:
+def node_ip_by_instance_ip(addresses: Addresses, query: Query) -> Reply:
     if not isinstance(query, Lookup):
         return _bad_argument()
-    link = _default_link(config) if query.link is None else query.link
-    nodes = _addresses(config).get(link, {})
-    serial = config.cluster.serial_no
+    config = addresses.config
+    link, serial = _link(config, query.link), config.cluster.serial_no
 
     def find(ip: str) -> Reply:
-        return _ok(config.nodes[nodes[ip]].primary_ip, serial) if ip in nodes else Reply(ERROR, UNKNOWN_ENTRY, 0)
+        owner = addresses.owner(link, ip)
+        node = config.nodes.get(config.instances[owner].primary_node) if owner is not None else None
+        return _ok(node.primary_ip, serial) if node is not None else Reply(ERROR, UNKNOWN_ENTRY, 0)
 
     if query.ip is not None:
         return find(query.ip)
     return _ok([[one.status, one.answer, one.serial] for one in map(find, query.ips)], serial)
 
 
-def _cluster_master(config: Config, query: Any) -> Reply:
+def cluster_master(addresses: Addresses, query: Query) -> Reply:
+    config = addresses.config
     master, serial = config.master, config.cluster.serial_no
     if query is None:
         return _ok(master.name, serial)
@@ -121,40 +106,41 @@ def _cluster_master(config: Config, query: Any) -> Reply:
     return _ok([values[number] for number in query.fields], serial)
 
 
-def _node_ips(config: Config, query: Any) -> Reply:
-    nodes = sorted(config.nodes.values(), key=lambda node: node.uuid)
-    return _ok([node.primary_ip for node in nodes], config.cluster.serial_no)
+def node_ips(addresses: Addresses, query: Query) -> Reply:
+    config = addresses.config
+    return _ok([node.primary_ip for node in sorted(config.nodes.values(), key=_uuid)], config.cluster.serial_no)
 
 
-def _candidate_ips(config: Config, query: Any) -> Reply:
-    nodes = sorted(config.candidates, key=lambda node: node.uuid)
-    return _ok([node.primary_ip for node in nodes], config.cluster.serial_no)
+def candidate_ips(addresses: Addresses, query: Query) -> Reply:
+    config = addresses.config
+    return _ok([node.primary_ip for node in sorted(config.candidates, key=_uuid)], config.cluster.serial_no)
 
 
-def _instance_ips(config: Config, query: Any) -> Reply:
+def instance_ips(addresses: Addresses, query: Query) -> Reply:
     if isinstance(query, Lookup):
         raise NotFound("the query must be a link or null")
-    link = _default_link(config) if query is None else query
-    return _ok(sorted(_addresses(config).get(link, {})), config.cluster.serial_no)
+    config = addresses.config
+    found = addresses.on(_link(config, query))
+    _refuse_many(found)
+    return _ok(found, config.cluster.serial_no)
 
 
-def _node_drbd(config: Config, query: Any) -> Reply:
+def node_drbd(addresses: Addresses, query: Query) -> Reply:
+    config = addresses.config
     node = config.node(_name(query, "a node"))
-    return _ok(
-        [
-            [node.name, minor, instance.name, f"disk/{index}", part, peer]
-            for instance in sorted((*config.primaries(node.uuid), *config.secondaries_on(node.uuid)), key=_uuid)
-            for index, disk in enumerate(config.disks_of(instance))
-            for minor, part, peer in _minors(config, instance, disk, node)
-        ],
-        node.serial_no,
-    )
+    found = [
+        [node.name, minor, instance.name, f"disk/{index}", part, peer]
+        for instance in sorted((*config.primaries(node.uuid), *config.secondaries_on(node.uuid)), key=_uuid)
+        for index, disk in enumerate(config.disks_of(instance))
+        for minor, part, peer in _minors(config, instance, disk, node)
+    ]
+    return _ok(found, node.serial_no)
 
 
 def _minors(config: Config, instance: Instance, disk: Disk, node: Node) -> list[tuple[int, str, str]]:
     """Minor, role and name of the peer for every DRBD device of a disk on a node."""
     found = [minor for child in disk.children for minor in _minors(config, instance, child, node)]
-    if disk.dev_type == "drbd":
+    if disk.dev_type == "drbd" and len(disk.logical_id) >= 5:
         first, second, _, minor_of_first, minor_of_second, *_ = disk.logical_id
         part = "primary" if instance.primary_node == node.uuid else "secondary"
         for here, there, minor in ((first, second, minor_of_first), (second, first, minor_of_second)):
@@ -163,18 +149,22 @@ def _minors(config: Config, instance: Instance, disk: Disk, node: Node) -> list[
     return found
 
 
-def _node_instances(config: Config, query: Any) -> Reply:
+def node_instances(addresses: Addresses, query: Query) -> Reply:
+    config = addresses.config
     node = config.node(_name(query, "a node"))
     groups = (config.primaries(node.uuid), config.secondaries_on(node.uuid))
-    return _ok([[to_json(instance) for instance in sorted(group, key=_uuid)] for group in groups], node.serial_no)
+    _refuse_many([*groups[0], *groups[1]])
+    return _ok([_objects(sorted(group, key=_uuid)) for group in groups], node.serial_no)
 
 
-def _instance_disks(config: Config, query: Any) -> Reply:
+def instance_disks(addresses: Addresses, query: Query) -> Reply:
+    config = addresses.config
     instance = config.instance(_name(query, "an instance"))
-    return _ok([to_json(disk) for disk in config.disks_of(instance)], instance.serial_no)
+    return _ok(_objects(config.disks_of(instance)), instance.serial_no)
 
 
-def _config_query(config: Config, query: Any) -> Reply:
+def config_query(addresses: Addresses, query: Query) -> Reply:
+    config = addresses.config
     path = _name(query, "a place in the configuration")
     if not path.startswith("/"):
         return _bad_argument()
@@ -185,8 +175,8 @@ def _config_query(config: Config, query: Any) -> Reply:
         value = value[key]
         if hasattr(value, "uuid"):
             value = to_json(value)
-    if isinstance(value, Mapping):
-        value = {key: to_json(item) if hasattr(item, "uuid") else item for key, item in value.items()}
+    if isinstance(value, Mapping) and any(hasattr(item, "uuid") for item in value.values()):
+        value = dict(zip(value, _objects(value.values()), strict=True))
     return _bad_argument() if value is None else _ok(value, config.cluster.serial_no)
 
 
@@ -201,30 +191,58 @@ def _section(config: Config, path: str) -> Any:
     return to_json(config.top).get(first)
 
 
-def _data_collectors(config: Config, query: Any) -> Reply:
-    xen = any(name.startswith("xen") for name in config.cluster.enabled_hypervisors)
+def data_collectors(addresses: Addresses, query: Query) -> Reply:
+    cluster = addresses.config.cluster
+    xen = any(name.startswith("xen") for name in cluster.enabled_hypervisors)
     found = {}
-    for name, settings in sorted(config.cluster.data_collectors.items()):
+    for name, settings in sorted(cluster.data_collectors.items()):
         active = bool(settings.get("active", True)) and (xen or name != "inst-status-xen")
         found[name] = {"active": active, "interval": settings.get("interval", 5_000_000)}
-    return _ok(found, config.cluster.serial_no)
+    return _ok(found, cluster.serial_no)
 
 
-def _uuid(thing: Instance) -> str:
+def _uuid(thing: Node | Instance) -> str:
     return thing.uuid
 
 
-ANSWERERS: dict[int, Callable[[Config, Any], Reply]] = {
-    0: _ping,
-    1: _node_role,
-    2: _node_ip_by_instance_ip,
-    3: _cluster_master,
-    4: _node_ips,
-    5: _candidate_ips,
-    6: _instance_ips,
-    7: _node_drbd,
-    8: _node_instances,
-    9: _instance_disks,
-    10: _config_query,
-    11: _data_collectors,
+def _refuse_many(things: list[Any]) -> None:
+    """TooLong when so many cannot fit, whatever they are: each takes six bytes at least."""
+    if len(things) * 6 > LARGEST_REPLY:
+        raise TooLong
+
+
+def _objects(things: Iterable[Any]) -> list[msgspec.Raw]:
+    """The JSON of each.  TooLong as soon as they are: nobody waits for the rest of ten thousand."""
+    found: list[msgspec.Raw] = []
+    left = LARGEST_REPLY
+    for thing in things:
+        text = msgspec.json.encode(to_json(thing))
+        left -= len(text)
+        if left < 0:
+            raise TooLong
+        found.append(msgspec.Raw(text))
+    return found
+
+
+Answerer = Callable[[Addresses, Query], Reply]
+
+TOP, CLUSTER, GROUP, NODE, INSTANCE, DISK = "config", "cluster", "nodegroup", "node", "instance", "disk"
+EVERYTHING = (TOP, CLUSTER, GROUP, NODE, INSTANCE, DISK, "network", "filter")
+ADDRESSES = "addresses"
+"""Stands for the map of instances' addresses: most changes of an instance leave it as it is."""
+
+ANSWERERS: Mapping[int, tuple[Answerer, tuple[str, ...]]] = {
+    0: (ping, (TOP,)),
+    1: (node_role, (CLUSTER, NODE)),
+    2: (node_ip_by_instance_ip, (CLUSTER, NODE, INSTANCE, ADDRESSES)),
+    3: (cluster_master, (CLUSTER, NODE)),
+    4: (node_ips, (CLUSTER, NODE)),
+    5: (candidate_ips, (CLUSTER, NODE)),
+    6: (instance_ips, (CLUSTER, ADDRESSES)),
+    7: (node_drbd, (NODE, INSTANCE, DISK)),
+    8: (node_instances, (NODE, INSTANCE, DISK)),
+    9: (instance_disks, (INSTANCE, DISK)),
+    10: (config_query, EVERYTHING),
+    11: (data_collectors, (CLUSTER,)),
 }
+"""Type of request -> what answers it, and the kinds of objects that its answers depend on."""

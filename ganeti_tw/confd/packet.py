@@ -7,12 +7,14 @@ key file, its newline included.
 
 from __future__ import annotations
 
-import hmac
+from enum import Enum
+from hmac import compare_digest
 from typing import Any
 
 import msgspec
 from attrs import field, frozen
 
+from ganeti_tw.confd.key import Key
 from ganeti_tw.errors import BadRequest
 
 MAGIC = b"plj0"
@@ -20,13 +22,32 @@ LARGEST_REQUEST = 4096
 LARGEST_REPLY = 61440
 CLOCK_WINDOW = 300  # seconds between the clocks of client and server
 
+OK, ERROR, NOT_IMPLEMENTED = 0, 1, 2  # status of a reply
+
+
+class Reason(Enum):
+    """Why a datagram gets no answer."""
+
+    OVERSIZED = "too long"
+    MAGIC = "wrong magic"
+    MALFORMED = "malformed"
+    CLOCK = "too old or from the future"
+    HMAC = "signed with another key"
+    QUERY = "signed, but no proper question"
+    REPLAY = "replayed"
+    KEYLESS = "no key on this host"
+    UNSENT = "answered, but not sent"
+
 
 class BadPacket(BadRequest):
     """Gets no answer."""
 
+    def __init__(self, reason: Reason, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
 
-@frozen
-class Signed:
+
+class _Signed(msgspec.Struct, gc=False):
     """The outer object."""
 
     msg: str
@@ -34,9 +55,15 @@ class Signed:
     hmac: str
 
 
-@frozen
-class Lookup:
-    """A query that is an object; None where a key is absent."""
+class _Inner(msgspec.Struct, gc=False):
+    protocol: int
+    type: int
+    rsalt: str
+    query: msgspec.Raw = msgspec.Raw(b"null")  # Ganeti's own client leaves it out for null
+
+
+class Lookup(msgspec.Struct, gc=False, frozen=True, rename={"link": "0", "ip": "1", "ips": "2", "fields": "3"}):
+    """A query that is an object, whose keys are digits; None where a key is absent."""
 
     link: str | None = None
     ip: str | None = None
@@ -44,13 +71,17 @@ class Lookup:
     fields: tuple[int, ...] = ()
 
 
-@frozen
-class Request:
-    """A question that came in; answers to it carry ``rsalt``."""
+class Request(msgspec.Struct, gc=False):
+    """A question that came in; answers to it carry ``rsalt``.
+
+    ``query`` is JSON as it came, for :func:`read_query`.  ``mac`` tells this
+    request from every other one.
+    """
 
     type: int
-    query: str | Lookup | None
+    query: bytes
     rsalt: str
+    mac: str = ""
 
 
 @frozen
@@ -63,94 +94,118 @@ class Reply:
     protocol: int = field(default=1, kw_only=True)
 
 
-@frozen
-class _Inner:
-    protocol: int
-    type: int
-    query: str | dict[str, Any] | None
-    rsalt: str
+class Message:
+    """A reply without what differs from one asker to the next."""
+
+    __slots__ = ("quoted", "text")
+
+    def __init__(self, reply: Reply) -> None:
+        inner = {"protocol": reply.protocol, "status": reply.status, "answer": reply.answer, "serial": reply.serial}
+        self.text = msgspec.json.encode(inner)
+        self.quoted = msgspec.json.encode(self.text.decode())
 
 
-_signed = msgspec.json.Decoder(Signed)
+TOO_LONG = Message(Reply(ERROR, f"the answer does not fit into a datagram of {LARGEST_REPLY} bytes", 0))
+
+_signed = msgspec.json.Decoder(_Signed)
 _inner = msgspec.json.Decoder(_Inner)
 _reply = msgspec.json.Decoder(Reply)
+_query: msgspec.json.Decoder[str | Lookup | None] = msgspec.json.Decoder(str | Lookup | None)
+_quote = msgspec.json.Encoder().encode
+_MALFORMED = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
 
-def read_request(datagram: bytes, key: bytes, now: float) -> Request:
-    """The request in a datagram.  BadPacket unless it is well-formed, proven and recent."""
+def read_request(datagram: bytes, key: Key, now: float) -> Request:
+    """The request in a datagram.  BadPacket unless it is well-formed, recent and proven."""
     if len(datagram) > LARGEST_REQUEST:
-        raise BadPacket(f"{len(datagram)} bytes are more than {LARGEST_REQUEST}")
-    signed = _verified(datagram, key)
+        raise BadPacket(Reason.OVERSIZED, f"more than {LARGEST_REQUEST} bytes")
+    signed = _outer(datagram)
+    salt = signed.salt
     # Length first: a number of thousands of digits is slow to read.
-    if not (len(signed.salt) <= 12 and signed.salt.isascii() and signed.salt.isdigit()):
-        raise BadPacket("the salt is not a time")
-    if abs(now - int(signed.salt)) > CLOCK_WINDOW:
-        raise BadPacket(f"the salt is {now - int(signed.salt):.0f} s old: replayed, or the clocks differ")
+    if not (len(salt) <= 12 and salt.isascii() and salt.isdigit()):
+        raise BadPacket(Reason.MALFORMED, "the salt is not a time")
+    if not -CLOCK_WINDOW <= now - int(salt) <= CLOCK_WINDOW:
+        age = now - int(salt)
+        raise BadPacket(Reason.CLOCK, f"the salt is {age:.0f} s old: an old request, or the clocks differ")
+    _prove(signed, key)
     try:
         inner = _inner.decode(signed.msg)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as e:
-        raise BadPacket(f"the message is malformed: {e}") from None
-    query = _lookup(inner.query) if isinstance(inner.query, dict) else inner.query
-    return Request(inner.type, query, inner.rsalt)
+    except _MALFORMED as e:
+        raise BadPacket(Reason.QUERY, f"the message is malformed: {e}") from None
+    return Request(inner.type, bytes(inner.query), inner.rsalt, signed.hmac)
 
 
-def write_request(type: int, query: Any, rsalt: str, key: bytes, now: float) -> bytes:
-    """A datagram that asks; ``query`` is None, a string, or an object with keys ``"0"`` to ``"3"``."""
+def read_query(query: bytes) -> str | Lookup | None:
+    """What a request asks about.  BadPacket when it has the wrong type."""
+    try:
+        found = _query.decode(query)
+    except _MALFORMED as e:
+        raise BadPacket(Reason.QUERY, f"the query is malformed: {e}") from None
+    if isinstance(found, Lookup) and not all(0 <= number <= 2 for number in found.fields):
+        raise BadPacket(Reason.QUERY, f"unknown field in {list(found.fields)}")
+    return found
+
+
+def write_request(type: int, query: Any, rsalt: str, key: Key, now: float) -> bytes:
+    """A datagram that asks; ``query`` is None, a string, or an object with keys ``"0"`` to ``"3"``.
+
+    BadRequest when it would be longer than a server reads.
+    """
     inner = {"protocol": 1, "type": type, "query": query, "rsalt": rsalt}
-    return _sign(inner, str(int(now)), key)
-
-
-def write_reply(reply: Reply, rsalt: str, key: bytes) -> bytes:
-    """A datagram that answers; status 1 instead of an answer that does not fit into one."""
-    inner = {"protocol": reply.protocol, "status": reply.status, "answer": reply.answer, "serial": reply.serial}
-    datagram = _sign(inner, rsalt, key)
-    if len(datagram) > LARGEST_REPLY:
-        inner = {"protocol": 1, "status": 1, "answer": "the answer does not fit into a datagram", "serial": 0}
-        datagram = _sign(inner, rsalt, key)
+    try:
+        msg, salt = msgspec.json.encode(inner).decode(), str(int(now))
+        mac = key.mac((salt + msg).encode())
+    except (TypeError, UnicodeError, RecursionError) as e:
+        raise BadRequest(f"the query cannot be written as JSON: {e}") from None
+    datagram = MAGIC + msgspec.json.encode({"msg": msg, "salt": salt, "hmac": mac})
+    if len(datagram) > LARGEST_REQUEST:
+        raise BadRequest(f"the request has {len(datagram)} bytes; servers read {LARGEST_REQUEST}: ask for less at once")
     return datagram
 
 
-def read_reply(datagram: bytes, key: bytes, rsalt: str) -> Reply:
+def write_message(message: Message, rsalt: str, key: Key) -> bytes:
+    """A datagram that answers the request with this ``rsalt``; an error instead of an answer that does not fit."""
+    mac = key.mac(rsalt.encode() + message.text)
+    datagram = b'plj0{"msg":%b,"salt":%b,"hmac":"%b"}' % (message.quoted, _quote(rsalt), mac.encode())
+    return datagram if len(datagram) <= LARGEST_REPLY else write_message(TOO_LONG, rsalt, key)
+
+
+def write_reply(reply: Reply, rsalt: str, key: Key) -> bytes:
+    """:func:`write_message` for one reply."""
+    return write_message(Message(reply), rsalt, key)
+
+
+def salt_of(datagram: bytes) -> str:
+    """The salt of what is perhaps an answer: the ``rsalt`` of its request.  BadPacket for anything malformed."""
+    return _outer(datagram).salt
+
+
+def read_reply(datagram: bytes, key: Key, rsalt: str) -> Reply:
     """The answer to the request with this ``rsalt``.  BadPacket for anything else."""
-    signed = _verified(datagram, key)
+    signed = _outer(datagram)
     if signed.salt != rsalt:
-        raise BadPacket("the answer belongs to another request")
+        raise BadPacket(Reason.REPLAY, "the answer belongs to another request")
+    _prove(signed, key)
     try:
         return _reply.decode(signed.msg)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as e:
-        raise BadPacket(f"the message is malformed: {e}") from None
+    except _MALFORMED as e:
+        raise BadPacket(Reason.QUERY, f"the message is malformed: {e}") from None
 
 
-def _digest(key: bytes, salt: str, msg: str) -> str:
-    return hmac.digest(key, (salt + msg).encode(), "sha1").hex()
-
-
-def _verified(datagram: bytes, key: bytes) -> Signed:
+def _outer(datagram: bytes) -> _Signed:
     if not datagram.startswith(MAGIC):
-        raise BadPacket("wrong magic")
+        raise BadPacket(Reason.MAGIC, "wrong magic")
     try:
-        signed = _signed.decode(datagram[len(MAGIC) :])
-        proven = hmac.compare_digest(_digest(key, signed.salt, signed.msg).encode(), signed.hmac.encode())
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as e:
-        raise BadPacket(f"malformed: {e}") from None
-    if not proven:
-        raise BadPacket("wrong HMAC: the sender has another key")
-    return signed
+        return _signed.decode(memoryview(datagram)[4:])
+    except _MALFORMED as e:
+        raise BadPacket(Reason.MALFORMED, f"malformed: {e}") from None
 
 
-def _sign(inner: dict[str, Any], salt: str, key: bytes) -> bytes:
-    msg = msgspec.json.encode(inner).decode()
-    return MAGIC + msgspec.json.encode({"msg": msg, "salt": salt, "hmac": _digest(key, salt, msg)})
-
-
-def _lookup(query: dict[str, Any]) -> Lookup:
-    """The query object; its keys are digits.  BadPacket when a value has the wrong type."""
-    names = {"0": "link", "1": "ip", "2": "ips", "3": "fields"}
-    given = {names[key]: value for key, value in query.items() if key in names}
+def _prove(signed: _Signed, key: Key) -> None:
     try:
-        found = msgspec.convert(given, Lookup)
-    except msgspec.ValidationError as e:
-        raise BadPacket(f"the query is malformed: {e}") from None
-    if not all(0 <= number <= 2 for number in found.fields):
-        raise BadPacket(f"unknown field in {list(found.fields)}")
-    return found
+        # compare_digest takes no text beyond ASCII, and a MAC has none.
+        if compare_digest(key.mac((signed.salt + signed.msg).encode()), signed.hmac):
+            return
+    except (TypeError, UnicodeError):
+        pass
+    raise BadPacket(Reason.HMAC, "wrong HMAC: the sender has another key")

@@ -101,10 +101,10 @@ class ConfigKeeper(Actor):
             for answer in m.batch.answers:
                 answer.errback(failure)
         else:
-            self._published.config = m.batch.config
+            before, self._published.config = self._published.config, m.batch.config
             for answer in m.batch.answers:
                 answer.callback(m.batch.config)
-            self._tell_followers()
+            self._tell_followers(ConfigChanged(m.batch.config, before, frozenset(m.batch.rows)))
         self._go_on()
 
     def _go_on(self) -> None:
@@ -144,10 +144,10 @@ class ConfigKeeper(Actor):
         puts.append(row(touched(config.top, now)))
         return tuple(puts), tuple(Delete(*key_of(thing)) for thing in changes.deletes)
 
-    def _tell_followers(self) -> None:
+    def _tell_followers(self, news: ConfigChanged) -> None:
         for path, follower in self._followers.items():
             try:
-                follower.tell(ConfigChanged(self._published.config))
+                follower.tell(news)
             except GanetiError as e:
                 log.warn("{path} was not told of a change: {reason}", path=path, reason=e.text)
 

@@ -7,12 +7,13 @@ from twisted.logger import Logger
 
 from ganeti_tw.config.keeper import Published
 from ganeti_tw.errors import GanetiError, NoCluster
-from ganeti_tw.kernel import Actor, Blocking, Rank, Ref, receive
+from ganeti_tw.kernel import Actor, Blocking, Gone, Rank, Ref, receive
 from ganeti_tw.ledger.messages import Applied, Installed
 from ganeti_tw.ledger.seam import Store
 from ganeti_tw.model.codec import CLASSES
 from ganeti_tw.model.config import Config
-from ganeti_tw.protocol.config import ConfigChanged
+from ganeti_tw.model.rows import Delete, Put
+from ganeti_tw.protocol.config import ConfigChanged, Follow
 
 READ_DEADLINE = 60.0
 
@@ -20,32 +21,48 @@ log = Logger()
 
 
 class View:
-    """The configuration as this host has it; None before it has one."""
+    """The configuration as this host has it, None before it has one; and who is told of changes, by path."""
 
     def __init__(self) -> None:
         self.published: Published | None = None
+        self.followers: dict[str, Ref] = {}
 
     @property
     def config(self) -> Config | None:
         return self.published.config if self.published is not None else None
 
+    def clear(self) -> None:
+        """Nothing is here any more, and nobody is told."""
+        self.published = None
+        self.followers.clear()
+
 
 class ViewKeeper(Actor):
-    """Keeps the view level with what the follower stored, by the same changes."""
+    """Keeps the view level with what the follower stored, by the same changes; tells those who follow it."""
 
     rank = Rank.NODE + 1
     capacity = 100_000
     restarts = 3
 
-    def __init__(self, view: View, store: Store, writer: Ref | None, blocking: Blocking) -> None:
+    def __init__(self, view: View, store: Store, blocking: Blocking) -> None:
         self._view = view
         self._store = store
-        self._writer = writer
         self._blocking = blocking
         self._serial = 0
 
     def started(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self._read())
+
+    @receive(Follow)
+    def follow(self, m: Follow) -> None:
+        if self._view.config is not None:
+            m.ref.tell(ConfigChanged(self._view.config))
+        self._view.followers[m.ref.path] = m.ref
+        m.ref.watch(self.me)
+
+    @receive(Gone)
+    def follower_gone(self, m: Gone) -> None:
+        self._view.followers.pop(m.path, None)
 
     @receive(Applied)
     async def applied(self, m: Applied) -> None:
@@ -59,7 +76,10 @@ class ViewKeeper(Actor):
             deletes = [delete for delete in change.deletes if delete.kind in CLASSES]
             self._serial = change.serial
             if puts or deletes:
-                self._show(self._view.config.apply(puts, deletes))
+                before = self._view.config
+                rows: tuple[Put | Delete, ...] = (*puts, *deletes)
+                changed = frozenset((row.kind, row.key) for row in rows)
+                self._show(ConfigChanged(before.apply(puts, deletes), before, changed))
 
     @receive(Installed)
     async def installed(self, m: Installed) -> None:
@@ -74,17 +94,16 @@ class ViewKeeper(Actor):
         except NoCluster:
             self._view.published = None
         else:
-            self._show(config)
+            self._show(ConfigChanged(config))
         self._serial = snapshot.serial
 
-    def _show(self, config: Config) -> None:
+    def _show(self, news: ConfigChanged) -> None:
         if self._view.published is None:
-            self._view.published = Published(config)
+            self._view.published = Published(news.config)
         else:
-            self._view.published.config = config
-        if self._writer is None:
-            return
-        try:
-            self._writer.tell(ConfigChanged(config))
-        except GanetiError as e:
-            log.warn("config.data is not kept up to date: {error}", error=e.text)
+            self._view.published.config = news.config
+        for path, follower in self._view.followers.items():
+            try:
+                follower.tell(news)
+            except GanetiError as e:
+                log.warn("{path} was not told of a change: {reason}", path=path, reason=e.text)

@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from attrs import evolve
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -28,6 +28,7 @@ from ganeti_tw.kernel import ActorSystem, Ref
 from ganeti_tw.ledger.follower import Follower
 from ganeti_tw.model.config import Config
 from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.protocol.config import Follow
 from ganeti_tw.protocol.ledger import Position
 from ganeti_tw.protocol.mastership import FROM_ANY_EPOCH
 from ganeti_tw.protocol.node import MASTER_ONLY
@@ -52,8 +53,6 @@ class Host:
         self.mastership = Mastership(self)
         self.lag: LagMeter | None = None  # of the process, where there is one
         self._invitation: Invitation | None = None
-        self._stop_confd: Any = None
-        self._hmac_key = b""
         self._changing = False  # a cluster is being made or left
 
     # -- life ----------------------------------------------------------------------------------------------------
@@ -70,7 +69,6 @@ class Host:
             "host", lambda: HostActor(self, self.name, outside.memory, outside.now, lambda: self.record)
         )
         if self.record is not None:
-            self._hmac_key = outside.memory.hmac_key()
             if self.record.is_candidate:
                 await outside.store.position()  # opens and checks it: who cannot trust its ledger does not start
             self._begin_role(self.record)
@@ -80,7 +78,6 @@ class Host:
     async def stop(self) -> None:
         """End everything; guests run on.  Also after a start that failed half way."""
         await self.mastership.stop()
-        await self.stop_confd()
         if hasattr(self, "server"):
             await self.server.close()
         await self.system.stop()
@@ -170,7 +167,6 @@ class Host:
         """All is proven: be a node, or a master that for its first reign needs no votes."""
         await self.outside.memory.join(record, identity, hmac_key)
         self._invitation = None
-        self._hmac_key = hmac_key.encode()
         self._be(record, identity)
         self._begin_role(record, voting)
 
@@ -180,7 +176,8 @@ class Host:
             self.hands.agent.tell(SetEnabled(self.hands.enabled(record)))
         if self.master is None and not self.mastership.busy:
             if record.is_candidate:
-                self.start_confd()
+                if self.system.find("confd") is None:
+                    self.start_confd()
             elif before.is_candidate:
                 await self._drop_ledger()
                 self.start_follower()
@@ -198,7 +195,6 @@ class Host:
         await self.mastership.stop()
         await self._drop_ledger()
         self.outside.memory.forget()
-        self._hmac_key = b""
         self.record = None
         unjoined = self.outside.memory.new_identity()
         # A moment later, so that the answer still goes out over the present connection.
@@ -216,15 +212,17 @@ class Host:
             self.mastership.seek(voting)
             return
         self.start_follower()
-        if record.is_candidate:
-            self.start_confd()
 
     def start_follower(self) -> None:
         """Be ready to be a master candidate; nothing comes of it on a regular node."""
         outside = self.outside
+        keeper = self.system.spawn("view", lambda: ViewKeeper(self.view, outside.store, outside.files))
         writer = outside.config_writer(self.system)
-        keeper = self.system.spawn("view", lambda: ViewKeeper(self.view, outside.store, writer, outside.files))
+        if writer is not None:
+            keeper.tell(Follow(writer))
         self.system.spawn("follower", lambda: Follower(outside.store, keeper, self.epoch))
+        if self.membership().is_candidate:
+            self.start_confd()
 
     def stop_follower(self) -> Deferred[None]:
         """Take no changes of the ledger any more."""
@@ -258,7 +256,7 @@ class Host:
         writer = outside.config_writer(self.system)
         if writer is not None:
             self.master.follow(writer)
-        self.view.published = None
+        self.view.clear()
         self.start_confd()
         self._in_background(masterip.bring_up(self.directory, self.master.published.config))
         return self.master
@@ -285,9 +283,9 @@ class Host:
 
     async def _drop_ledger(self) -> None:
         """Forget the ledger and what was made from it."""
-        await self.stop_confd()
+        await self.system.end("confd")
         await self.stop_follower()
-        self.view.published = None
+        self.view.clear()
         await self.outside.reader.close()
         await self.outside.store.close()
         self.outside.memory.remove_ledger()
@@ -295,15 +293,14 @@ class Host:
     # -- confd ---------------------------------------------------------------------------------------------------
 
     def start_confd(self) -> None:
-        """Answer questions about the configuration, unless it does already."""
-        if self._stop_confd is None:
-            self._stop_confd = self.outside.start_confd(lambda: self.config, lambda: self._hmac_key)
-
-    async def stop_confd(self) -> None:
-        """Answer no more questions."""
-        stop, self._stop_confd = self._stop_confd, None
-        if stop is not None:
-            await maybeDeferred(stop)
+        """Answer questions from the configuration that is here now, and from each that follows."""
+        confd = self.system.find("confd") or self.outside.confd(self.system, lambda: self.config)
+        if confd is None:
+            return
+        if self.master is not None:
+            self.master.follow(confd)
+        elif (keeper := self.system.find("view")) is not None:
+            keeper.tell(Follow(confd))
 
     # -- the local socket ----------------------------------------------------------------------------------------
 

@@ -208,7 +208,6 @@ class Mastership:
             except StaleEpoch as e:
                 log.warn("{name} is not the master: {reason}", name=host.name, reason=e.text)
                 host.start_follower()
-                host.start_confd()
                 return
             except GanetiError as e:
                 if e.text != self.obstacle:

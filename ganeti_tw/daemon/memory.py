@@ -57,14 +57,6 @@ class FileMemory:
     def digest(self, identity: Identity | Unjoined) -> str:
         return digest(identity.certificate)
 
-    def hmac_key(self) -> bytes:
-        path = self._paths.hmac_key
-        try:
-            with open(path, "rb") as file:
-                return file.read()
-        except OSError as e:
-            raise Corrupt(f"{path} cannot be read: {e.strerror}; copy it from another node") from None
-
     async def join(self, record: HostRecord, identity: Identity, hmac_key: str) -> None:
         await self._blocking.run(keep_membership, self._paths, record, identity, hmac_key, deadline=FILE_DEADLINE)
 

@@ -41,9 +41,6 @@ class Memory(Protocol):
     def digest(self, identity: Any) -> str:
         """Of the certificate, as Ganeti writes it."""
 
-    def hmac_key(self) -> bytes:
-        """The cluster's, for confd; Corrupt names the file."""
-
     async def join(self, record: HostRecord, identity: Identity, hmac_key: str) -> None:
         """Keep all that makes this host a member; the record last, since it is what counts."""
 
@@ -125,8 +122,8 @@ class Outside(Protocol):
     def config_writer(self, system: ActorSystem) -> Ref | None:
         """The actor that writes ``config.data``, None where nobody reads it."""
 
-    def start_confd(self, config: Callable[[], Config | None], key: Callable[[], bytes]) -> Callable[[], Any]:
-        """Answer questions from the configuration; what is given stops it."""
+    def confd(self, system: ActorSystem, config: Callable[[], Config | None]) -> Ref | None:
+        """Start the actor that answers confd's questions, None where nobody asks."""
 
     async def address_of(self, name: str) -> str:
         """The address of a host name; ResolverError."""

@@ -10,11 +10,10 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ganeti_tw.confd.server import ConfdServer
+from ganeti_tw.confd.actor import Confd
 from ganeti_tw.daemon.hands import Hands
 from ganeti_tw.daemon.host import Host
 from ganeti_tw.daemon.hosts import MasterHosts
@@ -114,17 +113,20 @@ class Process:
             "config-data", lambda: ConfigDataWriter(self.paths.config_data, self.reader, self.files, self.reactor)
         )
 
-    def start_confd(self, config: Callable[[], Config | None], key: Callable[[], bytes]) -> Callable[[], Any]:
-        server = ConfdServer(config, key, self.now)
-        try:
-            port = self.reactor.listenUDP(
-                self.settings.ports.confd, server, self.settings.address, maxPacketSize=4096
+    def confd(self, system: ActorSystem, config: Callable[[], Config | None]) -> Ref:
+        def make() -> Confd:
+            return Confd(
+                address=self.settings.address,
+                port=self.settings.ports.confd,
+                reactor=self.reactor,
+                key_file=self.paths.hmac_key,
+                config=config,
+                blocking=self.files,
+                now=self.now,
+                monotonic=time.monotonic,
             )
-        except CannotListenError as e:
-            log.error("confd cannot listen: {error}", error=str(e))
-            return lambda: None
-        stop: Callable[[], Any] = port.stopListening
-        return stop
+
+        return system.spawn("confd", make)
 
     async def address_of(self, name: str) -> str:
         return await self._names.address(name)

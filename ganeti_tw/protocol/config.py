@@ -36,9 +36,15 @@ class Edit:
 
 @frozen
 class ConfigChanged:
-    """News to those who follow the configuration; the latest wins."""
+    """News to those who follow the configuration; the latest wins.
+
+    Against ``before``, the Config of the news before, only the rows ``changed``
+    (kind and key) differ; None: anything may.
+    """
 
     config: Any
+    before: Any = None
+    changed: frozenset[tuple[str, str]] = frozenset()
 
 
 @frozen

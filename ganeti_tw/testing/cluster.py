@@ -145,8 +145,8 @@ class SimulatedHost:
     def config_writer(self, system: ActorSystem) -> Ref | None:
         return None
 
-    def start_confd(self, config: Callable[[], Config | None], key: Callable[[], bytes]) -> Callable[[], Any]:
-        return lambda: None
+    def confd(self, system: ActorSystem, config: Callable[[], Config | None]) -> Ref | None:
+        return None
 
     async def address_of(self, name: str) -> str:
         return address(name)
@@ -189,9 +189,6 @@ class SimulatedMemory:
 
     def digest(self, identity: Any) -> str:
         return certificate(self._host.name)
-
-    def hmac_key(self) -> bytes:
-        return b"key\n"
 
     async def join(self, record: HostRecord, identity: Any, hmac_key: str) -> None:
         self._host.kept = record

@@ -43,12 +43,17 @@ class RedistTests(SynchronousTestCase):
 
     def test_all_nodes_hear_of_the_configuration_again(self) -> None:
         serial = self.cluster.config.serial
-        told = {name: self.hosts[name].record.serial for name in ("node1", "node2", "node3")}
+        told = {name: self.serial(name) for name in ("node1", "node2", "node3")}
         self.run_it("gnt-cluster", "redist-conf")
         self.assertGreater(self.cluster.config.serial, serial)
         for name, number in told.items():
-            self.assertGreater(self.hosts[name].record.serial, number, name)
-            self.assertEqual(self.hosts[name].record.serial, self.cluster.config.serial)
+            self.assertGreater(self.serial(name), number, name)
+            self.assertEqual(self.serial(name), self.cluster.config.serial)
+
+    def serial(self, name: str) -> int:
+        record = self.hosts[name].process.record
+        assert record is not None
+        return record.serial
 
     def test_who_could_not_be_told_is_named(self) -> None:
         self.files("node1")[USERS] = b"x"

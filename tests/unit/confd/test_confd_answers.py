@@ -1,56 +1,39 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 from unittest import TestCase
 
 from attrs import evolve
 
-from ganeti_tw.confd.answers import answer
-from ganeti_tw.confd.packet import BadPacket, Request, read_reply, read_request, write_reply, write_request
-from ganeti_tw.model.codec import SECTIONS, row
-from ganeti_tw.model.config import Config
+from confd_samples import DATA, KEY, put, recorded_config
+from ganeti_tw.confd.addresses import Addresses
+from ganeti_tw.confd.desk import Answers
+from ganeti_tw.confd.packet import BadPacket, read_reply, read_request, write_message, write_request
 from ganeti_tw.model.disk import Disk
-from ganeti_tw.model.rows import CLUSTER, TOP
-
-DATA = Path(__file__).resolve().parents[2] / "data"
-KEY = b"0123456789012345678901234567890123456789\n"
-
-
-def recorded_config() -> Config:
-    data = json.loads((DATA / "config.data.json").read_text())
-    rows: dict[tuple[str, str], Any] = {
-        TOP: {key: data[key] for key in ("version", "serial_no", "ctime", "mtime")},
-        CLUSTER: data["cluster"],
-    }
-    for kind, section in SECTIONS.items():
-        rows.update({(kind, uuid): thing for uuid, thing in data[section].items()})
-    return Config.from_rows({key: json.dumps(value).encode() for key, value in rows.items()})
-
-
-def put(config: Config, *things: Any) -> Config:
-    return config.apply([row(thing) for thing in things])
 
 
 class RecordedCasesTests(TestCase):
     """Each question that was put to Ganeti's confd, through both codecs."""
 
-    def exchange(self, config: Config, type: Any, query: Any) -> Any:
+    def setUp(self) -> None:
+        self.answers = Answers()
+
+    def exchange(self, type: Any, query: Any) -> Any:
         datagram = write_request(type, query, "r1", KEY, 1000.0)
         try:
             request = read_request(datagram, KEY, 1001.0)
-            reply = answer(config, request)
+            message = self.answers.answer(request.type, request.query)
         except BadPacket:
             return "no reply"
-        back = read_reply(write_reply(reply, request.rsalt, KEY), KEY, "r1")
+        back = read_reply(write_message(message, request.rsalt, KEY), KEY, "r1")
         return {"protocol": back.protocol, "status": back.status, "answer": back.answer, "serial": back.serial}
 
     def test_answers_are_those_that_were_recorded(self) -> None:
-        config = recorded_config()
-        for case in json.loads((DATA / "confd.json").read_text())["cases"]:
+        self.answers.begin(Addresses(recorded_config()))
+        for case in 2 * json.loads((DATA / "confd.json").read_text())["cases"]:
             with self.subTest(type=case["type"], query=case["query"]):
-                found, wanted = self.exchange(config, case["type"], case["query"]), case["reply"]
+                found, wanted = self.exchange(case["type"], case["query"]), case["reply"]
                 if isinstance(wanted, dict) and wanted["answer"] == "(error text)":
                     self.assertIsInstance(found["answer"], str)
                     found["answer"] = wanted["answer"]
@@ -67,8 +50,10 @@ class AnswerTests(TestCase):
         self.config = put(self.config, self.second)
 
     def ask(self, type: int, query: Any = None) -> Any:
-        reply = answer(self.config, Request(type, query, "r"))
-        return reply.answer if reply.status == 0 else (reply.status, reply.answer)
+        answers = Answers()
+        answers.begin(Addresses(self.config))
+        reply = json.loads(answers.answer(type, json.dumps(query).encode()).text)
+        return reply["answer"] if reply["status"] == 0 else (reply["status"], reply["answer"])
 
     def role(self, **flags: bool) -> Any:
         self.config = put(self.config, evolve(self.second, **flags))
@@ -111,7 +96,7 @@ class AnswerTests(TestCase):
             wanted: Any = whole
             for key in path[1:].split("/"):
                 wanted = wanted[key]
-            self.assertEqual(json.loads(json.dumps(self.ask(10, path))), wanted, path)
+            self.assertEqual(self.ask(10, path), wanted, path)
 
     def test_a_path_to_nowhere_is_a_bad_argument(self) -> None:
         for path in ("", "x", "/", "/x", "/nodes/x", "/cluster/cluster_name/x", "/cluster/tags/0"):
@@ -119,5 +104,18 @@ class AnswerTests(TestCase):
 
     def test_without_a_configuration_every_answer_is_an_error(self) -> None:
         for type in range(12):
-            reply = answer(None, Request(type, None, "r"))
-            self.assertEqual((reply.status, reply.serial), (1, 0))
+            reply = json.loads(Answers().answer(type, b"null").text)
+            self.assertEqual((reply["status"], reply["serial"]), (1, 0))
+
+    def test_what_is_too_long_is_an_error_and_found_out_soon(self) -> None:
+        instance = self.config.instance("inst1")
+        many = [evolve(instance, uuid=f"u{i}", name=f"i{i}.ref.example", nics=()) for i in range(500)]
+        nics = [
+            evolve(instance.nics[0], uuid=f"n{i}", network=None, ip=f"10.{i // 250}.{i % 250}.1") for i in range(6000)
+        ]
+        self.config = put(self.config, *many, evolve(many[0], nics=tuple(nics)))
+        for type, query in ((6, None), (8, "ref1"), (10, "/instances"), (10, "/")):
+            self.assertEqual(self.ask(type, query)[0], 1)
+        self.assertIn("does not fit", self.ask(8, "ref1")[1])
+        self.assertIn("does not fit", self.ask(10, "/instances")[1])
+        self.assertIn("does not fit", self.ask(6)[1])

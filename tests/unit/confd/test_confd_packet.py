@@ -9,19 +9,24 @@ from unittest import TestCase
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ganeti_tw.confd.key import Key
 from ganeti_tw.confd.packet import (
     LARGEST_REPLY,
     BadPacket,
     Lookup,
+    Message,
     Reply,
-    Request,
+    read_query,
     read_reply,
     read_request,
+    write_message,
     write_reply,
     write_request,
 )
+from ganeti_tw.errors import BadRequest
 
-KEY = b"secret\n"
+CONTENT = b"secret\n"
+KEY = Key(CONTENT)
 NOW = 1_700_000_000.0
 
 json_values: st.SearchStrategy[Any] = st.recursive(
@@ -30,7 +35,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-def signed(msg: str, salt: str = str(int(NOW)), key: bytes = KEY) -> bytes:
+def signed(msg: str, salt: str = str(int(NOW)), key: bytes = CONTENT) -> bytes:
     """A packet written the long way round, to compare with."""
     digest = hmac.new(key, salt.encode() + msg.encode(), hashlib.sha1).hexdigest()
     return b"plj0" + json.dumps({"msg": msg, "salt": salt, "hmac": digest}).encode()
@@ -43,18 +48,24 @@ def inner(**changed: Any) -> str:
 class PacketTests(TestCase):
     def dropped(self, datagram: bytes, now: float = NOW) -> str:
         with self.assertRaises(BadPacket) as caught:
-            read_request(datagram, KEY, now)
+            read_query(read_request(datagram, KEY, now).query)
         return str(caught.exception)
 
     def test_what_is_written_is_read(self) -> None:
         for query, read in ((None, None), ("n1", "n1"), ({"0": None, "1": "192.0.2.1"}, Lookup(ip="192.0.2.1"))):
-            self.assertEqual(read_request(write_request(2, query, "r", KEY, NOW), KEY, NOW), Request(2, read, "r"))
+            request = read_request(write_request(2, query, "r", KEY, NOW), KEY, NOW)
+            self.assertEqual((request.type, read_query(request.query), request.rsalt), (2, read, "r"))
 
     def test_packets_of_others_are_read(self) -> None:
-        self.assertEqual(read_request(signed(inner(protocol=2, more=1)), KEY, NOW), Request(0, None, "r"))
+        request = read_request(signed(inner(protocol=2, more=1)), KEY, NOW)
+        self.assertEqual((request.type, request.query, request.rsalt), (0, b"null", "r"))
+
+    def test_a_query_left_out_is_null(self) -> None:
+        request = read_request(signed('{"protocol": 1, "type": 5, "rsalt": "r"}'), KEY, NOW)
+        self.assertEqual((request.type, read_query(request.query)), (5, None))
 
     def test_the_key_is_the_whole_file(self) -> None:
-        self.assertIn("HMAC", self.dropped(signed(inner(), key=KEY.strip())))
+        self.assertIn("HMAC", self.dropped(signed(inner(), key=CONTENT.strip())))
 
     def test_five_minutes_either_way_are_accepted(self) -> None:
         datagram = signed(inner())
@@ -94,6 +105,11 @@ class PacketTests(TestCase):
     def test_a_long_request_is_dropped_unread(self) -> None:
         self.assertIn("4096", self.dropped(signed(inner(query="x" * 4096))))
 
+    def test_a_request_no_server_would_read_is_not_written(self) -> None:
+        for query in ("x" * 4096, {"2": ["192.0.2.1"] * 400}, object(), "\ud800"):
+            with self.assertRaises(BadRequest):
+                write_request(2, query, "r", KEY, NOW)
+
     def test_an_answer_too_large_for_a_datagram_is_an_error_that_fits(self) -> None:
         datagram = write_reply(Reply(0, ["x" * 100] * 1000, 5), "r", KEY)
         self.assertLess(len(datagram), LARGEST_REPLY)
@@ -102,7 +118,7 @@ class PacketTests(TestCase):
     def test_answers_to_other_requests_are_dropped(self) -> None:
         datagram = write_reply(Reply(0, "a", 5), "r", KEY)
         self.assertEqual(read_reply(datagram, KEY, "r"), Reply(0, "a", 5))
-        for key, rsalt in ((KEY, "s"), (b"other\n", "r")):
+        for key, rsalt in ((KEY, "s"), (Key(b"other\n"), "r")):
             with self.assertRaises(BadPacket):
                 read_reply(datagram, key, rsalt)
 
@@ -119,6 +135,18 @@ class PacketTests(TestCase):
     @given(json_values, json_values, json_values)
     def test_any_proven_json_is_read_or_dropped(self, type: Any, query: Any, rsalt: Any) -> None:
         try:
-            read_request(signed(inner(type=type, query=query, rsalt=rsalt)), KEY, NOW)
+            read_query(read_request(signed(inner(type=type, query=query, rsalt=rsalt)), KEY, NOW).query)
         except BadPacket:
             pass
+
+    @given(st.binary(max_size=200), st.binary(max_size=300))
+    def test_the_mac_is_that_of_the_standard_library(self, content: bytes, text: bytes) -> None:
+        self.assertEqual(Key(content).mac(text), hmac.new(content, text, hashlib.sha1).hexdigest())
+
+    def test_an_answer_fits_whatever_the_salt(self) -> None:
+        message = Message(Reply(0, "x" * (LARGEST_REPLY - 400), 5))
+        self.assertEqual(read_reply(write_message(message, "r", KEY), KEY, "r").status, 0)
+        long = "r" * 400
+        datagram = write_message(message, long, KEY)
+        self.assertLess(len(datagram), LARGEST_REPLY)
+        self.assertEqual(read_reply(datagram, KEY, long).status, 1)

@@ -310,6 +310,24 @@ class FollowerTests(KeeperCase):
             self.stored()
         self.assertEqual(heard, [1, 2, 3, 4])
 
+    def test_the_news_say_what_changed_against_the_news_before(self) -> None:
+        news: list[ConfigChanged] = []
+
+        class Reader(Actor):
+            @receive(ConfigChanged)
+            def changed(self, m: ConfigChanged) -> None:
+                news.append(m)
+
+        self.keeper.ask(Follow(self.system.spawn("reader", Reader)), 1)
+        self.turn()
+        for number in (2, 3):
+            self.edit(adding(number))
+            self.stored()
+        first, second, third = news
+        self.assertEqual([kind for kind, _ in sorted(second.changed)], ["config", "node"])
+        self.assertIsNone(first.before)
+        self.assertEqual((second.before is first.config, third.before is second.config), (True, True))
+
     def test_not_told_what_was_not_stored(self) -> None:
         heard = self.follow("a")
         self.edit(adding(2))

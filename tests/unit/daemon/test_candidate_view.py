@@ -22,7 +22,7 @@ from ganeti_tw.model.codec import row
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.config_data import rows_from_config_data
 from ganeti_tw.model.rows import Put
-from ganeti_tw.protocol.config import ConfigChanged
+from ganeti_tw.protocol.config import ConfigChanged, Follow
 from ganeti_tw.protocol.ledger import Change
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "config.data.json"
@@ -31,10 +31,12 @@ SAMPLE = Path(__file__).resolve().parents[2] / "data" / "config.data.json"
 class Writer(Actor):
     def __init__(self) -> None:
         self.serials: list[int] = []
+        self.news: list[ConfigChanged] = []
 
     @receive(ConfigChanged)
     def changed(self, m: ConfigChanged) -> None:
         self.serials.append(m.config.serial)
+        self.news.append(m)
 
 
 class Threads:
@@ -67,7 +69,8 @@ class ViewTests(SynchronousTestCase):
         self.successResultOf(self.store.install(Snapshot(10, 1, self.rows if rows is None else rows)))
         writer = self.system.spawn("config-data", lambda: self.writer)
         threads: Any = self.threads
-        self.keeper = self.system.spawn("view", lambda: ViewKeeper(self.view, self.store, writer, threads))
+        self.keeper = self.system.spawn("view", lambda: ViewKeeper(self.view, self.store, threads))
+        self.keeper.tell(Follow(writer))
         self.turn()
 
     def turn(self) -> None:
@@ -98,6 +101,33 @@ class ViewTests(SynchronousTestCase):
         self.apply(self.change(11), self.change(12))
         self.assertEqual((self.serial, len(self.threads.calls)), (1200, 1))
         self.assertEqual(self.writer.serials, [self.config.serial, 1100, 1200])
+
+    def test_the_news_say_what_changed_against_the_news_before(self) -> None:
+        self.open()
+        node = next(iter(self.config.nodes.values()))
+        self.apply(self.change(11, row(evolve(node, offline=True))), self.change(12))
+        first, second, third = self.writer.news
+        self.assertEqual((first.before, second.changed), (None, {("config", "top"), ("node", node.uuid)}))
+        self.assertEqual((second.before is first.config, third.before is second.config), (True, True))
+
+    def test_a_copy_read_anew_may_differ_in_anything(self) -> None:
+        self.open()
+        self.keeper.tell(Installed(Snapshot(10, 1, self.rows)))
+        self.turn()
+        self.assertEqual([news.before for news in self.writer.news], [None, None])
+
+    def test_who_follows_is_told_after_a_crash_too_and_not_after_its_end(self) -> None:
+        self.open()
+        self.keeper.tell(Applied(None))  # type: ignore[arg-type]
+        self.turn()
+        self.apply(self.change(11))
+        self.assertEqual(self.serial, 1100)
+        self.assertEqual(self.writer.serials[-1], 1100)
+        follower = self.system.find("config-data")
+        assert follower is not None
+        follower.stop()
+        self.turn()
+        self.assertEqual(self.view.followers, {})
 
     def test_what_the_store_had_already_is_skipped(self) -> None:
         self.open()
