@@ -111,6 +111,7 @@ class HostActor(Actor):
             addresses=m.addresses,
             hypervisors=m.hypervisors,
             file_storage_dirs=m.file_storage_dirs,
+            data_collectors=m.data_collectors,
         )
         if evolve(new, serial=record.serial) != record:
             # In this thread, as everywhere: one that is late in another would put back what is old.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import msgspec
 from attrs import evolve, field, frozen
@@ -25,6 +26,7 @@ class HostRecord:
     addresses: dict[str, str] = field(factory=dict)  # of all nodes, by name
     hypervisors: tuple[str, ...] = ()
     file_storage_dirs: dict[str, str] = field(factory=dict)
+    data_collectors: dict[str, Any] = field(factory=dict)
 
     @property
     def is_master(self) -> bool:
