@@ -275,6 +275,7 @@ class Host(Service):
         before, self.record = self.record, record
         if before is None or before.hypervisors != record.hypervisors:
             self.hands.agent.tell(SetEnabled(self.hands.enabled(record)))
+        self._mond.configure(record)
         if self.master is None:
             if record.is_candidate:
                 self._start_confd()
@@ -298,6 +299,7 @@ class Host(Service):
 
     def _be(self, record: HostRecord | None, identity: Identity | Unjoined) -> None:
         self.record, self.identity = record, identity
+        self._mond.configure(record)
         self.server.use(identity)
         self.links.use(identity)
 
@@ -376,6 +378,16 @@ class Host(Service):
         await self.reader.close()
         await self.store.close()
         remove_files(*(self.paths.ledger + end for end in ("", "-wal", "-shm")), self.paths.config_data)
+
+    @property
+    def confd(self) -> ConfdServer | None:
+        """The confd of this host while it runs."""
+        return self._confd.protocol if self._confd is not None else None
+
+    @property
+    def hmac_key(self) -> bytes:
+        """What confd's messages are signed with; empty in no cluster."""
+        return self._hmac_key
 
     # -- confd ---------------------------------------------------------------------------------------------------
 
