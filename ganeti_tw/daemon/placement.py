@@ -51,8 +51,10 @@ class Placement:
         port: int,
         new_salt: Callable[[], str],
         now: Callable[[], float],
+        ask: Callable[..., Any] | None = None,
     ) -> None:
         self._blocking = blocking
+        self._ask = ask if ask is not None else ask_candidates
         self._config, self._record, self._key = config, record, key
         self._port, self._new_salt, self._now = port, new_salt, now
         self._kept: dict[str, _Kept] = {}
@@ -96,7 +98,7 @@ class Placement:
         salts = self._new_salt
 
         def question(type: int, query: str) -> Any:
-            return _asked(addresses, key, type, query, salts, self._now, self._port)
+            return self._ask(addresses, key, type, query, salts, self._now, self._port)
 
         try:
             value = await self._blocking.run(there, question, record.name, deadline=DEADLINE)
@@ -122,7 +124,7 @@ class Placement:
         return owners_of_volumes((i, question(INSTANCE_DISKS, i["name"])) for i in (*primaries, *secondaries))
 
 
-def _asked(
+def ask_candidates(
     addresses: Sequence[str],
     key: bytes,
     type: int,

@@ -6,6 +6,7 @@ imports it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Protocol
@@ -26,7 +27,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ganeti_tw.errors import Exists, GanetiError
+from ganeti_tw.errors import BadRequest, Exists, GanetiError
 from ganeti_tw.mond.families import Family, Sort
 from ganeti_tw.mond.monitor import Monitor
 from ganeti_tw.mond.registry import Kind
@@ -35,6 +36,7 @@ from ganeti_tw.mond.watch import Watch
 AT_ONCE = 2000  # samples written before others get a turn: some 10 ms of work
 END = b"# EOF\n"
 SOURCE_DEADLINE = 2.0
+NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 log = Logger()
 
@@ -170,7 +172,9 @@ def _written(wanted: Format, registry: _Collectable) -> bytes:
 
 
 def metric(family: Family) -> Metric:
-    """A family as the library has it."""
+    """A family as the library has it; BadRequest when its name cannot be used."""
+    if not NAME.fullmatch(family.name):
+        raise BadRequest(f"{family.name!r} cannot be the name of a metric")
     if family.sort is Sort.HISTOGRAM:
         histogram = HistogramMetricFamily(family.name, family.text, labels=family.labels)
         for labels, d in family.samples:
