@@ -191,7 +191,7 @@ def _number(text: str) -> int:
 @figures("drbd")
 def families(data: dict[str, Any]) -> Iterable[Family]:
     """Per device that is configured."""
-    labels = ("minor", "instance")
+    labels = ("minor", "instance_name")
     state = Family(
         "ganeti_drbd_state",
         "Always 1; the labels tell how the device is connected, its role and the state of its disk.",

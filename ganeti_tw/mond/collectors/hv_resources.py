@@ -65,7 +65,7 @@ def families(data: dict[str, Any]) -> Iterable[Family]:
     resident = Family("ganeti_instance_resident_memory_bytes", "Memory that the process of the instance really has.")
     yield from columns(
         data["instances"],
-        {"instance": "name", "hypervisor": "hypervisor"},
+        {"instance_name": "name", "hypervisor": "hypervisor"},
         {
             "memory": (Family("ganeti_instance_memory_bytes", "Memory given to the instance."), MIB),
             "resident_memory": (resident, MIB),

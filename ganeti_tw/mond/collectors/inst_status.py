@@ -29,12 +29,12 @@ def families(data: dict[str, Any]) -> Iterable[Family]:
     status = Family(
         "ganeti_instance_status",
         "What to think of the instance: 0 as it should be, 2 unknown, 4 not as it should be.",
-        ("instance",),
+        ("instance_name",),
     )
     state = Family(
         "ganeti_instance_state",
         "Always 1; the labels tell the state that is wanted and the one that was found.",
-        ("instance", "admin_state", "state"),
+        ("instance_name", "admin_state", "state"),
     )
     for instance in data["instances"]:
         status.add(instance["status"]["code"], instance["name"])

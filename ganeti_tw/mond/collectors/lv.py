@@ -74,6 +74,6 @@ def families(data: list[dict[str, Any]]) -> Iterable[Family]:
     once = {(volume["vg_name"], volume["name"]): volume for volume in data}
     return columns(
         once.values(),
-        {"vg": "vg_name", "lv": "name", "instance": "instance"},
+        {"vg": "vg_name", "lv": "name", "instance_name": "instance"},
         {"size": (Family("ganeti_logical_volume_size_bytes", "Size of the logical volume."), 1)},
     )

@@ -76,7 +76,7 @@ def average(samples: Sequence[Sample], now: float) -> dict[str, float]:
 @figures("xen-cpu-avg-load")
 def families(data: dict[str, float]) -> Iterable[Family]:
     """Per domain."""
-    busy = Family("ganeti_xen_busy_vcpus", "Virtual CPUs the domain used, over ten minutes.", ("instance",))
+    busy = Family("ganeti_xen_busy_vcpus", "Virtual CPUs the domain used, over ten minutes.", ("instance_name",))
     for domain, load in data.items():
         busy.add(load, domain)
     return (busy,)
