@@ -33,7 +33,7 @@ from ganeti_tw.mond.monitor import Monitor
 from ganeti_tw.mond.registry import Kind
 from ganeti_tw.mond.watch import Watch
 
-AT_ONCE = 2000  # samples written before others get a turn: some 10 ms of work
+AT_ONCE = 1000  # samples written before others get a turn: some 10 ms of work
 END = b"# EOF\n"
 SOURCE_DEADLINE = 2.0
 NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
@@ -112,39 +112,28 @@ class Exposition:
         return Deferred.fromCoroutine(self._render(wanted))
 
     async def _render(self, wanted: Format) -> bytes:
+        text = _Text(wanted, self._clock)
+        text.parts.append(_written(wanted, self._process))
         up = Family("ganeti_metrics_source_up", "Whether this part of the process told its figures.", ("source",))
-        metrics = [metric(family) for family in fare_families(self._monitor)]
+        known: set[str] = set()
+        await text.add(_metrics_of(fare_families(self._monitor), known))
         for name, source in self._sources.items():
             try:
                 limited = Deferred.fromCoroutine(source()).addTimeout(SOURCE_DEADLINE, self._clock)
-                metrics += [metric(family) for family in await limited]
+                families = await limited
             except (GanetiError, TimeoutError) as e:
                 log.debug("no figures of {source}: {reason}", source=name, reason=str(e))
                 up.add(0, name)
             else:
                 up.add(1, name)
-        metrics.append(metric(up))
-        known = {m.name for m in metrics}
+                await text.add(_metrics_of(families, known))
+        await text.add(_metrics_of([up], known))
         for watch in self._monitor.watches():
             # Whatever a collector of somebody else does: its figures are missing, and only they.
-            made = execute(_metrics_of, watch, known)
+            made = execute(_metrics_from, watch, known)
             made.addErrback(self._unusable, watch.collector.name)
-            metrics += await made
-        return await self._text(wanted, [m for m in metrics if m.samples])
-
-    async def _text(self, wanted: Format, metrics: list[Metric]) -> bytes:
-        parts = [_written(wanted, self._process)]
-        batch: list[Metric] = []
-        size = 0
-        for m in metrics:
-            batch.append(m)
-            size += len(m.samples)
-            if size >= AT_ONCE:
-                parts.append(_written(wanted, _Some(tuple(batch))))
-                batch, size = [], 0
-                await deferLater(self._clock, 0)
-        parts.append(_written(wanted, _Some(tuple(batch))))
-        return b"".join(parts) + wanted.end
+            await text.add(await made)
+        return text.whole()
 
     def _unusable(self, failure: Failure, name: str) -> list[Metric]:
         if name not in self._complained:
@@ -153,12 +142,44 @@ class Exposition:
         return []
 
 
-def _metrics_of(watch: Watch, known: set[str]) -> list[Metric]:
-    """Figures made of a collector's last report; their names join ``known``."""
+class _Text:
+    """Grows by some metrics at a time; others get their turn in between."""
+
+    def __init__(self, wanted: Format, clock: IReactorTime) -> None:
+        self._wanted, self._clock = wanted, clock
+        self.parts: list[bytes] = []
+        self._batch: list[Metric] = []
+        self._size = 0
+
+    async def add(self, metrics: list[Metric]) -> None:
+        for m in metrics:
+            if m.samples:
+                self._batch.append(m)
+                self._size += len(m.samples)
+            if self._size >= AT_ONCE:
+                self._write()
+                await deferLater(self._clock, 0)
+
+    def whole(self) -> bytes:
+        self._write()
+        return b"".join(self.parts) + self._wanted.end
+
+    def _write(self) -> None:
+        self.parts.append(_written(self._wanted, _Some(tuple(self._batch))))
+        self._batch, self._size = [], 0
+
+
+def _metrics_from(watch: Watch, known: set[str]) -> list[Metric]:
+    """Figures made of a collector's last report."""
     report = watch.report
     if watch.collector.families is None or report is None or report.failure:
         return []
-    made = [metric(family) for family in watch.collector.families(report.data)]
+    return _metrics_of(watch.collector.families(report.data), known)
+
+
+def _metrics_of(families: Iterable[Family], known: set[str]) -> list[Metric]:
+    """Families as the library has them; their names join ``known``.  Exists when one is there already."""
+    made = [metric(family) for family in families]
     names = [m.name for m in made]
     taken = known.intersection(names)
     if taken or len(set(names)) < len(names):

@@ -93,7 +93,7 @@ class Reports(Resource):
         return _later(request, report.addCallback(body))
 
     def _metrics(self, request: Request) -> Any:
-        chosen = format_for(request.getHeader("accept") or "")
+        chosen = format_for((request.getHeader(b"accept") or b"").decode("latin-1"))
         request.setHeader(b"content-type", chosen.content_type.encode())
         # The answer depends on what was asked for; caches on the way must know.
         request.setHeader(b"vary", b"accept")

@@ -230,7 +230,9 @@ class MetricsTests(FrontDoor):
         self.assertEqual(self.value(body, "ganeti_node_busy_cpus"), 1)
         self.assertEqual(self.value(body, "ganeti_disk_read_bytes_total", device="sda"), 3 * 512)
         self.assertEqual(self.value(body, "ganeti_instance_status", instance_name="web1"), 0)
-        self.assertEqual(self.value(body, "ganeti_instance_cpu_seconds_total", instance_name="web1", hypervisor="kvm"), 2.5)
+        self.assertEqual(
+            self.value(body, "ganeti_instance_cpu_seconds_total", instance_name="web1", hypervisor="kvm"), 2.5
+        )
         self.assertEqual(self.value(body, "ganeti_collector_runs_total", collector="lv"), 3)
         self.assertGreater(self.value(body, "process_resident_memory_bytes"), 0)
 
