@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, execute, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-import ganeti_tw.mond.collectors  # noqa: F401 - registers them all
 from ganeti_tw.agent.commands import ReactorRunner
 from ganeti_tw.daemon.measures import sources
 from ganeti_tw.daemon.placement import Placement
 from ganeti_tw.daemon.serverside import FileContext
 from ganeti_tw.errors import DriverError, GanetiError, NotFound
 from ganeti_tw.kernel import Ref, ThreadBlocking
+from ganeti_tw.model.defaults import SITE_COLLECTOR
 from ganeti_tw.model.paths import Paths
+from ganeti_tw.mond.collectors import SITE
 from ganeti_tw.mond.guests import Guest, compared
 from ganeti_tw.mond.host import LocalHost
 from ganeti_tw.mond.metrics import Exposition
@@ -62,6 +65,7 @@ class Monitoring:
 
 def start_monitor(host: Host) -> Monitoring:
     """Begin to collect and to serve; a port that is taken is logged, the host runs without."""
+    load_site_collectors(entry_points(group=SITE))
     collectors = all_collectors()
     # One that hangs keeps its thread: there is one for each that may, and two for what the service itself does.
     threads = ThreadBlocking(host.reactor, "collectors", len(collectors) + 2)
@@ -93,6 +97,24 @@ def start_monitor(host: Host) -> Monitoring:
     monitoring = Monitoring(monitor, listen(host, site), threads)
     monitoring.configure(host.record)
     return monitoring
+
+
+def load_site_collectors(entries: Iterable[EntryPoint]) -> None:
+    """Load collectors of other packages; one that cannot be is logged and left out."""
+
+    def failed(failure: Failure, name: str) -> None:
+        log.failure("collector {collector} of this site cannot be loaded", failure, collector=name)
+
+    ours = {c.name for c in all_collectors()}
+    for entry in sorted(entries, key=lambda e: e.name):
+        execute(entry.load).addErrback(failed, entry.name)
+    for c in all_collectors():
+        if c.name not in ours and not c.name.startswith(SITE_COLLECTOR):
+            log.warn(
+                "collector {name} cannot be set with gnt-cluster modify: only {prefix}* can",
+                name=c.name,
+                prefix=SITE_COLLECTOR,
+            )
 
 
 def listen(host: Host, site: ReportSite) -> Any:

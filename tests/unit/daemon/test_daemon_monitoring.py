@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from ganeti_tw.daemon.measures import actor_families, job_families, ledger_families
-from ganeti_tw.daemon.monitoring import Programs, Shared, state_reasons
+from ganeti_tw.daemon.monitoring import Programs, Shared, load_site_collectors, state_reasons
 from ganeti_tw.daemon.placement import BAD_FOR, GOOD_FOR, Placement
 from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.daemon.serverside import FileContext
@@ -22,8 +23,11 @@ from ganeti_tw.jobs.status import Status
 from ganeti_tw.kernel import InlineBlocking, KindFigures
 from ganeti_tw.ledger.messages import FollowerState, LedgerState
 from ganeti_tw.model.paths import Paths
+from ganeti_tw.mond import registry
+from ganeti_tw.mond.collectors import SITE
 from ganeti_tw.mond.families import Family
 from ganeti_tw.mond.metrics import metric
+from ganeti_tw.mond.registry import all_collectors
 from ganeti_tw.protocol.ledger import Position
 from ganeti_tw.protocol.node import ProgramEnd
 from ganeti_tw.wire.certificates import new_key, self_signed
@@ -169,6 +173,44 @@ class PlacementTests(SynchronousTestCase):
     def test_an_answer_of_another_shape_is_as_none(self) -> None:
         self.answers[8] = [["x"], []]
         self.assertEqual(self.get("wanted"), ())
+
+
+class SiteTests(SynchronousTestCase):
+    def entry(self, name: str, text: str) -> EntryPoint:
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        (directory / f"{name}.py").write_text(text)
+        sys.path.insert(0, str(directory))
+        self.addCleanup(sys.path.remove, str(directory))
+        return EntryPoint(name, name, SITE)
+
+    def test_one_that_cannot_be_loaded_disturbs_no_other(self) -> None:
+        good = (
+            "from ganeti_tw.mond.registry import Kind, collector\n"
+            "@collector('site-x', category=None, kind=Kind.PERFORMANCE, version='1.0')\n"
+            "def x():\n    return {'a': 1}\n"
+        )
+        before = {c.name: c for c in all_collectors()}
+        self.addCleanup(registry._collectors.update, before)
+        self.addCleanup(registry._collectors.clear)
+        entries = [
+            self.entry("a_crashes_when_loaded", "1/0\n"),
+            self.entry("b_is_no_python", "(\n"),
+            EntryPoint("c", "no_such_module_anywhere", SITE),
+            self.entry("d_takes_a_name", good.replace("site-x", "lv")),
+            self.entry("e_works", good),
+        ]
+        load_site_collectors(entries)
+        self.assertEqual(len(self.flushLoggedErrors()), 4)
+        added = [c for c in all_collectors() if c.name not in before]
+        self.assertEqual([(c.name, c.version) for c in added], [("site-x", "1.0")])
+
+        class Host:
+            async def in_thread(self, function: Any) -> Any:
+                return function()
+
+        data = Deferred.fromCoroutine(added[0].collect(Host(), ()))  # type: ignore[arg-type]
+        self.assertEqual(self.successResultOf(data), {"a": 1})
 
 
 class ProgramTests(SynchronousTestCase):

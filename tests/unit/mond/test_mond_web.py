@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 from attrs import evolve
@@ -223,6 +225,14 @@ class MetricsTests(FrontDoor):
         other = {f.name: len(f.samples) for f in parse_openmetrics(body) if not f.name.startswith("process_")}
         self.assertEqual(text, other)
         self.assertGreater(len(text), 30)
+
+    def test_every_figure_is_in_the_reference(self) -> None:
+        root = Path(__file__).resolve().parents[3]
+        text = (root / "docs/reference/monitoring.rst").read_text()
+        files = [*(root / "ganeti_tw/mond").rglob("*.py"), root / "ganeti_tw/daemon/measures.py"]
+        names = {name for file in files for name in re.findall(r'"(ganeti_[a-z0-9_]+)"', file.read_text())}
+        self.assertEqual([name for name in sorted(names) if name not in text], [])
+        self.assertGreater(len(names), 40)
 
     def test_what_the_collectors_know(self) -> None:
         self.clock.pump([5, 5])
