@@ -78,7 +78,7 @@ def actor_families(figures: dict[str, KindFigures]) -> list[Family]:
     waiting = Family("ganeti_mailbox_messages", "Messages that wait in all mailboxes.", labels)
     deepest = Family("ganeti_mailbox_deepest_messages", "Messages that wait in the fullest mailbox.", labels)
     counts = {
-        "handled": Family("ganeti_actor_handled", "Messages handled.", labels, Sort.COUNTER),
+        "handled": Family("ganeti_actor_handled", "Messages handled without an error.", labels, Sort.COUNTER),
         "failed": Family("ganeti_actor_failed", "Messages answered with an error.", labels, Sort.COUNTER),
         "dropped": Family("ganeti_actor_dropped", "Messages a full mailbox forgot.", labels, Sort.COUNTER),
         "restarts": Family("ganeti_actor_restarts", "Crashes after which an actor began anew.", labels, Sort.COUNTER),
