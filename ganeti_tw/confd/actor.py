@@ -26,6 +26,19 @@ log = Logger()
 
 
 @frozen
+class ConfdFigures:
+    """How many datagrams got an answer since this actor began, and how many got none."""
+
+    answered: int
+    dropped: int
+
+
+@frozen
+class GetConfdFigures:
+    """Answer: ConfdFigures."""
+
+
+@frozen
 class _Listen:
     """Try again."""
 
@@ -89,6 +102,10 @@ class Confd(Actor):
             return
         if m.before is None or m.before is not known or not self._answers.change(m.config, m.changed):
             await self._begin(m.config)
+
+    @receive(GetConfdFigures)
+    def figures(self, m: GetConfdFigures) -> ConfdFigures:
+        return ConfdFigures(self._desk.answered, self._drops.number)
 
     @receive(_Broken)
     def broken(self, m: _Broken) -> None:

@@ -126,15 +126,18 @@ def instance_ips(addresses: Addresses, query: Query) -> Reply:
 
 
 def node_drbd(addresses: Addresses, query: Query) -> Reply:
-    config = addresses.config
-    node = config.node(_name(query, "a node"))
-    found = [
+    node = addresses.config.node(_name(query, "a node"))
+    return _ok(drbd_minors(addresses.config, node), node.serial_no)
+
+
+def drbd_minors(config: Config, node: Node) -> list[list[Any]]:
+    """Node, minor, instance, disk, role and peer for every DRBD device on a node."""
+    return [
         [node.name, minor, instance.name, f"disk/{index}", part, peer]
         for instance in sorted((*config.primaries(node.uuid), *config.secondaries_on(node.uuid)), key=_uuid)
         for index, disk in enumerate(config.disks_of(instance))
         for minor, part, peer in _minors(config, instance, disk, node)
     ]
-    return _ok(found, node.serial_no)
 
 
 def _minors(config: Config, instance: Instance, disk: Disk, node: Node) -> list[tuple[int, str, str]]:

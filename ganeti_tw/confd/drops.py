@@ -32,6 +32,11 @@ class Drops:
         if self._timer is None:
             self._say()
 
+    @property
+    def number(self) -> int:
+        """All so far."""
+        return self.total.total() + self._new.total()
+
     def stop(self) -> None:
         """Say what was not said yet, then nothing more."""
         if self._timer is not None:

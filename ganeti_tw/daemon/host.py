@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from attrs import evolve
@@ -52,6 +52,7 @@ class Host:
         self.system = ActorSystem(outside.clock)
         self.mastership = Mastership(self)
         self.lag: LagMeter | None = None  # of the process, where there is one
+        self.told: Callable[[HostRecord | None], None] = lambda record: None  # called with each new record
         self._invitation: Invitation | None = None
         self._changing = False  # a cluster is being made or left
 
@@ -174,6 +175,7 @@ class Host:
         """The record changed and is kept: start and stop what it asks for."""
         if before.hypervisors != record.hypervisors:
             self.hands.agent.tell(SetEnabled(self.hands.enabled(record)))
+        self.told(record)
         if self.master is None and not self.mastership.busy:
             if record.is_candidate:
                 if self.system.find("confd") is None:
@@ -202,6 +204,7 @@ class Host:
 
     def _be(self, record: HostRecord | None, identity: Identity | Unjoined) -> None:
         self.record, self.identity = record, identity
+        self.told(record)
         self.server.use(identity)
         self.links.use(identity)
 

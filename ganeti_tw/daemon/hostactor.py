@@ -119,6 +119,7 @@ class HostActor(Actor):
             addresses=m.addresses,
             hypervisors=m.hypervisors,
             file_storage_dirs=m.file_storage_dirs,
+            data_collectors=m.data_collectors,
         )
         self._roles.keep(new)
         await self._roles.updated(record, new)

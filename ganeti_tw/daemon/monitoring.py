@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from attrs import evolve
+from twisted.internet.defer import Deferred, execute, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-import ganeti_tw.mond.collectors  # noqa: F401 - registers them all
+from ganeti_tw.agent.commands import ReactorRunner
+from ganeti_tw.confd.keyfile import KeyFile
+from ganeti_tw.daemon.measures import sources
+from ganeti_tw.daemon.placement import Placement
+from ganeti_tw.daemon.serverside import FileContext
+from ganeti_tw.errors import DriverError, GanetiError, NotFound
+from ganeti_tw.kernel import Ref, ThreadBlocking
+from ganeti_tw.model.defaults import SITE_COLLECTOR
+from ganeti_tw.model.paths import Paths
+from ganeti_tw.mond.collectors import SITE
 from ganeti_tw.mond.guests import Guest, compared
 from ganeti_tw.mond.host import LocalHost
+from ganeti_tw.mond.metrics import Exposition
 from ganeti_tw.mond.monitor import Monitor
-from ganeti_tw.mond.registry import all_collectors
-from ganeti_tw.mond.web import site
+from ganeti_tw.mond.registry import DEADLINE, all_collectors
+from ganeti_tw.mond.web import ReportSite
 from ganeti_tw.protocol.instance import ListInstances
 
 if TYPE_CHECKING:
     from ganeti_tw.daemon.host import Host
     from ganeti_tw.daemon.process import Process
+    from ganeti_tw.daemon.record import HostRecord
 
 LIST_TIMEOUT = 8.0
+SHARED = 1.0  # seconds for which one look at the guests serves all collectors
+SEARCH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
+ACCESS_LOG = "monitoring-daemon-access.log"
+TAIL = 400  # characters of a failed program's output that are told
 
 log = Logger()
 
@@ -30,50 +50,174 @@ log = Logger()
 class Monitoring:
     """The monitoring service of a host while it runs."""
 
-    def __init__(self, monitor: Monitor, port: Any) -> None:
-        self._monitor = monitor
-        self._port = port
+    def __init__(self, monitor: Monitor, port: Any, threads: ThreadBlocking) -> None:
+        self._monitor, self._port, self._threads = monitor, port, threads
 
-    def stop(self) -> Deferred[Any]:
+    def configure(self, record: HostRecord | None) -> None:
+        """The host's cluster, or what it wants, may have changed."""
+        self._monitor.configure(record.data_collectors if record is not None else {})
+
+    async def stop(self) -> None:
         """End it."""
         self._monitor.stop()
-        return maybeDeferred(self._port.stopListening) if self._port is not None else maybeDeferred(lambda: None)
+        if self._port is not None:
+            await maybeDeferred(self._port.stopListening)
+        await self._threads.close()
 
 
 def start_monitor(host: Host, process: Process) -> Monitoring:
-    """Begin to sample and to serve; a port that is taken is logged, the host runs without."""
-
-    async def guests() -> Sequence[Guest]:
-        return await list_guests(host)
-
-    local = LocalHost(guests, process.now, os.sysconf("SC_CLK_TCK"))
-
-    def active(name: str) -> bool:
-        config = host.config
-        settings = config.cluster.data_collectors.get(name, {}) if config is not None else {}
-        return bool(settings.get("active", True))
-
-    monitor = Monitor(process.reactor, local, all_collectors(), active)
+    """Begin to collect and to serve; a port that is taken is logged, the host runs without."""
+    load_site_collectors(entry_points(group=SITE))
+    collectors = all_collectors()
+    # One that hangs keeps its thread: there is one for each that may, and two for what the service itself does.
+    threads = ThreadBlocking(process.reactor, "collectors", len(collectors) + 2)
+    placement = Placement(
+        threads,
+        lambda: host.config,
+        lambda: host.record,
+        KeyFile(process.paths.hmac_key, process.now).key,
+        process.settings.ports.confd,
+        process.new_uuid,
+        process.now,
+    )
+    programs = Programs(ReactorRunner(process.reactor), process.reactor)
+    local = LocalHost(
+        list_guests=Shared(lambda: list_guests(host, process.paths, placement, threads), process.reactor.seconds).get,
+        run_program=programs.run,
+        call_in_thread=lambda function: threads.run(function, deadline=DEADLINE),
+        list_volume_owners=placement.volume_owners,
+        list_minor_owners=placement.minor_owners,
+        enabled=lambda: frozenset(host.record.hypervisors if host.record is not None else ()),
+        clock=process.now,
+        ticks_per_second=os.sysconf("SC_CLK_TCK"),
+        page_size=os.sysconf("SC_PAGE_SIZE"),
+    )
+    monitor = Monitor(process.reactor, local, collectors)
     monitor.start()
+    exposition = Exposition(process.reactor, monitor, sources(host))
+    site = ReportSite(monitor, exposition, process.reactor, os.path.join(process.paths.log, ACCESS_LOG))
+    monitoring = Monitoring(monitor, listen(process, site), threads)
+    monitoring.configure(host.record)
+    host.told = monitoring.configure
+    return monitoring
+
+
+def load_site_collectors(entries: Iterable[EntryPoint]) -> None:
+    """Load collectors of other packages; one that cannot be is logged and left out."""
+
+    def failed(failure: Failure, name: str) -> None:
+        log.failure("collector {collector} of this site cannot be loaded", failure, collector=name)
+
+    ours = {c.name for c in all_collectors()}
+    for entry in sorted(entries, key=lambda e: e.name):
+        execute(entry.load).addErrback(failed, entry.name)
+    for c in all_collectors():
+        if c.name not in ours and not c.name.startswith(SITE_COLLECTOR):
+            log.warn(
+                "collector {name} cannot be set with gnt-cluster modify: only {prefix}* can",
+                name=c.name,
+                prefix=SITE_COLLECTOR,
+            )
+
+
+def listen(process: Process, site: ReportSite) -> Any:
+    """The port; None when there is none to be had.  GanetiError when a certificate is named that is none."""
+    settings = process.settings
+    place = settings.ports.mond, site
+    more = {"interface": settings.mond.address or settings.address}
     try:
-        port = process.reactor.listenTCP(
-            process.settings.ports.mond, site(monitor, process.reactor), interface=process.settings.address
-        )
+        if settings.mond.certificate:
+            context = FileContext(settings.mond.certificate, settings.mond.key)
+            return process.reactor.listenSSL(*place, context, **more)
+        return process.reactor.listenTCP(*place, **more)
     except CannotListenError as e:
         log.error("mond cannot listen: {error}", error=str(e))
-        port = None
-    return Monitoring(monitor, port)
+        return None
 
 
-async def list_guests(host: Host) -> tuple[Guest, ...]:
-    """What should run here, where this host knows it, beside what does."""
+class Programs:
+    """Runs the tools that collectors ask, which do not belong to any instance."""
+
+    def __init__(self, runner: ReactorRunner, reactor: Any, search: str = SEARCH) -> None:
+        self._runner, self._reactor, self._search = runner, reactor, search
+
+    async def run(self, argv: Sequence[str]) -> str:
+        """What it prints; see :meth:`ganeti_tw.mond.registry.Host.run`."""
+        program = shutil.which(argv[0], path=self._search)
+        if program is None:
+            raise NotFound(f"there is no program {argv[0]}")
+        environment = {"PATH": self._search, "LC_ALL": "C"}
+        end = await self._runner.run([program, *argv[1:]], environment, DEADLINE)
+        if not end.good:
+            why = end.reason or f"exit status {end.status}"
+            raise DriverError(f"{argv[0]} failed: {why}; output: {end.output.strip()[-TAIL:]}")
+        return end.stdout
+
+
+class Shared:
+    """An answer that all who ask at about the same time share."""
+
+    def __init__(self, make: Callable[[], Any], seconds: Callable[[], float]) -> None:
+        self._make, self._seconds = make, seconds
+        self._waiting: list[Deferred[Any]] = []
+        self._busy = False
+        self._answer: Any = None
+        self._until = 0.0
+
+    async def get(self) -> Any:
+        """The answer, made anew when it is older than a moment; a failure goes to all who wait for it."""
+        if self._seconds() < self._until:
+            return self._answer
+        mine: Deferred[Any] = Deferred(self._waiting.remove)
+        self._waiting.append(mine)
+        if not self._busy:
+            self._busy = True
+            Deferred.fromCoroutine(self._make()).addCallback(self._keep).addBoth(self._give)
+        return await mine
+
+    def _keep(self, answer: Any) -> Any:
+        self._answer, self._until = answer, self._seconds() + SHARED
+        return answer
+
+    def _give(self, result: Any) -> None:
+        self._busy = False
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.callback(result)
+
+
+async def list_guests(
+    host: Host, paths: Paths, placement: Placement, threads: ThreadBlocking
+) -> tuple[Guest, ...]:
+    """What should run here beside what does."""
     record = host.record
     if record is None:
         return ()
-    found = await host.hands.agent.ask(ListInstances(host.hands.enabled(record)), LIST_TIMEOUT)
-    config = host.config
-    wanted = config.primaries(record.uuid) if config is not None and record.uuid in config.nodes else ()
-    return compared(
-        (Guest(i.name, i.uuid, i.admin_state, "unknown", mtime=i.mtime) for i in wanted),
-        found,
-    )
+    agent: Ref = host.hands.agent
+    found = await agent.ask(ListInstances(host.hands.enabled(record)), LIST_TIMEOUT)
+    wanted = await placement.wanted()
+    try:
+        reasons = await threads.run(state_reasons, paths, deadline=DEADLINE)
+    except GanetiError:
+        reasons = {}
+    guests = compared(wanted, found)
+    return tuple(evolve(g, state_reason=reasons[g.name]) if g.name in reasons else g for g in guests)
+
+
+def state_reasons(paths: Paths) -> Mapping[str, tuple[Any, ...]]:
+    """Why instances are in their state, as far as somebody wrote it down on this node; by name.  Blocks."""
+    directory = os.path.join(paths.run, "instance-reason")
+    found = {}
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return {}
+    for name in names:
+        try:
+            with open(os.path.join(directory, name), encoding="utf-8") as file:
+                trail = json.load(file)
+        except (OSError, ValueError):
+            continue
+        if isinstance(trail, list):
+            found[name] = tuple(trail)
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import msgspec
 from attrs import evolve, field, frozen
@@ -31,6 +32,7 @@ class HostRecord:
     promised: str = ""  # to whom ``epoch`` was promised, if it was
     in_sync: tuple[str, ...] = ()  # hosts that have all that was acknowledged, as last told
     in_sync_at: Position = EMPTY  # when that was
+    data_collectors: dict[str, Any] = field(factory=dict)
 
     @property
     def is_master(self) -> bool:

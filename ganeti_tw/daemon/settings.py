@@ -29,6 +29,15 @@ class Ports:
 
 
 @frozen
+class MondSettings:
+    """Where mond listens if not at the host's address, and paths of PEM files when it is to speak HTTPS."""
+
+    address: str = ""
+    certificate: str = ""
+    key: str = ""
+
+
+@frozen
 class Settings:
     """``etc/ganeti/ganeti.conf`` with its defaults.
 
@@ -43,6 +52,7 @@ class Settings:
     libvirt_uri: str = ""
     file_storage_dirs: tuple[str, ...] = ()
     log_level: str = "info"
+    mond: MondSettings = field(factory=MondSettings)
 
 
 def load(environ: Mapping[str, str], fqdn: Callable[[], str] = socket.getfqdn) -> Settings:
@@ -71,10 +81,7 @@ def parse(text: str, paths: Paths, hostname: str, fqdn: Callable[[], str]) -> Se
         where = "GANETI_HOSTNAME" if hostname else reader.place("host", "name") if named else "the system's host name"
         raise BadRequest(f"{where}: {name!r} is not a host name")
     address = reader.take("host", "address", "0.0.0.0")
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
-        raise BadRequest(f"{reader.place('host', 'address')}: {address!r} is not an IP address") from None
+    _check_address(reader.place("host", "address"), address)
     ports = _ports(reader)
     directories = reader.take("storage", "file_storage_dirs", "").split("\n")
     level = reader.take("logging", "level", "info")
@@ -88,9 +95,32 @@ def parse(text: str, paths: Paths, hostname: str, fqdn: Callable[[], str]) -> Se
         libvirt_uri=reader.take("hypervisor", "libvirt_uri", ""),
         file_storage_dirs=tuple(_directory(reader, d.strip(), paths) for d in directories if d.strip()),
         log_level=level,
+        mond=_mond(reader, paths),
     )
     reader.refuse_the_rest()
     return settings
+
+
+def _check_address(place: str, address: str) -> None:
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        raise BadRequest(f"{place}: {address!r} is not an IP address") from None
+
+
+def _mond(reader: _Reader, paths: Paths) -> MondSettings:
+    address = reader.take("mond", "address", "")
+    if address:
+        _check_address(reader.place("mond", "address"), address)
+    files = {}
+    for key in ("certificate", "key"):
+        path = reader.take("mond", key, "")
+        if path and not path.startswith("/"):
+            raise BadRequest(f"{reader.place('mond', key)}: {path!r} is not an absolute path")
+        files[key] = paths.below(path) if path else ""
+    if files["key"] and not files["certificate"]:
+        raise BadRequest(f"{reader.place('mond', 'key')}: a key without a certificate")
+    return MondSettings(address, **files)
 
 
 def _ports(reader: _Reader) -> Ports:

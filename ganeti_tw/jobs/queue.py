@@ -16,6 +16,7 @@ from ganeti_tw.errors import BadRequest, GanetiError, NotFound, OutcomeUnknown, 
 from ganeti_tw.jobs.archive import ReadRows, Rows, archive, archive_old, stored_rows
 from ganeti_tw.jobs.dependencies import absolute
 from ganeti_tw.jobs.fields import log_after, values
+from ganeti_tw.jobs.figures import EndedJobs, JobFigures, counted
 from ganeti_tw.jobs.filters import Rule, check, rules_of
 from ganeti_tw.jobs.job import Accepted, Describe, Hold, Job, Start
 from ganeti_tw.jobs.line import Line
@@ -36,6 +37,7 @@ from ganeti_tw.protocol.jobs import (
     CancelJob,
     ChangePriority,
     DeleteFilter,
+    GetJobFigures,
     GetStatuses,
     JobEnded,
     ListJobs,
@@ -117,6 +119,7 @@ class Queue(Actor):
         self._answers: dict[int, Deferred[int]] = {}
         self._unsettled: dict[int, JobRecord] = {}  # ended, but not in the ledger
         self._ended: OrderedDict[int, JobRecord] = OrderedDict()
+        self._figures = EndedJobs()
 
     def started(self) -> None:
         """Jobs nobody began go on; those that were running are said to have been interrupted."""
@@ -274,6 +277,11 @@ class Queue(Actor):
             return known
         return self._read_jobs(missing).addCallback(lambda rows: {**known, **_ends(rows)})
 
+    @receive(GetJobFigures)
+    def get_figures(self, m: GetJobFigures) -> Deferred[JobFigures]:
+        running = [self.ask(self._live[i], Describe(), JOB_TIMEOUT) for i in self._running]
+        return Deferred.fromCoroutine(counted(running, len(self._live) - len(running), self._figures))
+
     @receive(WhyJobsWait)
     def why_jobs_wait(self, m: WhyJobsWait) -> dict[int, list[int]]:
         return {i: before for i in m.ids if (before := self._line.before(i))}
@@ -339,6 +347,7 @@ class Queue(Actor):
         ref.stop()
 
     def _remember(self, record: JobRecord) -> None:
+        self._figures.add(record)
         self._ended[record.id] = record
         while len(self._ended) > self.remembered:
             self._ended.popitem(last=False)

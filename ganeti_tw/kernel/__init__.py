@@ -14,7 +14,7 @@ from ganeti_tw.kernel.blocking import Blocking, InlineBlocking, ThreadBlocking
 from ganeti_tw.kernel.cell import current_actor
 from ganeti_tw.kernel.mailbox import Overflow
 from ganeti_tw.kernel.ref import Gone, Ref
-from ganeti_tw.kernel.system import ActorState, ActorSystem
+from ganeti_tw.kernel.system import ActorState, ActorSystem, KindFigures
 from ganeti_tw.kernel.undo import Undo
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Blocking",
     "Gone",
     "InlineBlocking",
+    "KindFigures",
     "Later",
     "Outcome",
     "Overflow",

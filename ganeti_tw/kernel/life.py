@@ -63,6 +63,7 @@ class Life(Ref):
         "_failure",
         "_handlers",
         "_held",
+        "_kind",
         "_make",
         "_message",
         "_open",
@@ -105,6 +106,7 @@ class Life(Ref):
         self._crashes: list[float] | None = None
         self._failure: Failure | None = None
         self._culprit = ""
+        self._kind = ""
         self._begun = False
         self._actor: Actor | None = None
         self._handlers: dict[type[Any], Callable[[Any, Any], Any]]
@@ -144,7 +146,7 @@ class Life(Ref):
     @property
     def kind(self) -> str:
         """Name of the actor's class."""
-        return type(self._actor).__name__ if self._actor is not None else ""
+        return self._kind
 
     @abstractmethod
     def put_sure(self, build: Callable[[Any], Any], value: Any, owner: object = None) -> None:
@@ -259,6 +261,7 @@ class Life(Ref):
 
     def _incarnate(self) -> None:
         actor = self._actor = self._make()
+        self._kind = type(actor).__name__
         actor.me = actor._life = self
         self.rank = int(actor.rank)
         self._capacity, self._overflow = actor.capacity, actor.overflow

@@ -41,6 +41,21 @@ class ActorState:
     restarts: int
 
 
+@attrs.define
+class KindFigures:
+    """All actors of one class together; the counts include those that have ended."""
+
+    actors: int = 0
+    waiting: int = 0
+    """Messages that wait."""
+    deepest: int = 0
+    """Messages that wait for the busiest of them."""
+    handled: int = 0
+    failed: int = 0
+    dropped: int = 0
+    restarts: int = 0
+
+
 class ActorSystem:
     """The actors of one process; one turn of the reactor handles messages for at most ``budget`` seconds.
 
@@ -53,6 +68,7 @@ class ActorSystem:
         self.deadlines = Deadlines(clock)
         self._budget = budget
         self._cells: dict[str, Cell] = {}
+        self._past: dict[str, KindFigures] = {}  # of the actors that have ended
         self._ready: deque[Life] = deque()
         self._turning = False
         self._next_turn: IDelayedCall | None = None
@@ -104,6 +120,18 @@ class ActorSystem:
                 )
             )
         return states
+
+    def figures(self) -> dict[str, KindFigures]:
+        """How the actors fare, by the name of their class."""
+        found = {kind: attrs.evolve(past) for kind, past in self._past.items()}
+        for cell in self._cells.values():
+            figures = found.setdefault(cell.kind, KindFigures())
+            depth = cell.depth
+            figures.actors += 1
+            figures.waiting += depth
+            figures.deepest = max(figures.deepest, depth)
+            _count(figures, cell)
+        return found
 
     def slowest(self) -> tuple[str, float]:
         """Path and seconds of the longest visit to an actor since this was last asked."""
@@ -165,6 +193,7 @@ class ActorSystem:
         if self._cells.get(cell.path) is not cell:
             return
         del self._cells[cell.path]
+        _count(self._past.setdefault(cell.kind, KindFigures()), cell)
         for entry in tuple(self._leaving):
             left, gone = entry
             left.discard(cell.path)
@@ -207,3 +236,11 @@ class ActorSystem:
         if self._next_turn is not None:
             self._next_turn.cancel()
             self._next_turn = None
+
+
+def _count(figures: KindFigures, cell: Cell) -> None:
+    """Add what a cell has counted."""
+    figures.handled += cell.handled
+    figures.failed += cell.failed
+    figures.dropped += cell.dropped
+    figures.restarts += cell.restarts

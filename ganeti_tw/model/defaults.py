@@ -140,4 +140,6 @@ DISK_STATE_KINDS = ("plain",)
 HV_STATE: Mapping[str, Any] = defaults_of(HYPERVISOR_STATE)
 
 COLLECTORS = ("cpu-avg-load", "diskstats", "drbd", "inst-status-xen", "lv", "xen-cpu-avg-load")
+OWN_COLLECTORS = ("daemon-status", "hv-resources", "inst-status", "inst-status-kvm", "kvm-inst-rss", "node-resources")
+SITE_COLLECTOR = "site-"  # what the names of collectors begin with that are not of this project
 COLLECTOR_INTERVAL_US = 5_000_000

@@ -1,13 +1,19 @@
-"""What a node says about one instance."""
+"""What a node says about one instance, and what to think of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from attrs import evolve, frozen
 
+from ganeti_tw.mond.status import Code, Status, merge
 from ganeti_tw.protocol.instance import RunningInstance
+
+WANTED = {
+    "up": ("running", "blocked"),
+    "down": ("shutdown", "dying"),
+}
 
 
 @frozen
@@ -17,6 +23,7 @@ class Guest:
     ``admin_state``: up, down or offline.  ``actual_state``: running, blocked,
     paused, shutdown, crashed, dying, hung or unknown.  ``uptime`` as text, None
     where nobody knows.  ``state_reason``: the reason trail of the last change.
+    ``resident_bytes``: memory its process has; None where nobody knows.
     """
 
     name: str
@@ -26,14 +33,72 @@ class Guest:
     uptime: str | None = None
     mtime: float = 0.0
     state_reason: tuple[Any, ...] = ()
+    hypervisor: str = ""
+    memory_mib: int = 0
+    vcpus: int = 0
+    cpu_seconds: float = 0.0
+    resident_bytes: int | None = None
 
 
 def compared(wanted: Iterable[Guest], found: Iterable[RunningInstance]) -> tuple[Guest, ...]:
-    """Wish and reality side by side.
+    """Wish and reality side by side, by name.
 
     What is wanted but not found is shut down; what is found but not wanted was
     started on somebody's order, so it counts as wanted up.
     """
-    real = {instance.name: instance.state for instance in found}
-    known = tuple(evolve(guest, actual_state=real.pop(guest.name, "shutdown")) for guest in wanted)
-    return known + tuple(Guest(name, "", "up", state) for name, state in real.items())
+    real = {instance.name: instance for instance in found}
+    guests = []
+    for guest in wanted:
+        instance = real.pop(guest.name, None)
+        guests.append(evolve(guest, actual_state="shutdown") if instance is None else _with(guest, instance))
+    guests += [_with(Guest(i.name, "", "up", i.state), i) for i in real.values()]
+    return tuple(sorted(guests, key=lambda guest: guest.name))
+
+
+def _with(guest: Guest, found: RunningInstance) -> Guest:
+    return evolve(
+        guest,
+        actual_state=found.state,
+        hypervisor=found.hypervisor,
+        memory_mib=found.memory_mib,
+        vcpus=found.vcpus,
+        cpu_seconds=found.cpu_seconds,
+        resident_bytes=found.resident_bytes,
+    )
+
+
+def status_report(guests: Sequence[Guest]) -> dict[str, Any]:
+    """The data of Ganeti's ``inst-status-xen``: by name; the status of all is the worst of each."""
+    in_order = sorted(guests, key=lambda guest: guest.name)
+    statuses = [judge(guest) for guest in in_order]
+    return {
+        "instances": [
+            {
+                "name": guest.name,
+                "uuid": guest.uuid,
+                "adminState": guest.admin_state,
+                "actualState": guest.actual_state,
+                "uptime": guest.uptime,
+                "mtime": guest.mtime,
+                "state_reason": list(guest.state_reason),
+                "status": status.to_json(),
+            }
+            for guest, status in zip(in_order, statuses, strict=True)
+        ],
+        "status": merge(statuses).to_json(),
+    }
+
+
+def not_listed(reason: str) -> dict[str, Any]:
+    """The same when the hypervisor cannot be asked."""
+    return {"instances": [], "status": Status(Code.BAD, reason).to_json()}
+
+
+def judge(guest: Guest) -> Status:
+    """What to think of wish and reality."""
+    found = f"{guest.name} should be {guest.admin_state} and is {guest.actual_state}"
+    if guest.admin_state not in WANTED or (guest.admin_state == "up" and guest.actual_state == "hung"):
+        return Status(Code.UNKNOWN, found)
+    if guest.actual_state in WANTED[guest.admin_state]:
+        return Status(Code.OK)
+    return Status(Code.BAD, found)

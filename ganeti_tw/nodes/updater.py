@@ -33,6 +33,7 @@ def host_update(config: Config, release: str) -> UpdateHost:
         ssconf=ssconf(config, release),
         hypervisors=tuple(cluster.enabled_hypervisors),
         file_storage_dirs={"file": cluster.file_storage_dir, "sharedfile": cluster.shared_file_storage_dir},
+        data_collectors={name: dict(settings) for name, settings in cluster.data_collectors.items()},
     )
 
 

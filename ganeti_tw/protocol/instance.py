@@ -90,6 +90,7 @@ class RunningInstance:
     memory_mib: int
     vcpus: int
     cpu_seconds: float = 0.0
+    resident_bytes: int | None = None  # memory its process has; None where nobody knows
 
 
 @frozen

@@ -30,6 +30,11 @@ class GetStatuses:
 
 
 @frozen
+class GetJobFigures:
+    """Answer: JobFigures of the unfinished jobs and of those that ended in this process."""
+
+
+@frozen
 class WhyJobsWait:
     """Answer: id -> ids of the unfinished jobs it depends on; of those that wait for some."""
 

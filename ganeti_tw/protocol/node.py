@@ -241,6 +241,7 @@ class UpdateHost:
     ssconf: dict[str, str]  # file name without prefix -> content
     hypervisors: tuple[str, ...] = ()
     file_storage_dirs: dict[str, str] = field(factory=dict)  # template -> directory
+    data_collectors: dict[str, Any] = field(factory=dict)  # name -> active, interval in microseconds
 
 
 @wire("host.leave/1", answer=None)

@@ -100,7 +100,7 @@ class KvmHypervisor:
         domains = await self._run(self._libvirt.domains, deadline=DEADLINE)
         known = [d for d in domains if d.state != OFF]
         return tuple(
-            RunningInstance(d.name, self.name, d.state, d.memory_mib, d.vcpus, d.cpu_seconds)
+            RunningInstance(d.name, self.name, d.state, d.memory_mib, d.vcpus, d.cpu_seconds, d.resident_bytes)
             for d in sorted(known, key=lambda d: d.name)
         )
 

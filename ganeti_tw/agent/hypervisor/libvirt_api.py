@@ -37,6 +37,7 @@ class Domain:
     memory_mib: int
     vcpus: int
     cpu_seconds: float
+    resident_bytes: int | None = None  # memory its process has
 
 
 def _library() -> Any:
@@ -130,7 +131,9 @@ class LibvirtConnection:
             state = _state(figures.get("state.state", _SHUTOFF), figures.get("state.reason", 0))
             memory = figures.get("balloon.current", figures.get("balloon.maximum", 0)) // 1024
             vcpus = figures.get("vcpu.current", 0)
-            result.append(Domain(domain.name(), state, memory, vcpus, figures.get("cpu.time", 0) / 1e9))
+            resident = figures["balloon.rss"] * 1024 if "balloon.rss" in figures else None
+            seconds = figures.get("cpu.time", 0) / 1e9
+            result.append(Domain(domain.name(), state, memory, vcpus, seconds, resident))
         return result
 
     def close(self) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from attrs import frozen
 
-from ganeti_tw.mond.registry import BadReport, Host, Kind, sampling_collector
+from ganeti_tw.mond.families import Family, gauge
+from ganeti_tw.mond.registry import BadReport, Host, Kind, figures, sampling_collector
 
 WINDOW = 600  # seconds
 KEEP = 150  # samples
@@ -67,3 +68,18 @@ def average(samples: Sequence[Sample], now: float, ticks_per_second: int) -> dic
         "cpus": [(after - before) / ticks for before, after in zip(first.each, last.each, strict=True)],
         "cpu_total": (last.total - first.total) / ticks,
     }
+
+
+@figures("cpu-avg-load")
+def families(data: dict[str, Any]) -> Iterable[Family]:
+    """Of all CPUs together and of each; none before the second sample."""
+    if "error" in data:
+        return ()
+    each = Family("ganeti_node_cpu_busy_ratio", "How busy the CPU was over ten minutes, 0 to 1.", ("cpu",))
+    for number, load in enumerate(data["cpus"]):
+        each.add(load, number)
+    return (
+        gauge("ganeti_node_cpus", "CPUs of the node.", data["cpu_number"]),
+        gauge("ganeti_node_busy_cpus", "CPUs that were busy, on average over ten minutes.", data["cpu_total"]),
+        each,
+    )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from ganeti_tw.mond.registry import BadReport, Category, Host, Kind, collector
+from ganeti_tw.mond.families import Family, Sort, columns
+from ganeti_tw.mond.registry import BadReport, Category, Host, Kind, collector, figures
+
+SECTOR = 512  # bytes, whatever the device says
 
 COLUMNS = (
     "major",
@@ -44,3 +48,26 @@ def _device(line: str) -> dict[str, Any]:
         }
     except ValueError:
         raise BadReport(f"/proc/diskstats: {line!r}") from None
+
+
+@figures("diskstats")
+def families(data: list[dict[str, Any]]) -> Iterable[Family]:
+    """Per device; those never used are left out."""
+
+    def counter(name: str, text: str) -> Family:
+        return Family(f"ganeti_disk_{name}", text, sort=Sort.COUNTER)
+
+    return columns(
+        (device for device in data if device["readsNum"] or device["writes"]),
+        {"device": "name"},
+        {
+            "readsNum": (counter("reads_completed", "Reads that the device completed."), 1),
+            "secRead": (counter("read_bytes", "Bytes read from the device."), SECTOR),
+            "timeRead": (counter("read_time_seconds", "Time that all reads took together."), 0.001),
+            "writes": (counter("writes_completed", "Writes that the device completed."), 1),
+            "secWritten": (counter("written_bytes", "Bytes written to the device."), SECTOR),
+            "timeWrite": (counter("write_time_seconds", "Time that all writes took together."), 0.001),
+            "timeIO": (counter("io_time_seconds", "Time in which the device was at work."), 0.001),
+            "ios": (Family("ganeti_disk_io_now", "Requests in progress."), 1),
+        },
+    )

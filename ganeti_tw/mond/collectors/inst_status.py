@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from ganeti_tw.errors import GanetiError
-from ganeti_tw.mond.guests import Guest
-from ganeti_tw.mond.registry import Category, Host, Kind, collector
-from ganeti_tw.mond.status import Code, Status, merge
-
-WANTED = {
-    "up": ("running", "blocked"),
-    "down": ("shutdown", "dying"),
-}
+from ganeti_tw.mond.families import Family
+from ganeti_tw.mond.guests import not_listed, status_report
+from ganeti_tw.mond.registry import Category, Host, Kind, collector, figures
 
 
 @collector("inst-status", category=Category.INSTANCE, kind=Kind.STATUS)
@@ -23,39 +18,25 @@ async def inst_status(host: Host) -> dict[str, Any]:
     No instances and a bad status when the hypervisor cannot be asked.
     """
     try:
-        guests = await host.guests()
+        return status_report(await host.guests())
     except GanetiError as e:
-        return {"instances": [], "status": Status(Code.BAD, str(e)).to_json()}
-    return report(guests)
+        return not_listed(str(e))
 
 
-def report(guests: Sequence[Guest]) -> dict[str, Any]:
-    """By name; the status of all is the worst of each."""
-    in_order = sorted(guests, key=lambda guest: guest.name)
-    statuses = [judge(guest) for guest in in_order]
-    return {
-        "instances": [
-            {
-                "name": guest.name,
-                "uuid": guest.uuid,
-                "adminState": guest.admin_state,
-                "actualState": guest.actual_state,
-                "uptime": guest.uptime,
-                "mtime": guest.mtime,
-                "state_reason": list(guest.state_reason),
-                "status": status.to_json(),
-            }
-            for guest, status in zip(in_order, statuses, strict=True)
-        ],
-        "status": merge(statuses).to_json(),
-    }
-
-
-def judge(guest: Guest) -> Status:
-    """What to think of wish and reality."""
-    found = f"{guest.name} should be {guest.admin_state} and is {guest.actual_state}"
-    if guest.admin_state not in WANTED or (guest.admin_state == "up" and guest.actual_state == "hung"):
-        return Status(Code.UNKNOWN, found)
-    if guest.actual_state in WANTED[guest.admin_state]:
-        return Status(Code.OK)
-    return Status(Code.BAD, found)
+@figures("inst-status")
+def families(data: dict[str, Any]) -> Iterable[Family]:
+    """Per instance."""
+    status = Family(
+        "ganeti_instance_status",
+        "What to think of the instance: 0 as it should be, 2 unknown, 4 not as it should be.",
+        ("instance_name",),
+    )
+    state = Family(
+        "ganeti_instance_state",
+        "Always 1; the labels tell the state that is wanted and the one that was found.",
+        ("instance_name", "admin_state", "state"),
+    )
+    for instance in data["instances"]:
+        status.add(instance["status"]["code"], instance["name"])
+        state.add(1, instance["name"], instance["adminState"], instance["actualState"])
+    return status, state

@@ -259,8 +259,11 @@ def _collectors(config: Config, given: ClusterSetParams) -> dict[str, Any]:
     }
     for key, values in (("active", given.enabled_data_collectors), ("interval", given.data_collector_interval)):
         for name, value in (values or {}).items():
+            if name in defaults.OWN_COLLECTORS or name.startswith(defaults.SITE_COLLECTOR):
+                every.setdefault(name, {"active": True, "interval": defaults.COLLECTOR_INTERVAL_US})
             if name not in every:
-                raise BadRequest(f"there is no data collector {name!r}; there are {', '.join(every)}")
+                known = ", ".join(dict.fromkeys((*every, *defaults.OWN_COLLECTORS)))
+                raise BadRequest(f"there is no data collector {name!r}; there are {known}, and those of a site, site-*")
             if key == "interval" and value < 1:
                 raise BadRequest(f"the interval of data collector {name} must be 1 microsecond or more, not {value}")
             every[name][key] = value

@@ -230,8 +230,11 @@ class UpdateTests(HostCase):
         return self.ask(evolve(message, **fields))
 
     def test_kept_on_disk_and_passed_on(self) -> None:
-        self.successResultOf(self.update(hypervisors=("fake",), file_storage_dirs={"file": "/d"}))
+        collectors = {"lv": {"active": False, "interval": 1}}
+        fields = {"file_storage_dirs": {"file": "/d"}, "data_collectors": collectors}
+        self.successResultOf(self.update(hypervisors=("fake",), **fields))
         (record,) = self.roles.updates
+        self.assertEqual(record.data_collectors, collectors)
         self.assertEqual(records.load(self.paths.host_state), record)
         self.assertEqual((record.serial, record.candidates, record.hypervisors), (11, ("n1", "n2"), ("fake",)))
         self.assertEqual((record.epoch, record.uuid, record.addresses), (4, "u2", {"n1": "192.0.2.1"}))

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 from unittest import TestCase
 
-from ganeti_tw.daemon.settings import Ports, Settings, load, parse
+from ganeti_tw.daemon.settings import MondSettings, Ports, Settings, load, parse
 from ganeti_tw.errors import BadRequest
 from ganeti_tw.model.paths import Paths
 
@@ -50,6 +50,10 @@ class SettingsTests(TestCase):
         )
         self.assertEqual(found, wanted)
 
+    def test_mond_has_an_address_and_a_certificate_of_its_own(self) -> None:
+        found = settings("[mond]\naddress=127.0.0.9\ncertificate=/etc/a.pem\nkey=/etc/b.pem\n").mond
+        self.assertEqual(found, MondSettings("127.0.0.9", "/vh/n1/etc/a.pem", "/vh/n1/etc/b.pem"))
+
     def test_bad_values_are_named(self) -> None:
         self.refused("[host]\nname=a b\n", "[host] name", "'a b'")
         self.refused("[host]\naddress=localhost\n", "[host] address", "'localhost'")
@@ -57,6 +61,9 @@ class SettingsTests(TestCase):
         self.refused("[ports]\nmond=70000\n", "[ports] mond", "'70000'")
         self.refused("[ports]\nmond=5080\n", "[ports]")
         self.refused("[storage]\nfile_storage_dirs=srv\n", "[storage] file_storage_dirs", "'srv'")
+        self.refused("[mond]\naddress=everywhere\n", "[mond] address", "'everywhere'")
+        self.refused("[mond]\ncertificate=a.pem\n", "[mond] certificate", "'a.pem'")
+        self.refused("[mond]\nkey=/etc/a.pem\n", "[mond] key", "without a certificate")
         self.refused("[logging]\nlevel=loud\n", "[logging] level", "'loud'")
 
     def test_unknown_keys_and_sections_are_refused(self) -> None:

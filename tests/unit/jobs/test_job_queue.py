@@ -18,6 +18,7 @@ from ganeti_tw.protocol.jobs import (
     ArchiveOld,
     CancelJob,
     ChangePriority,
+    GetJobFigures,
     ListJobs,
     SubmitJob,
     WaitForChange,
@@ -71,6 +72,22 @@ class QueueCase(JobCase):
             self.ledger.rows["job", str(record.id)] = record.encode()
             self.ledger.rows["live", str(record.id)] = b"true"
         self.open_queue(max((r.id for r in records), default=0), list(records), **settings)
+
+
+class FigureTests(QueueCase):
+    def figures(self) -> Any:
+        return self.result(self.queue_ref.ask(GetJobFigures(), 10))
+
+    def test_jobs_are_counted_while_they_live_and_when_they_ended(self) -> None:
+        self.open_queue()
+        self.submitted(delay())
+        self.assertEqual((self.figures().now[Status.RUNNING], sum(self.figures().ended.values())), (1, 0))
+        self.turn(10)
+        found = self.figures()
+        self.assertEqual((sum(found.now.values()), found.ended[Status.SUCCESS]), (0, 1))
+        self.assertEqual(found.starts.buckets[-1][1], 1)
+        self.assertEqual(list(found.runs), ["OP_TEST_DELAY"])
+        self.assertAlmostEqual(found.runs["OP_TEST_DELAY"].sum, 10, 0)
 
 
 class SubmitTests(QueueCase):

@@ -123,6 +123,14 @@ class RefusalTests(SettingsCase):
 
 
 class StoredTests(SettingsCase):
+    def test_collectors_that_ganeti_does_not_have_can_be_set(self) -> None:
+        stored = self.done(
+            enabled_data_collectors={"inst-status": False}, data_collector_interval={"site-raid": 60_000_000}
+        ).data_collectors
+        self.assertEqual(stored["inst-status"], {"active": False, "interval": 5_000_000})
+        self.assertEqual(stored["site-raid"], {"active": True, "interval": 60_000_000})
+        self.assertNotIn("node-resources", stored)
+
     def test_plain_settings(self) -> None:
         given: dict[str, Any] = {
             "max_running_jobs": 5,

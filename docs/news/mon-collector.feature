@@ -1,0 +1,1 @@
+mon-collector prints a report of one collector, with Ganeti's options.

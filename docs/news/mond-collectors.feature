@@ -1,0 +1,1 @@
+Every collector of Ganeti's mond is there, with new ones for KVM, the node, hypervisors and Ganeti's own process; clusters switch and time them at once, a site adds one in a file, and /1/report/all never waits.
