@@ -17,18 +17,19 @@ from ganeti_tw.jobs.archive import ReadRows, Rows, archive, archive_old, stored_
 from ganeti_tw.jobs.dependencies import absolute
 from ganeti_tw.jobs.fields import log_after, values
 from ganeti_tw.jobs.filters import Rule, check, rules_of
-from ganeti_tw.jobs.job import Accepted, Describe, Hold, Job, Start
+from ganeti_tw.jobs.job import Accepted, Describe, Doubtful, Hold, Job, Start
 from ganeti_tw.jobs.line import Line
 from ganeti_tw.jobs.perform import Step, trail
 from ganeti_tw.jobs.places import Places
-from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, OpRecord, decode, error_result, stamp
+from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, OpRecord, decode, stamp
+from ganeti_tw.jobs.recovery import crashed, taken_over
 from ganeti_tw.jobs.status import Status
 from ganeti_tw.kernel import Actor, ActorSystem, Gone, Outcome, Rank, Ref, receive
 from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.filter import Filter
 from ganeti_tw.model.rows import Delete, Put
-from ganeti_tw.operations.registry import input_of, is_whole, parse
+from ganeti_tw.operations.registry import input_of, parse
 from ganeti_tw.protocol.config import Changes, Edit
 from ganeti_tw.protocol.jobs import (
     ArchiveJob,
@@ -50,15 +51,6 @@ EDIT_TIMEOUT = 70.0
 JOB_TIMEOUT = 30.0
 PAUSE = 5.0  # seconds until something is stored again after that failed
 SERIAL = ("queue", "serial")  # ledger row with the last job id given out
-
-INTERRUPTED = (
-    "interrupted: the master process ended while this operation was running; "
-    "what it had begun may be half done, look at the objects it names before submitting it again"
-)
-NOT_BEGUN = "not begun: the master process ended before this operation; submit it again"
-CRASHED = "internal error, please report it: the actor of this job crashed; look at the objects this operation names"
-
-NOTHING_DONE = (Status.QUEUED, Status.WAITING)
 
 log = Logger()
 
@@ -123,16 +115,11 @@ class Queue(Actor):
         left, self._left = self._left, []
         self._line.set_rules(_rules(self._places.published.config))
         for record in left:
-            try:
-                steps = _steps_left(record)
-            except GanetiError as e:  # this version reads it in another way than the one before
-                steps, begun, not_begun = None, INTERRUPTED, f"not begun: {e.text}"
+            after = taken_over(record, self._places.now())
+            if after.steps is not None:
+                self._admit(after.record, after.steps, None)
             else:
-                begun, not_begun = INTERRUPTED, NOT_BEGUN
-            if steps is not None:
-                self._admit(_not_begun(record), steps, None)
-            else:
-                self._unsettled[record.id] = _examined(record, begun, not_begun, self._places.now())
+                self._unsettled[record.id] = after.record
         self.settle(_Settle())
         self._start_jobs()
 
@@ -157,15 +144,25 @@ class Queue(Actor):
 
     @receive(Accepted)
     def accepted(self, m: Accepted) -> None:
-        answer = self._answers.pop(m.job_id)
-        if m.failure is None:
-            answer.callback(m.job_id)
+        answer = self._answers.pop(m.job_id, None)
+        if m.failure is None or answer is None:  # without an answer it was doubtful for a while
+            if answer is not None:
+                answer.callback(m.job_id)
             return
         ref = self._live[m.job_id]
         self._leave(m.job_id)
         ref.stop()
         self._start_jobs()
         answer.errback(m.failure)
+
+    @receive(Doubtful)
+    def doubtful(self, m: Doubtful) -> None:
+        self._answers.pop(m.job_id).errback(
+            OutcomeUnknown(
+                f"it is not known yet whether job {m.job_id} is safely stored ({m.failure.getErrorMessage()}); "
+                f"do not submit it again before 'gnt-job info {m.job_id}' says that there is no such job"
+            )
+        )
 
     @receive(JobEnded)
     def job_ended(self, m: JobEnded) -> Any:
@@ -191,7 +188,7 @@ class Queue(Actor):
         for key, (row, _) in m.outcome.result().items():
             record = decode(key, row)
             if not record.status.final:
-                self._unsettled[record.id] = _examined(record, CRASHED, CRASHED, self._places.now())
+                self._unsettled[record.id] = crashed(record, self._places.now())
         self.settle(_Settle())
 
     @receive(_Settle)
@@ -381,31 +378,6 @@ def _record(job_id: int, steps: list[Step], places: Places) -> JobRecord:
         opcode["reason"] = trail(step, job_id, index, now)
         ops.append(OpRecord(opcode, priority=step.common.priority))
     return JobRecord(job_id, ops, stamp(now))
-
-
-def _steps_left(record: JobRecord) -> list[Step] | None:
-    """What a job that a former process left has to do; None when it had begun or private values are missing."""
-    if all(op.status in NOTHING_DONE and is_whole(op.input) for op in record.ops):
-        return [Step(*parse(op.input)) for op in record.ops]
-    return None
-
-
-def _not_begun(record: JobRecord) -> JobRecord:
-    """The same before it waited for locks."""
-    ops = [evolve(op, status=Status.QUEUED, start_timestamp=None) for op in record.ops]
-    return evolve(record, ops=ops, start_timestamp=None)
-
-
-def _examined(record: JobRecord, begun: str, not_begun: str, now: float) -> JobRecord:
-    """A job that nobody runs any more, with the reason given for what it had begun and what it had not."""
-    ended = stamp(now)
-    ops = []
-    for op in record.ops:
-        if not op.status.final:
-            text = not_begun if op.status in NOTHING_DONE else begun
-            op = evolve(op, status=Status.ERROR, result=error_result(GanetiError(text), False), end_timestamp=ended)
-        ops.append(op)
-    return evolve(record, ops=ops, end_timestamp=ended)
 
 
 async def _store_ended(ask: Callable[..., Deferred[Any]], ledger: Ref, records: list[JobRecord]) -> None:

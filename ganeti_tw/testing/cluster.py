@@ -79,7 +79,7 @@ class SimulatedHost:
         self.name = name
         self.disk = SimulatedDisk(cluster.clock, delay=0.001)
         self.hypervisor = SimulatedHypervisor(cluster.clock)
-        self.storages = {t: SimulatedStorage(t) for t in ("file", "sharedfile", "diskless")}
+        self.storages = {t: SimulatedStorage(t, cluster.clock) for t in ("file", "sharedfile", "diskless")}
         self.oses = SimulatedOses()
         self.commands = SimulatedCommands()
         self.hooks = SimulatedHooks()

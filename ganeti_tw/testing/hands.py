@@ -85,10 +85,12 @@ class SimulatedHypervisor:
 
 
 class SimulatedStorage:
-    """Disks in a dictionary; creating those of instances in ``broken`` fails."""
+    """Disks in a dictionary; creating those of instances in ``broken`` fails, others takes ``delay`` seconds."""
 
-    def __init__(self, template: str) -> None:
+    def __init__(self, template: str, clock: IReactorTime) -> None:
         self.template = template
+        self._clock = clock
+        self.delay = 0.0
         self.abilities = Abilities.CREATE
         self.disks: dict[str, tuple[str, int]] = {}
         self.renamed: list[tuple[str, str]] = []
@@ -97,6 +99,8 @@ class SimulatedStorage:
     async def create(self, instance: str, disk: DiskSpec) -> str:
         if instance in self.broken:
             raise DriverError(f"disk {disk.index} of {instance} cannot be made: simulated failure")
+        if self.delay:
+            await deferLater(self._clock, self.delay)
         self.disks[disk.uuid] = (instance, disk.size_mib)
         return f"/simulated/{disk.uuid}"
 

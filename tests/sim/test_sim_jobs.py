@@ -96,13 +96,31 @@ class CommandTests(JobCase):
         first = self.submit(delay(20, on_nodes=["node2"], no_locks=False))
         second = self.submit(delay(20, on_nodes=["node2"], no_locks=False))
         self.assertEqual(self.statuses(), ["running", "waiting"])
-        self.assertIn("cannot be canceled", self.run_job(1, "cancel", str(first)).out)
         self.assertIn("canceled", self.run_job(0, "cancel", str(second)).out)
         self.cluster.settle(1)
         self.assertEqual(self.statuses(), ["running", "canceled"])
+        self.run_job(0, "cancel", str(first))
+        self.cluster.settle(1)
+        self.assertEqual(self.statuses(), ["canceled", "canceled"])
+        self.run_job(1, "cancel", str(first))
         self.run_job(1, "watch", str(second))
         self.run_job(1, "cancel", str(second))
         self.run_job(1, "cancel", "99")
+
+    def test_cancel_between_two_steps(self) -> None:
+        self.cluster.hosts["node2"].storages["file"].delay = 5
+        add = ("gnt-instance", "add", "--submit", "-t", "file", "--disk=0:size=1g", "--disk=1:size=1g", *ADD[2:])
+        job = self.cluster.run(*add, "web1.example").err.split()[-1]
+        self.cluster.settle(7)
+        self.assertIn("web1.example", [i.name for i in self.cluster.config.instances.values()])
+        self.run_job(0, "cancel", job)
+        self.assertEqual(self.statuses(), ["canceling"])
+        self.assertEqual(self.cluster.run("gnt-job", "watch", job).code, 1)
+        self.assertEqual(self.statuses(), ["canceled"])
+        self.assertIn("undoing: disk/0", self.run_job(0, "info", job).out)
+        self.assertEqual(dict(self.cluster.config.instances), {})
+        self.assertEqual(self.cluster.hosts["node2"].storages["file"].disks, {})
+        self.assertEqual(self.cluster.run("gnt-debug", "locks", "--no-headers").out, "")
 
     def test_a_failed_job(self) -> None:
         job = self.submit(delay(1), {"OP_ID": "OP_NODE_REMOVE", "node_name": "node1"}, delay(1))

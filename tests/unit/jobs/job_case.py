@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.config.keeper import Published
 from ganeti_tw.errors import GanetiError
-from ganeti_tw.jobs.job import Describe, Job, Start
+from ganeti_tw.jobs.job import Accepted, Describe, Doubtful, Job, Start
 from ganeti_tw.jobs.perform import Step
 from ganeti_tw.jobs.places import Places
 from ganeti_tw.jobs.queue import Queue
@@ -97,6 +97,16 @@ class FakeQueue(Actor):
 
     def __init__(self) -> None:
         self.ended: list[int] = []
+        self.accepted: list[int] = []
+        self.doubtful: list[int] = []
+
+    @receive(Accepted)
+    def job_accepted(self, m: Accepted) -> None:
+        self.accepted.append(m.job_id)
+
+    @receive(Doubtful)
+    def job_doubtful(self, m: Doubtful) -> None:
+        self.doubtful.append(m.job_id)
 
     @receive(JobEnded)
     def job_ended(self, m: JobEnded) -> None:

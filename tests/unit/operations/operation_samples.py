@@ -155,9 +155,15 @@ class FakeHands:
     def answers(self, address: str) -> Deferred[bool]:
         return succeed(address in self.awake)
 
-    def sleep(self, seconds: float) -> Deferred[None]:
+    def sleep(self, seconds: float, *, stoppable: bool) -> Deferred[None]:
         self.slept.append(seconds)
         return succeed(None)
+
+    def stopping(self) -> bool:
+        return False
+
+    def elapsed(self) -> float:
+        return sum(self.slept)
 
     def ledger_state(self) -> Deferred[LedgerState]:
         return succeed(self.ledger)
