@@ -23,8 +23,9 @@ from ganeti_tw.jobs.perform import Step, trail
 from ganeti_tw.jobs.places import Places
 from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, OpRecord, decode, stamp
 from ganeti_tw.jobs.recovery import crashed, taken_over
+from ganeti_tw.jobs.retention import Limits, Round, put_away
 from ganeti_tw.jobs.status import Status
-from ganeti_tw.kernel import Actor, ActorSystem, Gone, Outcome, Rank, Ref, receive
+from ganeti_tw.kernel import Actor, ActorSystem, Gone, Later, Outcome, Rank, Ref, receive
 from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.filter import Filter
@@ -36,6 +37,7 @@ from ganeti_tw.protocol.jobs import (
     ArchiveOld,
     CancelJob,
     ChangePriority,
+    CheckRoom,
     DeleteFilter,
     GetStatuses,
     JobEnded,
@@ -50,6 +52,9 @@ COMMIT_TIMEOUT = 60.0
 EDIT_TIMEOUT = 70.0
 JOB_TIMEOUT = 30.0
 PAUSE = 5.0  # seconds until something is stored again after that failed
+JUDGED_AT_ONCE = 100  # jobs, by all rules: some milliseconds
+FIRST_ROUND = 60.0  # seconds from the beginning until jobs that ended long ago are archived
+NEXT_TRY = 600.0  # the same after that failed
 SERIAL = ("queue", "serial")  # ledger row with the last job id given out
 
 log = Logger()
@@ -75,6 +80,23 @@ class _Settled:
     outcome: Outcome
 
 
+@frozen
+class _Judge:
+    """There are jobs that have not been judged by the rules."""
+
+
+@frozen
+class _Retire:
+    """Put away the jobs that ended long ago."""
+
+
+@frozen
+class _Retired:
+    """That was done, or not."""
+
+    outcome: Outcome
+
+
 class Queue(Actor):
     """Owns the list of live jobs and the slots they run in.
 
@@ -87,6 +109,7 @@ class Queue(Actor):
     largest = 5000  # unfinished jobs, Ganeti's JOB_QUEUE_SIZE_HARD_LIMIT
     remembered = 200  # ended jobs kept at hand for those who still watch them
     decoded_at_once = 200  # a few milliseconds of work; more holds up everybody else
+    limits = Limits()
 
     def __init__(
         self,
@@ -109,6 +132,9 @@ class Queue(Actor):
         self._answers: dict[int, Deferred[int]] = {}
         self._unsettled: dict[int, JobRecord] = {}  # ended, but not in the ledger
         self._ended: OrderedDict[int, JobRecord] = OrderedDict()
+        self._judging = False
+        self._kept = 0  # jobs that have ended and are not in the archive, as far as is known
+        self._round: Later | None = None  # None while one is under way
 
     def started(self) -> None:
         """Jobs nobody began go on; those that were running are said to have been interrupted."""
@@ -122,16 +148,21 @@ class Queue(Actor):
                 self._unsettled[record.id] = after.record
         self.settle(_Settle())
         self._start_jobs()
+        self._round = self.later(FIRST_ROUND, _Retire())
+
+    @receive(CheckRoom)
+    def check_room(self, m: CheckRoom) -> None:
+        if self._places.switches.positions.drained:
+            raise WrongState("the job queue is drained and takes no jobs; 'gnt-cluster queue undrain' opens it again")
+        if len(self._live) + m.jobs > self.largest:
+            raise TryLater(f"the job queue is full ({self.largest} unfinished jobs); wait for some to end")
 
     @receive(SubmitJob)
     def submit(self, m: SubmitJob) -> Deferred[int]:
         own = self._last_id + 1
         m.earlier.append(None)  # until it is known to be accepted
         steps = [_placed(Step(*parse(opcode)), own, m.earlier[:-1]) for opcode in m.ops]
-        if self._places.switches.positions.drained:
-            raise WrongState("the job queue is drained and takes no jobs; 'gnt-cluster queue undrain' opens it again")
-        if len(self._live) >= self.largest:
-            raise TryLater(f"the job queue is full ({self.largest} unfinished jobs); wait for some to end")
+        self.check_room(CheckRoom(1))
         self._last_id = m.earlier[-1] = own
         record = _record(own, steps, self._places)
         answer = self._answers[record.id] = Deferred()
@@ -168,6 +199,7 @@ class Queue(Actor):
     def job_ended(self, m: JobEnded) -> Any:
         ref = self._live[m.job_id]
         self._leave(m.job_id)
+        self._one_more_ended()
         self._start_jobs()
         # Its answer comes after those to all who asked it before: nobody is left waiting when it stops.
         return self.ask(ref, Describe(), JOB_TIMEOUT).addCallback(self._bury, ref)
@@ -261,6 +293,14 @@ class Queue(Actor):
 
     def _apply_rules(self, config: Config) -> None:
         self._line.set_rules(_rules(config))
+        if not self._judging:
+            self.judge_some(_Judge())
+
+    @receive(_Judge)
+    def judge_some(self, m: _Judge) -> None:
+        self._judging = self._line.judge_some(JUDGED_AT_ONCE)
+        if self._judging:
+            self.later(0, m)
         self._start_jobs()
 
     @receive(GetStatuses)
@@ -298,6 +338,33 @@ class Queue(Actor):
         self._ended.clear()
         work = archive_old(self._read, self._commit, self._pause, self._places.now, m.age, m.seconds)
         return Deferred.fromCoroutine(work)
+
+    @receive(_Retire)
+    def retire(self, m: _Retire) -> None:
+        self._round = None
+        parts = self._read, self._commit, self._pause, self._places.now(), self.limits
+        self.aside(put_away(*parts, min(self._live, default=self._last_id + 1) - 1), then=_Retired)
+
+    @receive(_Retired)
+    def retired(self, m: _Retired) -> None:
+        seconds = NEXT_TRY
+        if m.outcome.failure is None:
+            ended: Round = m.outcome.value
+            self._kept = ended.kept
+            seconds = max(self.limits.age if ended.seconds is None else ended.seconds, self.limits.shortest)
+        else:
+            log.warn(
+                "old jobs cannot be archived, trying on in {seconds:.0f} s: {reason}",
+                seconds=NEXT_TRY,
+                reason=m.outcome.failure.getErrorMessage(),
+            )
+        self._round = self.later(seconds, _Retire())
+
+    def _one_more_ended(self) -> None:
+        self._kept += 1
+        if self._kept > self.limits.most and self._round is not None:
+            self._round.cancel()
+            self.retire(_Retire())
 
     def _read_jobs(self, keys: tuple[str, ...] | None, archived: bool = True) -> Deferred[Rows]:
         return Deferred.fromCoroutine(stored_rows(self._read, keys, archived=archived))

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti_tw.errors import BadRequest, NotFound, TryLater
+from ganeti_tw.errors import BadRequest, NotFound, TryLater, WrongState
 from ganeti_tw.testing.cluster import Cluster, Command
 
 ADD = ("-t", "diskless", "-o", "noop", "--no-name-check", "--no-ip-check", "-n", "node2")
@@ -331,3 +331,25 @@ class OrderTests(JobCase):
         self.assertEqual((self.now().count("running"), self.now().count("queued")), (20, 5))
         self.cluster.settle(11)
         self.assertEqual((self.now().count("success"), self.now().count("running")), (20, 5))
+
+
+class LimitTests(JobCase):
+    def test_many_jobs_are_taken_together_or_not_at_all(self) -> None:
+        full: Any = self.cluster.hosts["node1"].system._cells["queue"]._actor  # type: ignore[attr-defined]
+        full.largest = 3
+        self.submit(delay(5))
+        self.assertRaises(TryLater, self.cluster.call, "submit_many", {"jobs": [[delay(1)]] * 3})
+        self.assertEqual(self.statuses(), ["running"])
+        self.assertEqual(self.cluster.call("submit_many", {"jobs": [[delay(1)]] * 2}), [[True, 2], [True, 3]])
+        self.assertRaises(TryLater, self.submit, delay(1))
+        self.assertEqual(self.cluster.run("gnt-cluster", "queue", "drain").code, 0)
+        self.assertRaises(WrongState, self.cluster.call, "submit_many", {"jobs": [[delay(1)]]})
+
+    def test_old_jobs_go_to_the_archive_by_themselves(self) -> None:
+        self.submit(delay(1))
+        self.cluster.settle(2)
+        for _ in range(8):
+            self.cluster.clock.advance(3000)
+            self.cluster.settle(2)
+        self.assertEqual(self.statuses(), [])
+        self.assertIn("success", self.run_job(0, "list", "--no-headers", "--archived").out)
