@@ -21,6 +21,7 @@ from ganeti_tw.jobs.stop import Stop
 from ganeti_tw.kernel import Actor, Later, Outcome, Rank, Ref, receive
 from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.model.rows import Delete, Put
+from ganeti_tw.operations.progress import PROGRESS
 from ganeti_tw.protocol.jobs import CancelJob, ChangePriority, JobEnded, WaitForChange
 from ganeti_tw.protocol.locks import ChangeUrgency
 
@@ -212,7 +213,9 @@ class Job(Actor):
         for record in (self._newest, self._shown):
             record.log_serial = serial
             op = record.ops[m.index]
-            record.ops[m.index] = evolve(op, log=(*op.log, entry))
+            # Of how far it is, only the latest news are worth keeping.
+            kept = op.log if m.kind != PROGRESS else tuple(e for e in op.log if e[2] != PROGRESS)
+            record.ops[m.index] = evolve(op, log=(*kept, entry))
         self._notify()
 
     @receive(_Saved)
