@@ -20,6 +20,7 @@ from ganeti_tw.agent.node import SetEnabled
 from ganeti_tw.api.master import call
 from ganeti_tw.confd.server import ConfdServer
 from ganeti_tw.daemon import record as records
+from ganeti_tw.daemon.bells import SocketBells
 from ganeti_tw.daemon.candidate import View, ViewKeeper
 from ganeti_tw.daemon.door import HostApi
 from ganeti_tw.daemon.hands import Hands
@@ -349,6 +350,7 @@ class Host(Service):
             own_name=self.settings.name,
             directory=self.directory,
             hosts=hosts,
+            bells=SocketBells(self.reactor, os.path.dirname(self.paths.socket), self.new_uuid),
             clock=self.reactor,
             now=self.now,
             random=self.random,

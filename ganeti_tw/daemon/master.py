@@ -32,6 +32,7 @@ from ganeti_tw.model.config import Config
 from ganeti_tw.model.versions import RELEASE
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.nodes.updater import Spreader
+from ganeti_tw.operations.bell import Bells
 from ganeti_tw.operations.registry import load_all
 from ganeti_tw.protocol.config import ConfigChanged, Follow
 
@@ -138,6 +139,7 @@ class Master:
         own_name: str,
         directory: Directory,
         hosts: Hosts,
+        bells: Bells,
         clock: IReactorTime,
         now: Callable[[], float],
         random: Callable[[], float],
@@ -168,6 +170,7 @@ class Master:
             published=self.published,
             directory=directory,
             hosts=hosts,
+            bells=bells,
             clock=clock,
             now=now,
             new_uuid=new_uuid,

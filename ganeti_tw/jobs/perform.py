@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from attrs import frozen
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from ganeti_tw.errors import GanetiError, Retry
@@ -84,6 +84,7 @@ class JobHands:
         self.leave = places.hosts.leave
         self.resolve = places.hosts.resolve
         self.answers = places.hosts.answers
+        self.open_bell = places.bells.open
         self.hooks: HookRunner | None = None  # of the opcode, when it has any
         self.changed = False  # whether it changed the configuration
 
@@ -105,8 +106,8 @@ class JobHands:
         if self.hooks is not None:
             await self.hooks.leaving(node)
 
-    def sleep(self, seconds: float, *, stoppable: bool) -> Awaitable[None]:
-        return self._stop.sleep(self._places.clock, seconds, stoppable=stoppable)
+    def sleep(self, seconds: float, *, stoppable: bool, until: Deferred[None] | None = None) -> Awaitable[None]:
+        return self._stop.sleep(self._places.clock, seconds, stoppable=stoppable, until=until)
 
     def stopping(self) -> bool:
         return self._stop.wanted
@@ -206,6 +207,9 @@ async def _perform_one(step: Step, index: int, places: Places, job: Ref, queue: 
     priority = await job.ask(Advance(index, Status.WAITING), SAVE_TIMEOUT)
     try:
         await _wait_for_others(step, job, queue)
+        before_locks = getattr(op, "before_locks", None)
+        if before_locks is not None:
+            await before_locks(Context(hands))
         await _acquire(step, places, job, owner, priority)
         op.check(places.published.config)
         hooks = hands.hooks = _hooks(step, hands)

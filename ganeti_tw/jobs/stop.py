@@ -20,8 +20,10 @@ class Stop:
         for sleeper in sleeping:
             sleeper.callback(None)
 
-    def sleep(self, clock: IReactorTime, seconds: float, *, stoppable: bool) -> Deferred[None]:
-        """Fires after ``seconds``; a ``stoppable`` one at once when the work is to end."""
+    def sleep(
+        self, clock: IReactorTime, seconds: float, *, stoppable: bool, until: Deferred[None] | None = None
+    ) -> Deferred[None]:
+        """Fires after ``seconds`` or with ``until``; a ``stoppable`` one at once when the work is to end."""
         call = clock.callLater(seconds, lambda: sleeper.callback(None))
 
         def ended(result: object) -> object:
@@ -34,4 +36,11 @@ class Stop:
         sleeper.addBoth(ended)
         if stoppable:
             self._sleeping.add(sleeper)
+
+        def wake(result: None) -> None:
+            if not sleeper.called:
+                sleeper.callback(None)
+
+        if until is not None:
+            until.addCallback(wake)
         return sleeper

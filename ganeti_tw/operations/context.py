@@ -13,6 +13,8 @@ from ganeti_tw.kernel import Undo
 from ganeti_tw.ledger.messages import LedgerState
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.node import Node
+from ganeti_tw.operations.bell import Bell
+from ganeti_tw.operations.progress import PROGRESS, Progress
 from ganeti_tw.protocol.config import Changes
 from ganeti_tw.protocol.registry import only_looks
 
@@ -51,8 +53,11 @@ class Hands(Protocol):
     def leaving_hooks(self, node: str) -> Awaitable[None]:
         """Run the hooks that follow this operation on a node that is about to leave the cluster."""
 
-    def sleep(self, seconds: float, *, stoppable: bool) -> Awaitable[None]:
-        """Wait; a ``stoppable`` sleep ends early when the job is to stop."""
+    def sleep(self, seconds: float, *, stoppable: bool, until: Deferred[None] | None = None) -> Awaitable[None]:
+        """Wait, at most until something; a ``stoppable`` sleep ends early when the job is to stop."""
+
+    def open_bell(self) -> Bell:
+        """Something that wakes up."""
 
     def stopping(self) -> bool:
         """Whether the job has been cancelled."""
@@ -186,15 +191,23 @@ class Context:
         self._step()
         return await self._hands.answers(address)
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
+    async def sleep(self, seconds: float, *, until: Deferred[None] | None = None) -> None:
+        """Wait, at most until something happens."""
         self._step()
-        await self._hands.sleep(seconds, stoppable=not self._past_return)
+        await self._hands.sleep(seconds, stoppable=not self._past_return, until=until)
         self._step()
+
+    def open_bell(self) -> Bell:
+        """A socket by which somebody outside gives a sign; close it."""
+        return self._hands.open_bell()
 
     async def ledger_state(self) -> LedgerState:
         """How far the copies of the ledger on the master candidates are."""
         return await self._hands.ledger_state()
+
+    def enter(self, kind: str, content: Any) -> None:
+        """An entry of another kind in the log of the job, for programs."""
+        self._hands.say(kind, content)
 
     def say(self, text: str) -> None:
         """A line for those who watch the job."""
@@ -208,9 +221,17 @@ class Context:
         """A line about a detail."""
         self._hands.say("message", f" - INFO: {text}")
 
+    def progress(self, what: str, total: float, unit: str) -> Progress:
+        """To tell those who watch how far a long step is: ``total`` bytes, seconds or things, above 0."""
+        return Progress(lambda content: self._hands.say(PROGRESS, content), self._hands.elapsed, what, total, unit)
+
     def now(self) -> float:
         """Seconds since the epoch."""
         return self._hands.now()
+
+    def elapsed(self) -> float:
+        """Seconds since some moment, by a clock that nobody sets."""
+        return self._hands.elapsed()
 
     def new_uuid(self) -> str:
         """A fresh UUID."""

@@ -23,8 +23,8 @@ BGL = "cluster/BGL"
 class Operation(Protocol):
     """Something a job does.
 
-    It may have more: ``dry_run_result(config)`` when it is only tried; ``hooks``
-    and ``hooked``, of which :mod:`ganeti_tw.operations.hooks` tells.
+    It may have more: ``dry_run_result(config)`` when it is only tried; ``before_locks(context)``,
+    a coroutine, which changes nothing; ``hooks`` and ``hooked``, of which :mod:`ganeti_tw.operations.hooks` tells.
     """
 
     def locks(self, config: Config) -> Mapping[str, int]:

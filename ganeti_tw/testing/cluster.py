@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from ganeti_tw.agent.node import NodeAgent
 from ganeti_tw.agent.verify import Inspector
 from ganeti_tw.api.master import call
+from ganeti_tw.cli.machine import LocalMachine
 from ganeti_tw.cli.main import main
 from ganeti_tw.daemon.master import Found, Master, read_ledger
 from ganeti_tw.daemon.newcluster import secret_rows
@@ -35,6 +36,7 @@ from ganeti_tw.model.new import new_cluster, new_node
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.protocol.node import GetHostState, HostState, UpdateHost
 from ganeti_tw.testing.hands import (
+    SimulatedBells,
     SimulatedCommands,
     SimulatedFigures,
     SimulatedHooks,
@@ -191,6 +193,16 @@ class _Hosts:
         return False
 
 
+class _Machine(LocalMachine):
+    """The computer that commands run on; its signs go to the simulated bells."""
+
+    def __init__(self, bells: SimulatedBells) -> None:
+        self._bells = bells
+
+    def ring(self, path: str) -> bool:
+        return self._bells.ring(path)
+
+
 def address(name: str) -> str:
     """The address of a simulated host."""
     return f"192.0.2.{name.removeprefix('node')}"
@@ -208,6 +220,7 @@ class Cluster:
         self.network = MemoryNetwork(self.clock, 0.0005)
         self.hosts = {f"node{i}": SimulatedHost(self, f"node{i}") for i in range(1, nodes + spare + 1)}
         members = tuple(self.hosts)[:nodes]
+        self.bells = SimulatedBells()
         self.fatal: list[str] = []
         master = self.hosts["node1"]
         master.store.install(Snapshot(1, 1, {(p.kind, p.key): p.value for p in self._first_rows(members)}))
@@ -257,6 +270,7 @@ class Cluster:
             own_name=host.name,
             directory=Directory(host.name, host.system, host.links),
             hosts=_Hosts(self),
+            bells=self.bells,
             clock=self.clock,
             now=self.now,
             random=self.random.random,
@@ -334,6 +348,7 @@ class Cluster:
             now=self.now,
             connect=lambda paths: self,
             terminal=lambda: None,
+            machine=lambda: _Machine(self.bells),
             sleep=self.settle,
         )
         return Command(code, out.getvalue(), err.getvalue())

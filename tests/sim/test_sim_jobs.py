@@ -207,10 +207,11 @@ class CallTests(JobCase):
         self.assertEqual(
             self.cluster.call("wait", {"id": job, "fields": FIELDS, "previous": previous, "timeout": 1}), "nochange"
         )
-        final, _ = self.cluster.call("wait", {"id": job, "fields": FIELDS, "previous": previous})
+        asked = {"id": job, "fields": FIELDS, "previous": previous, "log_serial": 100}  # whatever it says meanwhile
+        final, _ = self.cluster.call("wait", asked)
         self.assertEqual(final, ["success", ["success"], [None]])
         for previous in (None, final):  # type: ignore[assignment]
-            again = self.cluster.call("wait", {"id": job, "fields": FIELDS, "previous": previous, "timeout": 0})
+            again = self.cluster.call("wait", {**asked, "previous": previous, "timeout": 0})
             self.assertEqual(again, [final, []])
 
     def test_waiting_for_what_comes_back_as_json(self) -> None:
@@ -331,6 +332,80 @@ class OrderTests(JobCase):
         self.assertEqual((self.now().count("running"), self.now().count("queued")), (20, 5))
         self.cluster.settle(11)
         self.assertEqual((self.now().count("success"), self.now().count("running")), (20, 5))
+
+
+class ProgressTests(JobCase):
+    def test_how_far_it_is(self) -> None:
+        job = self.submit(delay(10))
+        self.cluster.settle(5)
+        (entry,) = self.cluster.call("query", {"what": "job", "fields": ["oplog"]})["data"][0][0][1][0]
+        self.assertEqual((entry[2], round(entry[3]["percent"]), round(entry[3]["left"])), ("progress", 40, 6))
+        watched = self.run_job(0, "wait", str(job))
+        self.assertEqual(watched.out, "")
+        lines = watched.err.splitlines()
+        self.assertEqual(lines[0], "Job 1: 40 % of delay: 4 of 10 seconds, 0:06 left")
+        self.assertEqual((len(lines), lines[-1]), (4, "Job 1: 100 % of delay: 10 of 10 seconds"))
+        self.assertIn("'percent': 100.0", self.run_job(0, "info", str(job)).out)
+
+    def test_output_for_programs_stays_as_it_is(self) -> None:
+        done = self.cluster.run("gnt-debug", "delay", "--print-jobid", "8")
+        self.assertEqual((done.code, done.out), (0, "1\n"))
+
+
+class SignTests(JobCase):
+    def interruptible(self, **more: Any) -> tuple[int, str]:
+        job = self.submit(delay(1000, interruptible=True, **more))
+        self.cluster.settle(1)
+        entries = self.cluster.call("wait", {"id": job, "fields": []})[1]
+        ((path,),) = [content for _, _, kind, content in entries if kind == "delay-test"]
+        return job, path
+
+    def test_an_interruptible_delay(self) -> None:
+        job, path = self.interruptible(repeat=3)
+        self.assertTrue(self.cluster.bells.ring(path))
+        self.run_job(0, "wait", str(job))
+        self.assertLess(self.cluster.clock.seconds(), 10)
+        self.assertEqual(self.cluster.bells.open_ones, {})
+
+    def test_one_that_nobody_interrupts(self) -> None:
+        self.assertEqual(self.cluster.run("gnt-debug", "delay", "-i", "3").code, 0)
+        self.assertGreater(self.cluster.clock.seconds(), 3)
+        self.assertEqual(self.cluster.bells.open_ones, {})
+
+    def test_a_cancelled_one_leaves_no_socket(self) -> None:
+        for extra in ((), ("--kill", "--yes-do-it")):
+            job, _ = self.interruptible()
+            self.run_job(0, "cancel", *extra, str(job))
+            self.cluster.settle(1)
+            self.assertEqual(self.cluster.bells.open_ones, {})
+
+    def test_the_test_of_the_job_queue(self) -> None:
+        done = self.cluster.run("gnt-debug", "test-jobqueue")
+        self.assertEqual((done.code, done.err), (0, ""), done)
+        self.assertIn("passed", done.out)
+
+    def test_a_client_that_does_not_come_or_not_confirm(self) -> None:
+        for reached in (False, True):
+            job = self.submit({"OP_ID": "OP_TEST_JQUEUE", "notify_waitlock": True})
+            self.cluster.settle(1)
+            if reached:
+                (bell,) = self.cluster.bells.open_ones.values()
+                bell.reached.callback(None)
+            self.assertIn("nobody con", self.run_job(1, "watch", str(job)).err)
+            self.assertEqual(self.cluster.bells.open_ones, {})
+
+    def test_a_dummy(self) -> None:
+        def end(**how: Any) -> Any:
+            job = self.submit({"OP_ID": "OP_TEST_DUMMY", **how})
+            self.cluster.settle(1)
+            return self.cluster.call("wait", {"id": job, "fields": ["status", "opresult"]})
+
+        self.assertEqual(end(result=[5])[0], ["success", [[5]]])
+        (status, _), entries = end(fail=True, messages=["a"])
+        self.assertEqual((status, [e[3] for e in entries]), ("error", ["a"]))
+        self.assertEqual(end(submit_jobs=[[delay(0)]])[0], ["success", [{"jobs": [(True, 4)]}]])
+        for bad in ({"messages": 5}, {"submit_jobs": [5]}, {"result": {"jobs": 5}}):
+            self.assertIn("wrong_input", str(end(**bad)[0]))
 
 
 class LimitTests(JobCase):

@@ -13,9 +13,10 @@ from ganeti_tw.errors import BadRequest
 def run(options: Values, arguments: list[str], context: Context) -> int:
     if options.priority is None:
         raise BadRequest("the new priority is missing: give --priority")
-    question, priority = "Change the priority of the job(s) listed above?", options.priority
+    question = "Change the priority of the job(s) listed above?"
+    new = options.priority
     return for_chosen_jobs(
-        options, arguments, context, question, lambda number: context.call("change_priority", id=number, priority=priority)
+        options, arguments, context, question, lambda number: context.call("change_priority", id=number, priority=new)
     )
 
 

@@ -155,7 +155,7 @@ class FakeHands:
     def answers(self, address: str) -> Deferred[bool]:
         return succeed(address in self.awake)
 
-    def sleep(self, seconds: float, *, stoppable: bool) -> Deferred[None]:
+    def sleep(self, seconds: float, *, stoppable: bool, until: Any = None) -> Deferred[None]:
         self.slept.append(seconds)
         return succeed(None)
 
