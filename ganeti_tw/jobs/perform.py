@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -21,7 +21,7 @@ from ganeti_tw.ledger.messages import GetLedgerState, LedgerState
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context, Stopped
 from ganeti_tw.operations.hooks import HooksAbort
-from ganeti_tw.operations.registry import BGL, EXCLUSIVE, SHARED, Common, Kind, Operation
+from ganeti_tw.operations.registry import BGL, EXCLUSIVE, SHARED, Common, Kind, Operation, Opportunistic
 from ganeti_tw.protocol.config import Changes, Edit
 from ganeti_tw.protocol.jobs import GetStatuses, SubmitJob
 from ganeti_tw.protocol.locks import Acquire, Release
@@ -86,6 +86,7 @@ class JobHands:
         self.answers = places.hosts.answers
         self.open_bell = places.bells.open
         self.hooks: HookRunner | None = None  # of the opcode, when it has any
+        self.held: Mapping[str, int] = {}
         self.changed = False  # whether it changed the configuration
 
     def config(self) -> Config:
@@ -210,7 +211,7 @@ async def _perform_one(step: Step, index: int, places: Places, job: Ref, queue: 
         before_locks = getattr(op, "before_locks", None)
         if before_locks is not None:
             await before_locks(Context(hands))
-        await _acquire(step, places, job, owner, priority)
+        hands.held = await _acquire(step, places, job, owner, priority)
         op.check(places.published.config)
         hooks = hands.hooks = _hooks(step, hands)
         if hooks is not None and step.common.dry_run:
@@ -274,16 +275,19 @@ def _id_of(job: Ref) -> int:
     return int(job.path.rpartition("/")[2])
 
 
-async def _acquire(step: Step, places: Places, job: Ref, owner: str, priority: int) -> None:
-    """Hold exactly the locks that the operation needs by the configuration at that moment."""
+async def _acquire(step: Step, places: Places, job: Ref, owner: str, priority: int) -> Mapping[str, int]:
+    """The locks that the operation needs by the configuration at that moment, held; with what was free of others."""
     for _ in range(TRIES):
-        wanted = _wanted(step, places.published.config)
-        await places.locks.ask(Acquire(owner, wanted, job, priority), LOCK_TIMEOUT)
-        if _wanted(step, places.published.config) == wanted:
-            return
+        wanted, some = _wanted(step, places.published.config)
+        request = Acquire(owner, wanted, job, priority, some.some, some.least)
+        held: Mapping[str, int] = await places.locks.ask(request, LOCK_TIMEOUT)
+        if _wanted(step, places.published.config) == (wanted, some):
+            return held
         await places.locks.ask(Release(owner), SAVE_TIMEOUT)
     raise Retry("the locks needed changed again and again while waiting for them; submit the job again")
 
 
-def _wanted(step: Step, config: Config) -> dict[str, int]:
-    return {BGL: EXCLUSIVE if step.kind.big_lock else SHARED, **step.op.locks(config)}
+def _wanted(step: Step, config: Config) -> tuple[dict[str, int], Opportunistic]:
+    opportunistic = getattr(step.op, "opportunistic", None)
+    some = opportunistic(config) if opportunistic is not None else None
+    return {BGL: EXCLUSIVE if step.kind.big_lock else SHARED, **step.op.locks(config)}, some or Opportunistic((), 0)

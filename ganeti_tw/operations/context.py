@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -28,6 +28,9 @@ class Stopped(Exception):
 
 class Hands(Protocol):
     """What a context needs of the world; the job gives it."""
+
+    held: Mapping[str, int]
+    """Locks of the operation, by name."""
 
     def config(self) -> Config:
         """The latest stored configuration."""
@@ -113,6 +116,11 @@ class Context:
     def config(self) -> Config:
         """The latest stored configuration."""
         return self._hands.config()
+
+    @property
+    def locks(self) -> Mapping[str, int]:
+        """The locks it holds: name -> mode (0 shared, 1 exclusive)."""
+        return self._hands.held
 
     async def edit(self, change: Callable[[Config], Changes]) -> Config:
         """Change the configuration by a function of the newest one."""

@@ -12,7 +12,7 @@ from ganeti_tw.jobs.job import PAUSE, Hold, Job, Start
 from ganeti_tw.jobs.record import JobRecord, OpRecord
 from ganeti_tw.model.rows import Put
 from ganeti_tw.operations.context import Context
-from ganeti_tw.operations.registry import Common
+from ganeti_tw.operations.registry import Common, Opportunistic
 from ganeti_tw.protocol.jobs import CancelJob
 from ganeti_tw.protocol.locks import Acquire, ListLocks
 from job_case import FakeQueue, JobCase, step
@@ -246,6 +246,18 @@ class LockTests(JobCase):
         self.start(step(locks=lambda config: {f"instance/a{next(numbers)}": X}))
         self.assertIn("again and again", str(self.stored.ops[0].result))
         self.assertEqual(self.held(), {})
+
+    def test_what_is_free_of_some(self) -> None:
+        got: list[str] = []
+
+        async def run(context: Context) -> None:
+            got.extend(sorted(context.locks))
+
+        one = step(run)
+        one.op.opportunistic = lambda config: Opportunistic(({"node/a": X}, {"node/b": X}))  # type: ignore[attr-defined]
+        self.take(node__a=X)
+        self.start(one)
+        self.assertEqual((got, self.statuses(self.stored)), (["cluster/BGL", "node/b"], ["success"]))
 
     def test_no_lock_manager_to_give_them_back_to(self) -> None:
         work = Work()

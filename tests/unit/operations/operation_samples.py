@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import evolve
@@ -158,6 +158,8 @@ class FakeHands:
     def sleep(self, seconds: float, *, stoppable: bool, until: Any = None) -> Deferred[None]:
         self.slept.append(seconds)
         return succeed(None)
+
+    held: Mapping[str, int] = {}
 
     def stopping(self) -> bool:
         return False
