@@ -12,19 +12,18 @@ from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ganeti_tw.errors import BadRequest, GanetiError, NotFound, OutcomeUnknown, TryLater, WrongState
+from ganeti_tw.errors import BadRequest, OutcomeUnknown, TryLater, WrongState
 from ganeti_tw.jobs.archive import ReadRows, Rows, archive, archive_old, stored_rows
 from ganeti_tw.jobs.dependencies import absolute
-from ganeti_tw.jobs.fields import log_after, values
 from ganeti_tw.jobs.filters import Rule, check, rules_of
 from ganeti_tw.jobs.job import Accepted, Describe, Doubtful, Hold, Job, Start
 from ganeti_tw.jobs.line import Line
+from ganeti_tw.jobs.lookup import ends, found, listed, what_became
 from ganeti_tw.jobs.perform import Step, trail
 from ganeti_tw.jobs.places import Places
 from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, OpRecord, decode, stamp
 from ganeti_tw.jobs.recovery import crashed, taken_over
 from ganeti_tw.jobs.retention import Limits, Round, put_away
-from ganeti_tw.jobs.status import Status
 from ganeti_tw.kernel import Actor, ActorSystem, Gone, Later, Outcome, Rank, Ref, receive
 from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.model.config import Config
@@ -265,8 +264,8 @@ class Queue(Actor):
             return self.ask(ref, m, m.seconds)
         ended = self._unsettled.get(m.job_id) or self._ended.get(m.job_id)
         if ended is not None:
-            return _what_became(ended, m)
-        return self._read_jobs((str(m.job_id),)).addCallback(_found, m)
+            return what_became(ended, m)
+        return self._read_jobs((str(m.job_id),)).addCallback(found, m)
 
     @receive(ReplaceFilter)
     def replace_filter(self, m: ReplaceFilter) -> Deferred[str]:
@@ -309,7 +308,7 @@ class Queue(Actor):
         missing = tuple(str(i) for i in sorted(m.ids - known.keys()))
         if not missing:
             return known
-        return self._read_jobs(missing).addCallback(lambda rows: {**known, **_ends(rows)})
+        return self._read_jobs(missing).addCallback(lambda rows: {**known, **ends(rows)})
 
     @receive(WhyJobsWait)
     def why_jobs_wait(self, m: WhyJobsWait) -> dict[int, list[int]]:
@@ -323,7 +322,7 @@ class Queue(Actor):
         ended = [record for i, record in self._unsettled.items() if ids is None or i in ids]
         archived = m.archived or ids is not None
         return Deferred.fromCoroutine(
-            _listed(live, ended, lambda: self._read_jobs(wanted, archived), self._pause, self.decoded_at_once)
+            listed(live, ended, lambda: self._read_jobs(wanted, archived), self._pause, self.decoded_at_once)
         )
 
     @receive(ArchiveJob)
@@ -451,48 +450,3 @@ async def _store_ended(ask: Callable[..., Deferred[Any]], ledger: Ref, records: 
     puts = tuple(Put(KIND, str(r.id), r.encode()) for r in records)
     deletes = tuple(Delete(LIVE, str(r.id)) for r in records)
     await ask(ledger, Commit(puts, deletes), COMMIT_TIMEOUT)
-
-
-def _what_became(record: JobRecord, m: WaitForChange) -> tuple[list[Any], list[Any]]:
-    return values(record, m.fields), log_after(record, m.log_serial)
-
-
-def _ends(rows: Rows) -> dict[int, Status]:
-    """How stored jobs that are not live ended; one that had not is the remains of a crash."""
-    statuses = {int(key): decode(key, row).status for key, (row, _) in rows.items()}
-    return {i: status if status.final else Status.ERROR for i, status in statuses.items()}
-
-
-def _found(rows: Rows, m: WaitForChange) -> tuple[list[Any], list[Any]]:
-    key = str(m.job_id)
-    if key not in rows:
-        raise NotFound(f"there is no job {m.job_id}")
-    return _what_became(decode(key, *rows[key]), m)
-
-
-async def _listed(
-    live: list[Deferred[JobRecord]],
-    ended: list[JobRecord],
-    read: Callable[[], Deferred[Rows]],
-    pause: Callable[[], Awaitable[None]],
-    at_once: int,
-) -> list[JobRecord]:
-    """Stored jobs, in their place those that actors and ``ended`` know better, by ascending id.
-
-    The rows are read last, so that no job can end unseen between the two.
-    """
-    known = {record.id: record for record in ended}
-    for asked in live:
-        try:
-            record = await asked
-        except GanetiError as e:
-            log.debug("a job does not say how it is: {reason}", reason=e.text)
-        else:
-            known[record.id] = record
-    jobs = {}
-    for number, (key, (row, archived)) in enumerate((await read()).items()):
-        if number % at_once == at_once - 1:
-            await pause()
-        job = decode(key, row, archived)
-        jobs[job.id] = job if job.status.final else known.get(job.id, job)
-    return [jobs[i] for i in sorted(jobs)]

@@ -89,7 +89,7 @@ class CommandTests(JobCase):
         second = self.submit(delay(20, on_nodes=["node2"], no_locks=False))
         third = self.submit(delay(1, depends=[[-1, []]]))
         shown = self.run_job(0, "info", str(second), str(third)).out
-        self.assertIn(f"Waits for: \n    - lock node/{self.cluster.config.node('node2').uuid}: job/{first}/0", shown)
+        self.assertIn(f"Waits for: \n    - lock node/{self.cluster.config.node('node2').uuid}: job {first}\n", shown)
         self.assertIn(f"Waits for: \n    - end of job {second}\n", shown)
 
     def test_cancel(self) -> None:

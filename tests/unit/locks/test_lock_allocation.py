@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any, NamedTuple
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -211,7 +211,7 @@ class World:
 
 
 @given(STEPS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_exclusion_and_nobody_waits_for_nothing(steps: list[Any]) -> None:
     world = World()
     for step in steps:
@@ -220,7 +220,7 @@ def test_exclusion_and_nobody_waits_for_nothing(steps: list[Any]) -> None:
 
 
 @given(STEPS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_everybody_gets_its_turn_and_nothing_is_left(steps: list[Any]) -> None:
     """However things stand: if those who hold locks end one after the other, all have had theirs."""
     world = World()
@@ -236,7 +236,7 @@ def test_everybody_gets_its_turn_and_nothing_is_left(steps: list[Any]) -> None:
 
 
 @given(st.lists(ASKS, min_size=1, max_size=30), ASKS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_waiter_does_not_starve_while_others_as_urgent_keep_coming(before: list[Ask], late: Ask) -> None:
     world = World()
     for ask in before:
