@@ -25,6 +25,7 @@ from ganeti_tw.protocol.jobs import (
     ArchiveOld,
     CancelJob,
     ChangePriority,
+    CheckRoom,
     DeleteFilter,
     ReplaceFilter,
     SubmitJob,
@@ -72,7 +73,11 @@ class MasterApi:
         return int(await self._queue.ask(SubmitJob(ops), SUBMIT_TIMEOUT))
 
     async def submit_many(self, jobs: list[list[Any]]) -> list[list[Any]]:
-        """``[true, id]`` or ``[false, text]`` per job.  Negative ids in ``depends`` count back through these jobs."""
+        """``[true, id]`` or ``[false, text]`` per job.  Negative ids in ``depends`` count back through these jobs.
+
+        A queue that is drained, or too full for all of them, takes none.
+        """
+        await self._queue.ask(CheckRoom(len(jobs)), SUBMIT_TIMEOUT)
         earlier: list[int | None] = []
         asked: list[Deferred[Any]] = [self._queue.ask(SubmitJob(ops, earlier), SUBMIT_TIMEOUT) for ops in jobs]
         results = []
@@ -100,7 +105,7 @@ class MasterApi:
         return [current, entries]
 
     async def cancel(self, id: int | str, kill: bool = False) -> list[Any]:
-        """``[done, text]``; with ``kill`` also a running job ends, as an error, and takes back what it can."""
+        """``[done, text]``; with ``kill`` a running job ends at once, as an error, and takes nothing back."""
         done, text = await self._queue.ask(CancelJob(_an_id(id), kill), CANCEL_TIMEOUT)
         return [done, text]
 

@@ -59,6 +59,10 @@ class Machine(Protocol):
         """A program run to its end without a terminal."""
         ...
 
+    def ring(self, path: str) -> bool:
+        """Connect to a UNIX socket and send a byte; whether that could be done."""
+        ...
+
     def is_here(self, host: str, hosts_file: str) -> bool:
         """Whether a host name stands for an address of this computer."""
         ...

@@ -9,6 +9,7 @@ from typing import Any
 
 from ganeti_tw.cli.context import Context
 from ganeti_tw.cli.failures import EXECUTION, JobCanceled, OpcodeFailed, decode
+from ganeti_tw.cli.progress import KIND, Bar
 from ganeti_tw.errors import GanetiError
 
 POLL_SECONDS = 60
@@ -64,12 +65,25 @@ def submit(context: Context, options: Values, op: Opcode) -> list[Any] | None:
     return follow(context, job_id)
 
 
-def follow(context: Context, job_id: int, *, quiet: bool = False) -> list[Any]:
+def follow(
+    context: Context, job_id: int, *, quiet: bool = False, heed: Callable[[list[Any]], None] | None = None
+) -> list[Any]:
     """Results of the job's opcodes, once it has ended well; its log goes to standard output meanwhile.
 
+    ``heed`` gets each entry of the log instead.
     OpcodeFailed or JobCanceled when it did not end well; NotFound when the queue
     no longer knows it.
     """
+    bar = Bar(context.stderr)
+    try:
+        return _followed(context, job_id, bar, quiet, heed)
+    finally:
+        bar.clear()
+
+
+def _followed(
+    context: Context, job_id: int, bar: Bar, quiet: bool, heed: Callable[[list[Any]], None] | None
+) -> list[Any]:
     previous: list[Any] | None = None
     serial: int | None = None
     noticed: set[str] = set()
@@ -84,7 +98,12 @@ def follow(context: Context, job_id: int, *, quiet: bool = False) -> list[Any]:
         previous, entries = answer
         for entry in entries:
             serial = max(serial or 0, entry[0])
-            if not quiet:
+            if heed is not None:
+                heed(entry)
+            elif entry[2] == KIND:
+                bar.show(job_id, entry[3])
+            elif not quiet:
+                bar.clear()
                 context.say(log_line(entry))
         if previous is not None and previous[0] in FINISHED:
             return _outcome(*previous)

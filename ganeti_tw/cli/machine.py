@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from ganeti_tw.cli.context import Finished
 
 NOT_STARTED = 127
+RING_SECONDS = 10.0
 
 
 class LocalMachine:
@@ -26,6 +27,16 @@ class LocalMachine:
         except OSError as e:
             return Finished(NOT_STARTED, "", str(e))
         return Finished(done.returncode, done.stdout, done.stderr)
+
+    def ring(self, path: str) -> bool:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                connection.settimeout(RING_SECONDS)
+                connection.connect(path)
+                connection.sendall(b"\0")
+        except OSError:
+            return False
+        return True
 
     def is_here(self, host: str, hosts_file: str) -> bool:
         return any(_is_own(address) for address in addresses(host, hosts_file))

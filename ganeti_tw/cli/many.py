@@ -51,20 +51,33 @@ def run_jobs(context: Context, options: Values, wanted: Sequence[Wanted], *, ver
     if verbose and jobs:
         context.say(f"Submitted jobs {', '.join(str(job.job_id) for job in jobs)}")
     for name, text in refused:
-        context.warn(f"Failed to submit job{f' for {name}' if name else ''}: {text}")
+        _refused(context, name, text)
     succeeded = follow_all(context, jobs, verbose=verbose)
     return 0 if all(succeeded) and not refused else 1
 
 
-def follow_submitted(context: Context, answers: Sequence[tuple[str, Sequence[Any]]]) -> int:
-    """Follow the jobs that another job has submitted: name and ``[true, id]`` or ``[false, text]`` for each."""
-    jobs = [Submitted(value, name) for name, (accepted, value) in answers if accepted]
-    refused = [(name, text) for name, (accepted, text) in answers if not accepted]
-    for name, text in refused:
-        context.warn(f"Failed to submit job for {name}: {text}")
-    if jobs:
-        context.say(f"Submitted jobs {', '.join(str(job.job_id) for job in jobs)}")
-    return 0 if all(follow_all(context, jobs, verbose=True)) and not refused else 1
+def follow_submitted(
+    context: Context, answers: Sequence[Sequence[Any]], names: Sequence[str] | None = None
+) -> list[list[Any] | None]:
+    """The results of each job that another job has submitted, None for one that was refused or did not end well.
+
+    ``answers``: ``[true, id]`` or ``[false, text]``, as in the result of their parent.  With ``names``
+    they are spoken of by these, and the one followed next is the one that has begun; else they are followed in order.
+    """
+    titles = names if names is not None else [None] * len(answers)
+    jobs = []
+    for (accepted, value), name in zip(answers, titles, strict=True):
+        if accepted:
+            jobs.append(Submitted(value, name))
+        else:
+            _refused(context, name, value)
+    if names is None:
+        ended = {job.job_id: _follow_one(context, job) for job in jobs}
+    else:
+        if jobs:
+            context.say(f"Submitted jobs {', '.join(str(job.job_id) for job in jobs)}")
+        ended = _follow_all(context, jobs, verbose=True)
+    return [ended[value] if accepted else None for accepted, value in answers]
 
 
 def _show(context: Context, jobs: Sequence[Submitted], refused: Sequence[tuple[str | None, str]]) -> int:
@@ -76,27 +89,35 @@ def _show(context: Context, jobs: Sequence[Submitted], refused: Sequence[tuple[s
 
 
 def follow_all(context: Context, jobs: Sequence[Submitted], *, verbose: bool) -> list[bool]:
-    """Whether each job succeeded, in the order they were followed; failures are told on standard error."""
+    """Whether each job succeeded; failures are told on standard error."""
+    ended = _follow_all(context, jobs, verbose=verbose)
+    return [ended[job.job_id] is not None for job in jobs]
+
+
+def _follow_all(context: Context, jobs: Sequence[Submitted], *, verbose: bool) -> dict[int, list[Any] | None]:
+    """The results of each job, followed in the order in which they begin."""
     left = list(jobs)
-    succeeded = []
+    ended: dict[int, list[Any] | None] = {}
     while left:
         job = left.pop(_next_index(context, left))
         if verbose:
             context.say(f"Waiting for job {job.title} ...")
-        succeeded.append(_follow_one(context, job))
-    return succeeded
+        ended[job.job_id] = _follow_one(context, job)
+    return ended
 
 
-def _follow_one(context: Context, job: Submitted) -> bool:
+def _follow_one(context: Context, job: Submitted) -> list[Any] | None:
     try:
-        follow(context, job.job_id)
+        return follow(context, job.job_id)
     except NotFound:
         context.warn(f"Job {job.title} is no longer in the queue; how it ended cannot be told")
-        return False
     except GanetiError as e:
         context.warn(f"Job {job.title} has failed: {one_line(e)}")
-        return False
-    return True
+    return None
+
+
+def _refused(context: Context, name: str | None, text: str) -> None:
+    context.warn(f"Failed to submit job{f' for {name}' if name else ''}: {text}")
 
 
 def _next_index(context: Context, jobs: Sequence[Submitted]) -> int:

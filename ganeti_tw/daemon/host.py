@@ -247,6 +247,7 @@ class Host:
             own_name=self.name,
             directory=self.directory,
             hosts=hosts,
+            bells=outside.bells,
             clock=outside.clock,
             now=outside.now,
             random=outside.random,

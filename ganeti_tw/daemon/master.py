@@ -35,6 +35,7 @@ from ganeti_tw.nodes.certificates import CertificateKeeper
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.nodes.updater import Spreader
 from ganeti_tw.nodes.witnesses import Witnesses
+from ganeti_tw.operations.bell import Bells
 from ganeti_tw.operations.registry import load_all
 from ganeti_tw.protocol.config import ConfigChanged, Follow
 
@@ -158,6 +159,7 @@ class Master:
         own_name: str,
         directory: Directory,
         hosts: Hosts,
+        bells: Bells,
         clock: IReactorTime,
         now: Callable[[], float],
         random: Callable[[], float],
@@ -199,6 +201,7 @@ class Master:
             published=self.published,
             directory=directory,
             hosts=hosts,
+            bells=bells,
             clock=clock,
             now=now,
             new_uuid=new_uuid,

@@ -19,6 +19,7 @@ from ganeti_tw.kernel import ActorSystem, Blocking, Ref
 from ganeti_tw.ledger.seam import Store
 from ganeti_tw.model.config import Config
 from ganeti_tw.nodes.directory import Directory, Links
+from ganeti_tw.operations.bell import Bells
 from ganeti_tw.wire.delivery import Gate
 from ganeti_tw.wire.identity import Identity, Unjoined
 
@@ -104,6 +105,7 @@ class Outside(Protocol):
     reader: Store  # another way to the rows of ``store``, for reading much at a time
     files: Blocking
     memory: Memory
+    bells: Bells
 
     def listen(self, identity: Any, system: ActorSystem, gate: Gate) -> Server:
         """Begin to take what other hosts say."""

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ganeti_tw.confd.actor import Confd
+from ganeti_tw.daemon.bells import SocketBells
 from ganeti_tw.daemon.hands import Hands
 from ganeti_tw.daemon.host import Host
 from ganeti_tw.daemon.hosts import MasterHosts
@@ -32,6 +33,7 @@ from ganeti_tw.ledger.seam import Store
 from ganeti_tw.ledger.sqlite import SqliteStore
 from ganeti_tw.model.config import Config
 from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.operations.bell import Bells
 from ganeti_tw.wire.certificates import CertificateAuthority
 from ganeti_tw.wire.delivery import Gate
 from ganeti_tw.wire.links import Links
@@ -79,6 +81,7 @@ class Process:
         self._names = Names(self.paths.hosts, self._tools)
         self.store: Store = SqliteStore(self.paths.ledger, self._disk)
         self.reader: Store = SqliteStore(self.paths.ledger, self._reading, reader=True)
+        self.bells: Bells = SocketBells(reactor, os.path.dirname(self.paths.socket), new_uuid)
         self.memory: Memory = FileMemory(self.paths, self.name, self.files, now)
 
     def listen(self, identity: Any, system: ActorSystem, gate: Gate) -> WireServer:

@@ -11,20 +11,24 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ganeti_tw.errors import GanetiError, MailboxFull
+from ganeti_tw.errors import GanetiError, MailboxFull, OutcomeUnknown
 from ganeti_tw.jobs.fields import log_after, same, values
-from ganeti_tw.jobs.perform import Advance, Say, Step, perform
+from ganeti_tw.jobs.perform import CANCELED, Advance, Say, Step, perform
 from ganeti_tw.jobs.places import Places
-from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, Stamp, error_result, stamp
+from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, OpRecord, Stamp, error_result, not_begun, stamp
 from ganeti_tw.jobs.status import Status
-from ganeti_tw.kernel import Actor, Outcome, Rank, Ref, receive
+from ganeti_tw.jobs.stop import Stop
+from ganeti_tw.kernel import Actor, Later, Outcome, Rank, Ref, receive
 from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.model.rows import Delete, Put
+from ganeti_tw.operations.progress import PROGRESS
 from ganeti_tw.protocol.jobs import CancelJob, ChangePriority, JobEnded, WaitForChange
 from ganeti_tw.protocol.locks import ChangeUrgency
 
 COMMIT_TIMEOUT = 60.0
-PAUSE = 5.0  # seconds until the end of a job is stored again after that failed
+PAUSE = 5.0  # seconds until something is stored again after that failed
+URGENCY = 1800.0  # seconds of waiting for locks after which a job becomes more urgent, Ganeti's LOCK_ATTEMPTS_TIMEOUT
+MOST_URGENT = -20
 
 log = Logger()
 
@@ -48,8 +52,23 @@ class Accepted:
 
 
 @frozen
+class Doubtful:
+    """News to the queue: nobody can say whether a new job is stored; it is going to be, and then to run."""
+
+    job_id: int
+    failure: Failure
+
+
+@frozen
 class _GoneFar:
     """The job has gone as far as it gets at once."""
+
+
+@frozen
+class _Urge:
+    """An opcode has waited for its locks for long."""
+
+    index: int
 
 
 @frozen
@@ -100,6 +119,9 @@ class Job(Actor):
     Others see a status only once it is stored, so that nobody is told of an end
     that a crash could take back.  Waiting for locks and lines of the log are
     seen at once: losing them does no harm.
+
+    When it is not known whether a new job was stored, it is stored again until it
+    is: whoever finds it by its number may rely on it.
     """
 
     rank = Rank.JOB
@@ -120,18 +142,22 @@ class Job(Actor):
         self._queue = queue
         self._task: Any = None
         self._waiters: list[_Waiter] = []
+        self._stop = Stop()
+        self._urging: Later | None = None
         self._cancelling = self._killed = False
         self._ended = False
         self._complained = False
         self._admission = admission  # None once the job is accepted
-        self._refused = False
+        self._refused = self._doubtful = self._wanted = False
         self._saving = 0  # commits on their way
 
     @receive(Start)
     def start(self, m: Start) -> None:
-        if self._task is None and not self._newest.status.final:
+        self._wanted = True
+        if self._task is None and not self._newest.status.final and not self._doubtful:
             self._newest.start_timestamp = self._shown.start_timestamp = stamp(self._places.now())
-            self._task = self.aside(perform(self._steps, self._places, self.me, self._queue), then=_Performed)
+            work = perform(self._steps, self._places, self.me, self._queue, self._stop)
+            self._task = self.aside(work, then=_Performed)
             if self._admission:
                 self.later(0, _GoneFar())
 
@@ -143,10 +169,12 @@ class Job(Actor):
     @receive(Advance)
     def advance(self, m: Advance) -> Deferred[None] | int:
         now = stamp(self._places.now())
+        self._do_not_urge()
         if m.status is Status.WAITING:
             for record in (self._newest, self._shown):
                 record.ops[m.index] = evolve(record.ops[m.index], status=m.status, start_timestamp=now)
             self._notify()
+            self._urging = self.later(URGENCY, _Urge(m.index))
             return self._newest.ops[m.index].priority
         if m.status is Status.RUNNING:
             op = self._newest.ops[m.index]
@@ -162,6 +190,22 @@ class Job(Actor):
             self._newest.end_timestamp = now
         return self._save()
 
+    @receive(_Urge)
+    def urge(self, m: _Urge) -> None:
+        priority = self._newest.ops[m.index].priority - 1
+        if priority < MOST_URGENT:
+            return
+        for record in (self._newest, self._shown):
+            record.ops[m.index] = evolve(record.ops[m.index], priority=priority)
+        self._places.locks.tell(ChangeUrgency(self.me.path, priority))
+        self._notify()
+        self._urging = self.later(URGENCY, m)
+
+    def _do_not_urge(self) -> None:
+        if self._urging is not None:
+            self._urging.cancel()
+            self._urging = None
+
     @receive(Say)
     def say(self, m: Say) -> None:
         serial = self._newest.log_serial + 1
@@ -169,31 +213,57 @@ class Job(Actor):
         for record in (self._newest, self._shown):
             record.log_serial = serial
             op = record.ops[m.index]
-            record.ops[m.index] = evolve(op, log=(*op.log, entry))
+            # Of how far it is, only the latest news are worth keeping.
+            kept = op.log if m.kind != PROGRESS else tuple(e for e in op.log if e[2] != PROGRESS)
+            record.ops[m.index] = evolve(op, log=(*kept, entry))
         self._notify()
 
     @receive(_Saved)
     def saved(self, m: _Saved) -> None:
         self._saving -= 1
-        if self._admission and (m.outcome.failure is None or not self._saving):
-            self._admission = None
-            self._refused = m.outcome.failure is not None
-            self._queue.tell(Accepted(self._newest.id, m.outcome.failure))
+        if self._admission:
+            self._admitted(m.outcome.failure)
         if m.outcome.failure is not None:
             m.answer.errback(m.outcome.failure)
             return
-        # Lines may have been said since.
-        ops = [evolve(op, log=newest.log) for op, newest in zip(m.record.ops, self._newest.ops, strict=True)]
+        ops = [_with_news(op, newest) for op, newest in zip(m.record.ops, self._newest.ops, strict=True)]
         self._shown = evolve(m.record, ops=ops, log_serial=self._newest.log_serial)
         self._notify()
         m.answer.callback(None)
         if m.record.status.final and self._task is None:  # it had nothing to do, or was cancelled before it began
             self._end()
 
+    def _admitted(self, failure: Failure | None) -> None:
+        """A commit that would make this a job has ended."""
+        if failure is None:
+            self._admission = None
+            self._queue.tell(Accepted(self._newest.id, None))
+            if self._doubtful:
+                self._doubtful = False
+                if self._wanted:
+                    self.later(0, Start())
+            return
+        if not self._doubtful and isinstance(failure.value, OutcomeUnknown):
+            self._doubtful = True
+            self._queue.tell(Doubtful(self._newest.id, failure))
+        if self._saving:
+            return
+        if self._doubtful:
+            self.later(PAUSE, _GoneFar())
+        else:
+            self._admission, self._refused = None, True
+            self._queue.tell(Accepted(self._newest.id, failure))
+
     @receive(_Performed)
     def performed(self, m: _Performed) -> None:
         if self._refused:
             return  # it never was a job, and leaves no trace
+        if self._doubtful and not self._newest.status.final:
+            self._task = None  # it stopped before its work, and begins anew when it is stored
+            self._newest = not_begun(self._newest)
+            self._shown = self._newest.copy()
+            self._notify()
+            return
         failure = m.outcome.failure
         if failure is None and self._newest.status.final:
             self._end()
@@ -215,7 +285,7 @@ class Job(Actor):
     def cancel(self, m: CancelJob) -> tuple[bool, str]:
         status = self._newest.status
         if status is Status.QUEUED and self._task is None:
-            self._end_rest(Status.CANCELED, "Job canceled by request")
+            self._end_rest(Status.CANCELED, CANCELED)
             self.save_end(_SaveEnd())
             return True, f"Job {self._newest.id} canceled"
         if status is Status.WAITING:
@@ -223,12 +293,21 @@ class Job(Actor):
                 self._cancelling = True
                 self._task.cancel()
             return True, f"Job {self._newest.id} will be canceled"
-        if status is Status.RUNNING and m.kill and self._task is not None:
+        if status.final or self._task is None:
+            return False, f"Job {self._newest.id} is {status.value} and cannot be canceled any more"
+        if m.kill and status is not Status.QUEUED:
             if not self._killed:
                 self._killed = True
                 self._task.cancel()
             return True, f"Job {self._newest.id} will be killed"
-        return False, f"Job {self._newest.id} is {status.value} and cannot be canceled any more"
+        if not self._stop.wanted:
+            for op in range(len(self._newest.ops)):
+                for record in (self._newest, self._shown):
+                    if record.ops[op].status is Status.RUNNING:
+                        record.ops[op] = evolve(record.ops[op], status=Status.CANCELING)
+            self._notify()
+            self._stop.want()
+        return True, f"Job {self._newest.id} will be canceled at its next step, unless it is too far for that"
 
     @receive(ChangePriority)
     def change_priority(self, m: ChangePriority) -> Any:
@@ -296,7 +375,7 @@ class Job(Actor):
         deletes: tuple[Delete, ...] = ()
         if not record.status.final:
             puts += (Put(LIVE, key, b"true"),) if self._admission else ()
-        elif not self._admission or self._saving:
+        elif not self._admission or self._saving or self._doubtful:
             deletes = (Delete(LIVE, key),)
         self._saving += 1
         answer: Deferred[None] = Deferred()
@@ -325,6 +404,12 @@ class Job(Actor):
         if not self._ended:
             self._ended = True
             self.tell_end(_TellEnd())
+
+
+def _with_news(stored: OpRecord, newest: OpRecord) -> OpRecord:
+    """An opcode as it was stored, with what is seen at once: lines of the log, and that it is to be canceled."""
+    canceling = stored.status is Status.RUNNING and newest.status is Status.CANCELING
+    return evolve(stored, log=newest.log, status=newest.status if canceling else stored.status)
 
 
 async def _commit(ask: Callable[..., Deferred[Any]], ledger: Ref, commit: Commit) -> None:

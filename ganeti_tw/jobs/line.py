@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import heapq
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 
 from attrs import define, field
 
-from ganeti_tw.jobs.filters import ACCEPT, REJECT, Bucket, Ops, Rule, Verdict, judge
+from ganeti_tw.jobs.filters import ACCEPT, PAUSE, REJECT, Bucket, Ops, Rule, Verdict, judge
+
+_UNKNOWN = Verdict(PAUSE)  # until it is judged
 
 
 @define
@@ -35,6 +37,7 @@ class Line:
         self._full: dict[Bucket, set[int]] = {}  # those that found no room in it
         self._used: Counter[Bucket] = Counter()
         self._rejected: list[int] = []
+        self._unjudged: deque[int] = deque()
 
     def add(self, job_id: int, priority: int, unfinished: Iterable[int], ops: Ops = ()) -> None:
         """A job at its place, behind ``unfinished`` ones."""
@@ -45,7 +48,9 @@ class Line:
         self._offer(job_id, entry)
 
     def next(self) -> int | None:
-        """The job that is to begin now; it leaves the line."""
+        """The job that is to begin now; it leaves the line.  None, too, until all are judged."""
+        if self._unjudged:
+            return None
         while self._ready:
             priority, job_id = heapq.heappop(self._ready)
             entry = self._entries.get(job_id)
@@ -87,15 +92,27 @@ class Line:
             self._offer(job_id, entry)
 
     def set_rules(self, rules: Sequence[Rule]) -> None:
-        """Judge all jobs anew, also those that have begun: they count for the limits."""
+        """All jobs are to be judged anew by :meth:`judge_some`; those that have begun, at once: limits count them."""
         self._rules = rules
-        for entries in (self._begun, self._entries):
-            for job_id, entry in entries.items():
-                entry.verdict = judge(rules, job_id, entry.ops)
+        for job_id, entry in self._begun.items():
+            entry.verdict = judge(rules, job_id, entry.ops)
+        for entry in self._entries.values():
+            entry.verdict = _UNKNOWN
+        self._unjudged = deque(self._entries)
         self._used = Counter(bucket for entry in self._begun.values() for bucket in entry.verdict.buckets)
         self._full = {}
         self._ready = []
-        self._offer_all(self._entries)
+
+    def judge_some(self, number: int) -> bool:
+        """Judge as many jobs by the rules as are said; whether there are more."""
+        while self._unjudged and number > 0:
+            number -= 1
+            job_id = self._unjudged.popleft()
+            entry = self._entries.get(job_id)
+            if entry is not None:
+                entry.verdict = judge(self._rules, job_id, entry.ops)
+                self._offer(job_id, entry)
+        return bool(self._unjudged)
 
     def before(self, job_id: int) -> list[int]:
         """The jobs a job waits for, by ascending id."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from ganeti_tw.errors import GanetiError, Retry
@@ -16,12 +15,13 @@ from ganeti_tw.jobs.hooks import HookRunner
 from ganeti_tw.jobs.places import Places
 from ganeti_tw.jobs.record import error_result
 from ganeti_tw.jobs.status import Status
+from ganeti_tw.jobs.stop import Stop
 from ganeti_tw.kernel import Ref
 from ganeti_tw.ledger.messages import GetLedgerState, LedgerState
 from ganeti_tw.model.config import Config
-from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.context import Context, Stopped
 from ganeti_tw.operations.hooks import HooksAbort
-from ganeti_tw.operations.registry import BGL, EXCLUSIVE, SHARED, Common, Kind, Operation
+from ganeti_tw.operations.registry import BGL, EXCLUSIVE, SHARED, Common, Kind, Operation, Opportunistic
 from ganeti_tw.protocol.config import Changes, Edit
 from ganeti_tw.protocol.jobs import GetStatuses, SubmitJob
 from ganeti_tw.protocol.locks import Acquire, Release
@@ -30,6 +30,7 @@ LOCK_TIMEOUT = 86400.0  # a job may wait for a day; then something is very wrong
 EDIT_TIMEOUT = 70.0
 SAVE_TIMEOUT = 70.0
 LEDGER_TIMEOUT = 10.0
+CANCELED = "Job canceled by request"
 TRIES = 5  # how often an operation starts over when what it needs changed while it waited
 
 log = Logger()
@@ -70,18 +71,22 @@ class Say:
 class JobHands:
     """What a context may do, in the name of one opcode of one job."""
 
-    def __init__(self, places: Places, job: Ref, index: int) -> None:
+    def __init__(self, places: Places, job: Ref, index: int, stop: Stop | None = None) -> None:
         self._places = places
         self._job = job
         self._index = index
+        self._stop = stop or Stop()
         self.now = places.now
+        self.elapsed = places.clock.seconds
         self.new_uuid = places.new_uuid
         self.random_bytes = places.random_bytes
         self.join = places.hosts.join
         self.leave = places.hosts.leave
         self.resolve = places.hosts.resolve
         self.answers = places.hosts.answers
+        self.open_bell = places.bells.open
         self.hooks: HookRunner | None = None  # of the opcode, when it has any
+        self.held: Mapping[str, int] = {}
         self.changed = False  # whether it changed the configuration
 
     def config(self) -> Config:
@@ -102,9 +107,11 @@ class JobHands:
         if self.hooks is not None:
             await self.hooks.leaving(node)
 
-    def sleep(self, seconds: float) -> Awaitable[None]:
-        waiting: Deferred[None] = deferLater(self._places.clock, seconds)
-        return waiting
+    def sleep(self, seconds: float, *, stoppable: bool, until: Deferred[None] | None = None) -> Awaitable[None]:
+        return self._stop.sleep(self._places.clock, seconds, stoppable=stoppable, until=until)
+
+    def stopping(self) -> bool:
+        return self._stop.wanted
 
     def ledger_state(self) -> Awaitable[LedgerState]:
         return self._places.ledger.ask(GetLedgerState(), LEDGER_TIMEOUT)
@@ -116,21 +123,25 @@ class JobHands:
             log.warn("{path} could not say: {text} ({reason})", path=self._job.path, text=text, reason=e.text)
 
 
-async def perform(steps: list[Step], places: Places, job: Ref, queue: Ref) -> None:
+async def perform(steps: list[Step], places: Places, job: Ref, queue: Ref, stop: Stop) -> None:
     """All opcodes of a job in order; after one that fails the others fail too.
 
     Jobs that an opcode returns are submitted to the queue, and in its result stand
     as ``[true, id]`` or ``[false, reason]``.
     Every change of status is reported to the job; RUNNING is stored before the
     work begins, so that after a crash it is known what may have been touched.
+    Once ``stop`` is wanted the job is canceled at the next step that leaves nothing half done.
     """
     for index, step in enumerate(steps):
+        if stop.wanted:
+            await job.ask(Advance(index, Status.CANCELED, CANCELED), SAVE_TIMEOUT)
+            return
         owner = f"{job.path}/{index}"
         try:
-            result = await _perform_one(step, index, places, job, queue, owner)
+            result = await _perform_one(step, index, places, job, queue, owner, stop)
             result = await _with_jobs(result, step, index, places, job, queue)
-        except CancelledError:
-            await job.ask(Advance(index, Status.CANCELED, "Job canceled by request"), SAVE_TIMEOUT)
+        except (CancelledError, Stopped):
+            await job.ask(Advance(index, Status.CANCELED, CANCELED), SAVE_TIMEOUT)
             return
         except DependencyCanceled as e:
             await job.ask(Advance(index, Status.CANCELED, str(e)), SAVE_TIMEOUT)
@@ -191,13 +202,16 @@ def _release(locks: Ref, owner: str) -> None:
         log.warn("{owner} could not give back its locks: {reason}", owner=owner, reason=e.text)
 
 
-async def _perform_one(step: Step, index: int, places: Places, job: Ref, queue: Ref, owner: str) -> Any:
+async def _perform_one(step: Step, index: int, places: Places, job: Ref, queue: Ref, owner: str, stop: Stop) -> Any:
     op = step.op
-    hands = JobHands(places, job, index)
+    hands = JobHands(places, job, index, stop)
     priority = await job.ask(Advance(index, Status.WAITING), SAVE_TIMEOUT)
     try:
         await _wait_for_others(step, job, queue)
-        await _acquire(step, places, job, owner, priority)
+        before_locks = getattr(op, "before_locks", None)
+        if before_locks is not None:
+            await before_locks(Context(hands))
+        hands.held = await _acquire(step, places, job, owner, priority)
         op.check(places.published.config)
         hooks = hands.hooks = _hooks(step, hands)
         if hooks is not None and step.common.dry_run:
@@ -211,6 +225,8 @@ async def _perform_one(step: Step, index: int, places: Places, job: Ref, queue: 
     try:
         if hooks is not None:
             await hooks.before()
+        if stop.wanted:
+            raise Stopped
         async with Context(hands, debug_level=step.common.debug_level or 0) as context:
             result = await op.run(context)
         if hooks is not None:
@@ -218,6 +234,9 @@ async def _perform_one(step: Step, index: int, places: Places, job: Ref, queue: 
     except GanetiError as e:
         await _config_update(hands)
         raise _Failed(e, prerequisite=False) from None
+    except Stopped:
+        await _config_update(hands)
+        raise
     await _config_update(hands)
     return result
 
@@ -256,16 +275,19 @@ def _id_of(job: Ref) -> int:
     return int(job.path.rpartition("/")[2])
 
 
-async def _acquire(step: Step, places: Places, job: Ref, owner: str, priority: int) -> None:
-    """Hold exactly the locks that the operation needs by the configuration at that moment."""
+async def _acquire(step: Step, places: Places, job: Ref, owner: str, priority: int) -> Mapping[str, int]:
+    """The locks that the operation needs by the configuration at that moment, held; with what was free of others."""
     for _ in range(TRIES):
-        wanted = _wanted(step, places.published.config)
-        await places.locks.ask(Acquire(owner, wanted, job, priority), LOCK_TIMEOUT)
-        if _wanted(step, places.published.config) == wanted:
-            return
+        wanted, some = _wanted(step, places.published.config)
+        request = Acquire(owner, wanted, job, priority, some.some, some.least)
+        held: Mapping[str, int] = await places.locks.ask(request, LOCK_TIMEOUT)
+        if _wanted(step, places.published.config) == (wanted, some):
+            return held
         await places.locks.ask(Release(owner), SAVE_TIMEOUT)
     raise Retry("the locks needed changed again and again while waiting for them; submit the job again")
 
 
-def _wanted(step: Step, config: Config) -> dict[str, int]:
-    return {BGL: EXCLUSIVE if step.kind.big_lock else SHARED, **step.op.locks(config)}
+def _wanted(step: Step, config: Config) -> tuple[dict[str, int], Opportunistic]:
+    opportunistic = getattr(step.op, "opportunistic", None)
+    some = opportunistic(config) if opportunistic is not None else None
+    return {BGL: EXCLUSIVE if step.kind.big_lock else SHARED, **step.op.locks(config)}, some or Opportunistic((), 0)

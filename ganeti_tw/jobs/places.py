@@ -12,6 +12,7 @@ from ganeti_tw.config.keeper import Published
 from ganeti_tw.config.switches import Switches
 from ganeti_tw.kernel import Ref
 from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.operations.bell import Bells
 
 
 class Hosts(Protocol):
@@ -40,6 +41,7 @@ class Places:
     published: Published
     directory: Directory
     hosts: Hosts
+    bells: Bells
     clock: IReactorTime
     now: Callable[[], float]
     new_uuid: Callable[[], str]

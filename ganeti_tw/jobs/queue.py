@@ -12,30 +12,32 @@ from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ganeti_tw.errors import BadRequest, GanetiError, NotFound, OutcomeUnknown, TryLater, WrongState
+from ganeti_tw.errors import BadRequest, OutcomeUnknown, TryLater, WrongState
 from ganeti_tw.jobs.archive import ReadRows, Rows, archive, archive_old, stored_rows
 from ganeti_tw.jobs.dependencies import absolute
-from ganeti_tw.jobs.fields import log_after, values
 from ganeti_tw.jobs.figures import EndedJobs, JobFigures, counted
 from ganeti_tw.jobs.filters import Rule, check, rules_of
-from ganeti_tw.jobs.job import Accepted, Describe, Hold, Job, Start
+from ganeti_tw.jobs.job import Accepted, Describe, Doubtful, Hold, Job, Start
 from ganeti_tw.jobs.line import Line
+from ganeti_tw.jobs.lookup import ends, found, listed, what_became
 from ganeti_tw.jobs.perform import Step, trail
 from ganeti_tw.jobs.places import Places
-from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, OpRecord, decode, error_result, stamp
-from ganeti_tw.jobs.status import Status
-from ganeti_tw.kernel import Actor, ActorSystem, Gone, Outcome, Rank, Ref, receive
+from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, OpRecord, decode, stamp
+from ganeti_tw.jobs.recovery import crashed, taken_over
+from ganeti_tw.jobs.retention import Limits, Round, put_away
+from ganeti_tw.kernel import Actor, ActorSystem, Gone, Later, Outcome, Rank, Ref, receive
 from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.filter import Filter
 from ganeti_tw.model.rows import Delete, Put
-from ganeti_tw.operations.registry import input_of, is_whole, parse
+from ganeti_tw.operations.registry import input_of, parse
 from ganeti_tw.protocol.config import Changes, Edit
 from ganeti_tw.protocol.jobs import (
     ArchiveJob,
     ArchiveOld,
     CancelJob,
     ChangePriority,
+    CheckRoom,
     DeleteFilter,
     GetJobFigures,
     GetStatuses,
@@ -51,16 +53,10 @@ COMMIT_TIMEOUT = 60.0
 EDIT_TIMEOUT = 70.0
 JOB_TIMEOUT = 30.0
 PAUSE = 5.0  # seconds until something is stored again after that failed
+JUDGED_AT_ONCE = 100  # jobs, by all rules: some milliseconds
+FIRST_ROUND = 60.0  # seconds from the beginning until jobs that ended long ago are archived
+NEXT_TRY = 600.0  # the same after that failed
 SERIAL = ("queue", "serial")  # ledger row with the last job id given out
-
-INTERRUPTED = (
-    "interrupted: the master process ended while this operation was running; "
-    "what it had begun may be half done, look at the objects it names before submitting it again"
-)
-NOT_BEGUN = "not begun: the master process ended before this operation; submit it again"
-CRASHED = "internal error, please report it: the actor of this job crashed; look at the objects this operation names"
-
-NOTHING_DONE = (Status.QUEUED, Status.WAITING)
 
 log = Logger()
 
@@ -85,6 +81,23 @@ class _Settled:
     outcome: Outcome
 
 
+@frozen
+class _Judge:
+    """There are jobs that have not been judged by the rules."""
+
+
+@frozen
+class _Retire:
+    """Put away the jobs that ended long ago."""
+
+
+@frozen
+class _Retired:
+    """That was done, or not."""
+
+    outcome: Outcome
+
+
 class Queue(Actor):
     """Owns the list of live jobs and the slots they run in.
 
@@ -97,6 +110,7 @@ class Queue(Actor):
     largest = 5000  # unfinished jobs, Ganeti's JOB_QUEUE_SIZE_HARD_LIMIT
     remembered = 200  # ended jobs kept at hand for those who still watch them
     decoded_at_once = 200  # a few milliseconds of work; more holds up everybody else
+    limits = Limits()
 
     def __init__(
         self,
@@ -120,34 +134,37 @@ class Queue(Actor):
         self._unsettled: dict[int, JobRecord] = {}  # ended, but not in the ledger
         self._ended: OrderedDict[int, JobRecord] = OrderedDict()
         self._figures = EndedJobs()
+        self._judging = False
+        self._kept = 0  # jobs that have ended and are not in the archive, as far as is known
+        self._round: Later | None = None  # None while one is under way
 
     def started(self) -> None:
         """Jobs nobody began go on; those that were running are said to have been interrupted."""
         left, self._left = self._left, []
         self._line.set_rules(_rules(self._places.published.config))
         for record in left:
-            try:
-                steps = _steps_left(record)
-            except GanetiError as e:  # this version reads it in another way than the one before
-                steps, begun, not_begun = None, INTERRUPTED, f"not begun: {e.text}"
+            after = taken_over(record, self._places.now())
+            if after.steps is not None:
+                self._admit(after.record, after.steps, None)
             else:
-                begun, not_begun = INTERRUPTED, NOT_BEGUN
-            if steps is not None:
-                self._admit(_not_begun(record), steps, None)
-            else:
-                self._unsettled[record.id] = _examined(record, begun, not_begun, self._places.now())
+                self._unsettled[record.id] = after.record
         self.settle(_Settle())
         self._start_jobs()
+        self._round = self.later(FIRST_ROUND, _Retire())
+
+    @receive(CheckRoom)
+    def check_room(self, m: CheckRoom) -> None:
+        if self._places.switches.positions.drained:
+            raise WrongState("the job queue is drained and takes no jobs; 'gnt-cluster queue undrain' opens it again")
+        if len(self._live) + m.jobs > self.largest:
+            raise TryLater(f"the job queue is full ({self.largest} unfinished jobs); wait for some to end")
 
     @receive(SubmitJob)
     def submit(self, m: SubmitJob) -> Deferred[int]:
         own = self._last_id + 1
         m.earlier.append(None)  # until it is known to be accepted
         steps = [_placed(Step(*parse(opcode)), own, m.earlier[:-1]) for opcode in m.ops]
-        if self._places.switches.positions.drained:
-            raise WrongState("the job queue is drained and takes no jobs; 'gnt-cluster queue undrain' opens it again")
-        if len(self._live) >= self.largest:
-            raise TryLater(f"the job queue is full ({self.largest} unfinished jobs); wait for some to end")
+        self.check_room(CheckRoom(1))
         self._last_id = m.earlier[-1] = own
         record = _record(own, steps, self._places)
         answer = self._answers[record.id] = Deferred()
@@ -160,9 +177,10 @@ class Queue(Actor):
 
     @receive(Accepted)
     def accepted(self, m: Accepted) -> None:
-        answer = self._answers.pop(m.job_id)
-        if m.failure is None:
-            answer.callback(m.job_id)
+        answer = self._answers.pop(m.job_id, None)
+        if m.failure is None or answer is None:  # without an answer it was doubtful for a while
+            if answer is not None:
+                answer.callback(m.job_id)
             return
         ref = self._live[m.job_id]
         self._leave(m.job_id)
@@ -170,10 +188,20 @@ class Queue(Actor):
         self._start_jobs()
         answer.errback(m.failure)
 
+    @receive(Doubtful)
+    def doubtful(self, m: Doubtful) -> None:
+        self._answers.pop(m.job_id).errback(
+            OutcomeUnknown(
+                f"it is not known yet whether job {m.job_id} is safely stored ({m.failure.getErrorMessage()}); "
+                f"do not submit it again before 'gnt-job info {m.job_id}' says that there is no such job"
+            )
+        )
+
     @receive(JobEnded)
     def job_ended(self, m: JobEnded) -> Any:
         ref = self._live[m.job_id]
         self._leave(m.job_id)
+        self._one_more_ended()
         self._start_jobs()
         # Its answer comes after those to all who asked it before: nobody is left waiting when it stops.
         return self.ask(ref, Describe(), JOB_TIMEOUT).addCallback(self._bury, ref)
@@ -194,7 +222,7 @@ class Queue(Actor):
         for key, (row, _) in m.outcome.result().items():
             record = decode(key, row)
             if not record.status.final:
-                self._unsettled[record.id] = _examined(record, CRASHED, CRASHED, self._places.now())
+                self._unsettled[record.id] = crashed(record, self._places.now())
         self.settle(_Settle())
 
     @receive(_Settle)
@@ -239,8 +267,8 @@ class Queue(Actor):
             return self.ask(ref, m, m.seconds)
         ended = self._unsettled.get(m.job_id) or self._ended.get(m.job_id)
         if ended is not None:
-            return _what_became(ended, m)
-        return self._read_jobs((str(m.job_id),)).addCallback(_found, m)
+            return what_became(ended, m)
+        return self._read_jobs((str(m.job_id),)).addCallback(found, m)
 
     @receive(ReplaceFilter)
     def replace_filter(self, m: ReplaceFilter) -> Deferred[str]:
@@ -267,6 +295,14 @@ class Queue(Actor):
 
     def _apply_rules(self, config: Config) -> None:
         self._line.set_rules(_rules(config))
+        if not self._judging:
+            self.judge_some(_Judge())
+
+    @receive(_Judge)
+    def judge_some(self, m: _Judge) -> None:
+        self._judging = self._line.judge_some(JUDGED_AT_ONCE)
+        if self._judging:
+            self.later(0, m)
         self._start_jobs()
 
     @receive(GetStatuses)
@@ -275,7 +311,7 @@ class Queue(Actor):
         missing = tuple(str(i) for i in sorted(m.ids - known.keys()))
         if not missing:
             return known
-        return self._read_jobs(missing).addCallback(lambda rows: {**known, **_ends(rows)})
+        return self._read_jobs(missing).addCallback(lambda rows: {**known, **ends(rows)})
 
     @receive(GetJobFigures)
     def get_figures(self, m: GetJobFigures) -> Deferred[JobFigures]:
@@ -294,7 +330,7 @@ class Queue(Actor):
         ended = [record for i, record in self._unsettled.items() if ids is None or i in ids]
         archived = m.archived or ids is not None
         return Deferred.fromCoroutine(
-            _listed(live, ended, lambda: self._read_jobs(wanted, archived), self._pause, self.decoded_at_once)
+            listed(live, ended, lambda: self._read_jobs(wanted, archived), self._pause, self.decoded_at_once)
         )
 
     @receive(ArchiveJob)
@@ -309,6 +345,33 @@ class Queue(Actor):
         self._ended.clear()
         work = archive_old(self._read, self._commit, self._pause, self._places.now, m.age, m.seconds)
         return Deferred.fromCoroutine(work)
+
+    @receive(_Retire)
+    def retire(self, m: _Retire) -> None:
+        self._round = None
+        parts = self._read, self._commit, self._pause, self._places.now(), self.limits
+        self.aside(put_away(*parts, min(self._live, default=self._last_id + 1) - 1), then=_Retired)
+
+    @receive(_Retired)
+    def retired(self, m: _Retired) -> None:
+        seconds = NEXT_TRY
+        if m.outcome.failure is None:
+            ended: Round = m.outcome.value
+            self._kept = ended.kept
+            seconds = max(self.limits.age if ended.seconds is None else ended.seconds, self.limits.shortest)
+        else:
+            log.warn(
+                "old jobs cannot be archived, trying on in {seconds:.0f} s: {reason}",
+                seconds=NEXT_TRY,
+                reason=m.outcome.failure.getErrorMessage(),
+            )
+        self._round = self.later(seconds, _Retire())
+
+    def _one_more_ended(self) -> None:
+        self._kept += 1
+        if self._kept > self.limits.most and self._round is not None:
+            self._round.cancel()
+            self.retire(_Retire())
 
     def _read_jobs(self, keys: tuple[str, ...] | None, archived: bool = True) -> Deferred[Rows]:
         return Deferred.fromCoroutine(stored_rows(self._read, keys, archived=archived))
@@ -392,77 +455,7 @@ def _record(job_id: int, steps: list[Step], places: Places) -> JobRecord:
     return JobRecord(job_id, ops, stamp(now))
 
 
-def _steps_left(record: JobRecord) -> list[Step] | None:
-    """What a job that a former process left has to do; None when it had begun or private values are missing."""
-    if all(op.status in NOTHING_DONE and is_whole(op.input) for op in record.ops):
-        return [Step(*parse(op.input)) for op in record.ops]
-    return None
-
-
-def _not_begun(record: JobRecord) -> JobRecord:
-    """The same before it waited for locks."""
-    ops = [evolve(op, status=Status.QUEUED, start_timestamp=None) for op in record.ops]
-    return evolve(record, ops=ops, start_timestamp=None)
-
-
-def _examined(record: JobRecord, begun: str, not_begun: str, now: float) -> JobRecord:
-    """A job that nobody runs any more, with the reason given for what it had begun and what it had not."""
-    ended = stamp(now)
-    ops = []
-    for op in record.ops:
-        if not op.status.final:
-            text = not_begun if op.status in NOTHING_DONE else begun
-            op = evolve(op, status=Status.ERROR, result=error_result(GanetiError(text), False), end_timestamp=ended)
-        ops.append(op)
-    return evolve(record, ops=ops, end_timestamp=ended)
-
-
 async def _store_ended(ask: Callable[..., Deferred[Any]], ledger: Ref, records: list[JobRecord]) -> None:
     puts = tuple(Put(KIND, str(r.id), r.encode()) for r in records)
     deletes = tuple(Delete(LIVE, str(r.id)) for r in records)
     await ask(ledger, Commit(puts, deletes), COMMIT_TIMEOUT)
-
-
-def _what_became(record: JobRecord, m: WaitForChange) -> tuple[list[Any], list[Any]]:
-    return values(record, m.fields), log_after(record, m.log_serial)
-
-
-def _ends(rows: Rows) -> dict[int, Status]:
-    """How stored jobs that are not live ended; one that had not is the remains of a crash."""
-    statuses = {int(key): decode(key, row).status for key, (row, _) in rows.items()}
-    return {i: status if status.final else Status.ERROR for i, status in statuses.items()}
-
-
-def _found(rows: Rows, m: WaitForChange) -> tuple[list[Any], list[Any]]:
-    key = str(m.job_id)
-    if key not in rows:
-        raise NotFound(f"there is no job {m.job_id}")
-    return _what_became(decode(key, *rows[key]), m)
-
-
-async def _listed(
-    live: list[Deferred[JobRecord]],
-    ended: list[JobRecord],
-    read: Callable[[], Deferred[Rows]],
-    pause: Callable[[], Awaitable[None]],
-    at_once: int,
-) -> list[JobRecord]:
-    """Stored jobs, in their place those that actors and ``ended`` know better, by ascending id.
-
-    The rows are read last, so that no job can end unseen between the two.
-    """
-    known = {record.id: record for record in ended}
-    for asked in live:
-        try:
-            record = await asked
-        except GanetiError as e:
-            log.debug("a job does not say how it is: {reason}", reason=e.text)
-        else:
-            known[record.id] = record
-    jobs = {}
-    for number, (key, (row, archived)) in enumerate((await read()).items()):
-        if number % at_once == at_once - 1:
-            await pause()
-        job = decode(key, row, archived)
-        jobs[job.id] = job if job.status.final else known.get(job.id, job)
-    return [jobs[i] for i in sorted(jobs)]

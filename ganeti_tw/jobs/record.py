@@ -104,6 +104,12 @@ def decode(key: str, value: bytes, archived: bool = False) -> JobRecord:
     return JobRecord(s.id, s.ops, *times, s.livelock, s.process_id, serial, archived)
 
 
+def not_begun(record: JobRecord) -> JobRecord:
+    """The same before any of it waited for locks."""
+    ops = [evolve(op, status=Status.QUEUED, start_timestamp=None, exec_timestamp=None) for op in record.ops]
+    return evolve(record, ops=ops, start_timestamp=None)
+
+
 def error_result(error: GanetiError, prerequisite: bool) -> list[Any]:
     """A failure as job results carry it: class name and arguments of Ganeti's exceptions."""
     if prerequisite:

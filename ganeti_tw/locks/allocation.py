@@ -28,16 +28,31 @@ Wanted = Mapping[str, Mode]
 
 @frozen
 class Request:
-    """All the locks an owner wants, at once.  Lower ``priority`` values are more urgent."""
+    """All the locks an owner wants, at once.  Lower ``priority`` values are more urgent.
+
+    Of ``some``, each taken whole or not at all, it gets those that are free when
+    it gets what is ``wanted``, and at least ``least``.
+    """
 
     owner: str
     wanted: Wanted
     priority: int
     number: int
+    some: tuple[Wanted, ...] = ()
+    least: int = 0
 
     @property
     def order(self) -> tuple[int, int]:
         return self.priority, self.number
+
+    @property
+    def everything(self) -> Wanted:
+        """What it may get; of a lock that is named twice the stronger mode."""
+        found = dict(self.wanted)
+        for part in self.some:
+            for name, mode in part.items():
+                found[name] = max(mode, found.get(name, mode))
+        return found
 
 
 @frozen
@@ -118,14 +133,21 @@ def grant(waiting: Iterable[Request], held: Table) -> list[Request]:
     """The requests that can be granted now, most urgent and oldest first.
 
     Nobody overtakes an older request of the same urgency for the same lock, so
-    no request waits for ever.  ``held`` is left as it was.
+    no request waits for ever.  ``held`` is left as it was.  What is granted is
+    ``wanted`` of a request that is given back.
     """
     granted: list[Request] = []
     ahead = Table()  # what those in front were given or still wait for
     for request in sorted(waiting, key=lambda r: r.order):
-        if held.fits(request.wanted) and ahead.fits(request.wanted):
-            granted.append(request)
-        ahead.add(request.owner, request.wanted)
+        if not (held.fits(request.wanted) and ahead.fits(request.wanted)):
+            ahead.add(request.owner, request.wanted)
+            continue
+        free = tuple(part for part in request.some if held.fits(part) and ahead.fits(part))
+        if len(free) < request.least:
+            ahead.add(request.owner, request.everything)  # whatever of it comes free is for this one
+            continue
+        granted.append(evolve(request, wanted=evolve(request, some=free).everything, some=()))
+        ahead.add(request.owner, granted[-1].wanted)
     return granted
 
 
@@ -138,12 +160,20 @@ class Allocation:
         self._waiting: dict[str, Request] = {}
         self._number = 0
 
-    def request(self, owner: str, wanted: Wanted, priority: int = 0) -> list[str]:
-        """Ask for locks; gives the owners that have theirs now.  ValueError when this one has or waits for some."""
+    def request(
+        self, owner: str, wanted: Wanted, priority: int = 0, some: Iterable[Wanted] = (), least: int = 0
+    ) -> list[str]:
+        """Ask for locks; gives the owners that have theirs now.
+
+        ValueError when this one has or waits for some, or wants more at least than there are.
+        """
+        parts = tuple(dict(part) for part in some)
+        if len(parts) < least:
+            raise ValueError(f"{owner} wants {least} of {len(parts)}")
         if owner in self._granted or owner in self._waiting:
             raise ValueError(f"{owner} has asked for locks already")
         self._number += 1
-        self._waiting[owner] = Request(owner, dict(wanted), priority, self._number)
+        self._waiting[owner] = Request(owner, dict(wanted), priority, self._number, parts, least)
         return self._advance()
 
     def change_priority(self, owner: str, priority: int) -> list[str]:
@@ -170,12 +200,13 @@ class Allocation:
         if request is None:
             return []
         found = []
-        for name, mode in request.wanted.items():
+        for name, mode in request.everything.items():
             others = [o for o, m in self._held.owners.get(name, {}).items() if Mode.EXCLUSIVE in (m, mode)]
             others += [
                 r.owner
                 for r in self._waiting.values()
-                if r.order < request.order and name in r.wanted and Mode.EXCLUSIVE in (r.wanted[name], mode)
+                if r.order < request.order and Mode.EXCLUSIVE in (r.everything.get(name, Mode.SHARED), mode)
+                and name in r.everything
             ]
             if others:
                 found.append((name, tuple(others)))
@@ -185,7 +216,7 @@ class Allocation:
         """Every lock that somebody holds or waits for, sorted by level and name."""
         pending: dict[str, list[tuple[Mode, str]]] = {}
         for request in sorted(self._waiting.values(), key=lambda r: r.order):
-            for name, mode in request.wanted.items():
+            for name, mode in request.everything.items():
                 pending.setdefault(name, []).append((mode, request.owner))
         names = sorted(set(self._held.owners) | set(pending), key=lambda n: (LEVELS.index(n.partition("/")[0]), n))
         states = []

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
+from ganeti_tw.errors import NoRoom
 from ganeti_tw.kernel import Actor, Gone, Rank, receive
-from ganeti_tw.locks.allocation import Allocation, LockState, Mode
+from ganeti_tw.locks.allocation import Allocation, LockState, Mode, Wanted
 from ganeti_tw.protocol.locks import Acquire, ChangeUrgency, ListLocks, Release, WhyWaiting
 
 
@@ -17,18 +18,20 @@ class LockManager(Actor):
 
     def __init__(self) -> None:
         self._allocation = Allocation()
-        self._answers: dict[str, Deferred[None]] = {}
+        self._answers: dict[str, Deferred[Wanted]] = {}
         self._owners: dict[str, set[str]] = {}  # actor path -> owners it stands for
 
     @receive(Acquire)
-    def acquire(self, m: Acquire) -> Deferred[None]:
+    def acquire(self, m: Acquire) -> Deferred[Wanted]:
+        if len(m.some) < m.least:
+            raise NoRoom(f"{m.owner} needs {m.least} of only {len(m.some)} to choose from")
         answer = self._answers[m.owner] = Deferred()
         if m.ref.path not in self._owners:
             self._owners[m.ref.path] = set()
             m.ref.watch(self.me)
         self._owners[m.ref.path].add(m.owner)
-        wanted = {name: Mode(mode) for name, mode in m.wanted.items()}
-        self._tell_granted(self._allocation.request(m.owner, wanted, m.priority))
+        wanted, *some = ({name: Mode(mode) for name, mode in part.items()} for part in (m.wanted, *m.some))
+        self._tell_granted(self._allocation.request(m.owner, wanted, m.priority, some, m.least))
         return answer
 
     @receive(ChangeUrgency)
@@ -62,4 +65,4 @@ class LockManager(Actor):
         for owner in owners:
             answer = self._answers.pop(owner, None)
             if answer is not None and not answer.called:
-                answer.callback(None)
+                answer.callback(self._allocation.holds(owner))

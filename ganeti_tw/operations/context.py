@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Protocol
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 
 from ganeti_tw.errors import GanetiError, NodeOffline, Retry
 from ganeti_tw.kernel import Undo
 from ganeti_tw.ledger.messages import LedgerState
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.node import Node
+from ganeti_tw.operations.bell import Bell
+from ganeti_tw.operations.progress import PROGRESS, Progress
 from ganeti_tw.protocol.config import Changes
+from ganeti_tw.protocol.registry import only_looks
+
+
+class Stopped(Exception):
+    """The job was cancelled and ends at this step.
+
+    No GanetiError, so that no operation takes it for an answer.
+    """
 
 
 class Hands(Protocol):
     """What a context needs of the world; the job gives it."""
+
+    held: Mapping[str, int]
+    """Locks of the operation, by name."""
 
     def config(self) -> Config:
         """The latest stored configuration."""
@@ -43,8 +56,14 @@ class Hands(Protocol):
     def leaving_hooks(self, node: str) -> Awaitable[None]:
         """Run the hooks that follow this operation on a node that is about to leave the cluster."""
 
-    def sleep(self, seconds: float) -> Awaitable[None]:
-        """Wait."""
+    def sleep(self, seconds: float, *, stoppable: bool, until: Deferred[None] | None = None) -> Awaitable[None]:
+        """Wait, at most until something; a ``stoppable`` sleep ends early when the job is to stop."""
+
+    def open_bell(self) -> Bell:
+        """Something that wakes up."""
+
+    def stopping(self) -> bool:
+        """Whether the job has been cancelled."""
 
     def ledger_state(self) -> Awaitable[LedgerState]:
         """How far the copies of the ledger are."""
@@ -54,6 +73,9 @@ class Hands(Protocol):
 
     def now(self) -> float:
         """Seconds since the epoch."""
+
+    def elapsed(self) -> float:
+        """Seconds since some moment, by a clock that nobody sets."""
 
     def new_uuid(self) -> str:
         """A fresh UUID."""
@@ -68,12 +90,17 @@ class Context:
     What must be taken back when a later step fails is registered with
     :meth:`undo` where it is done; undos run in reverse order when the ``async
     with`` block ends with an error.
+
+    A cancelled job stops at the next step, which is every question and every
+    change below, as long as that leaves nothing half done: before the first
+    change, and then while there is something to undo and :meth:`keep` was not called.
     """
 
     def __init__(self, hands: Hands, *, debug_level: int = 0) -> None:
         self._hands = hands
         self._undo = Undo()
         self.debug_level = debug_level
+        self._changed = self._kept = False
 
     async def __aenter__(self) -> Context:
         return self
@@ -90,8 +117,14 @@ class Context:
         """The latest stored configuration."""
         return self._hands.config()
 
+    @property
+    def locks(self) -> Mapping[str, int]:
+        """The locks it holds: name -> mode (0 shared, 1 exclusive)."""
+        return self._hands.held
+
     async def edit(self, change: Callable[[Config], Changes]) -> Config:
         """Change the configuration by a function of the newest one."""
+        self._step(changes=True)
         return await self._hands.edit(change)
 
     async def put(self, *objects: Any) -> Config:
@@ -107,11 +140,11 @@ class Context:
                     raise Retry(f"{name} was changed by somebody else meanwhile")
             return Changes(puts=objects)
 
-        return await self._hands.edit(change)
+        return await self.edit(change)
 
     async def delete(self, *objects: Any) -> Config:
         """Remove objects."""
-        return await self._hands.edit(lambda config: Changes(deletes=objects))
+        return await self.edit(lambda config: Changes(deletes=objects))
 
     async def on_node(self, node: Node | str, message: Any, timeout: float, path: str = "node") -> Any:
         """Ask a node; NodeOffline when it is marked so, else the errors of the wire and of the node."""
@@ -119,6 +152,7 @@ class Context:
             node = self.config.node(node)
         if node.offline:
             raise NodeOffline(f"node {node.name} is marked offline; bring it back with gnt-node modify --offline=no")
+        self._step(changes=not only_looks(message))
         return await self._hands.on_node(node.name, path, message, timeout)
 
     async def on_nodes(self, nodes: Iterable[Node], message: Any, timeout: float) -> list[tuple[Node, Any]]:
@@ -129,6 +163,7 @@ class Context:
         self, messages: Iterable[tuple[Node, Any]], timeout: float, path: str = "node"
     ) -> list[tuple[Node, Any]]:
         """Ask each its own at once; an answer or a GanetiError for each, in order."""
+        self._step()
         asked = [(node, Deferred.fromCoroutine(self.on_node(node, m, timeout, path))) for node, m in messages]
         answers: list[tuple[Node, Any]] = []
         for node, answer in asked:
@@ -138,12 +173,22 @@ class Context:
                 answers.append((node, e))
         return answers
 
+    async def together(self, work: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
+        """The values of what is done at the same time, in order; once all have ended the first error is raised."""
+        ended = await DeferredList([Deferred.fromCoroutine(w) for w in work], consumeErrors=True)
+        for good, value in ended:
+            if not good:
+                value.raiseException()
+        return [value for _, value in ended]
+
     async def join(self, name: str, token: str, uuid: str) -> dict[str, Any]:
         """Bring the host that shows this token into the cluster; gives what it says of itself."""
+        self._step(changes=True)
         return await self._hands.join(name, token, uuid)
 
     async def leave(self, name: str) -> None:
         """Tell a host to forget the cluster."""
+        self._step(changes=True)
         await self._hands.leave(name)
 
     async def leaving_hooks(self, node: str) -> None:
@@ -152,19 +197,31 @@ class Context:
 
     async def resolve(self, name: str) -> str:
         """The address of a host name; ResolverError."""
+        self._step()
         return await self._hands.resolve(name)
 
     async def answers(self, address: str) -> bool:
         """Whether something at an address answers on the node daemon's port."""
+        self._step()
         return await self._hands.answers(address)
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        await self._hands.sleep(seconds)
+    async def sleep(self, seconds: float, *, until: Deferred[None] | None = None) -> None:
+        """Wait, at most until something happens."""
+        self._step()
+        await self._hands.sleep(seconds, stoppable=not self._past_return, until=until)
+        self._step()
+
+    def open_bell(self) -> Bell:
+        """A socket by which somebody outside gives a sign; close it."""
+        return self._hands.open_bell()
 
     async def ledger_state(self) -> LedgerState:
         """How far the copies of the ledger on the master candidates are."""
         return await self._hands.ledger_state()
+
+    def enter(self, kind: str, content: Any) -> None:
+        """An entry of another kind in the log of the job, for programs."""
+        self._hands.say(kind, content)
 
     def say(self, text: str) -> None:
         """A line for those who watch the job."""
@@ -178,9 +235,17 @@ class Context:
         """A line about a detail."""
         self._hands.say("message", f" - INFO: {text}")
 
+    def progress(self, what: str, total: float, unit: str) -> Progress:
+        """To tell those who watch how far a long step is: ``total`` bytes, seconds or things, above 0."""
+        return Progress(lambda content: self._hands.say(PROGRESS, content), self._hands.elapsed, what, total, unit)
+
     def now(self) -> float:
         """Seconds since the epoch."""
         return self._hands.now()
+
+    def elapsed(self) -> float:
+        """Seconds since some moment, by a clock that nobody sets."""
+        return self._hands.elapsed()
 
     def new_uuid(self) -> str:
         """A fresh UUID."""
@@ -196,13 +261,26 @@ class Context:
 
     def keep(self) -> None:
         """Nothing done so far is taken back any more."""
+        self._kept = True
         self._undo.forget()
 
     async def roll_back(self) -> None:
         """Take back what was done, newest first; failures are reported and the rest goes on."""
+        self._kept = True
         failed = await self._undo.run(self.inform)
         if failed:
             self.warn(f"left behind, remove by hand: {', '.join(failed)}")
+
+
+    @property
+    def _past_return(self) -> bool:
+        """Whether the operation goes on to its end, since what it changed cannot be taken back."""
+        return self._kept or (self._changed and not len(self._undo))
+
+    def _step(self, *, changes: bool = False) -> None:
+        if self._hands.stopping() and not self._past_return:
+            raise Stopped
+        self._changed = self._changed or changes
 
 
 def names(things: Iterable[Any]) -> str:

@@ -24,7 +24,9 @@ class Operation(Protocol):
     """Something a job does.
 
     It may have more: ``dry_run_result(config)`` when it is only tried; ``hooks``
-    and ``hooked``, of which :mod:`ganeti_tw.operations.hooks` tells.
+    and ``hooked``, of which :mod:`ganeti_tw.operations.hooks` tells;
+    ``opportunistic(config)``, the locks of which it takes those that are free, or
+    None; ``before_locks(context)``, a coroutine that changes nothing.
     """
 
     def locks(self, config: Config) -> Mapping[str, int]:
@@ -35,6 +37,17 @@ class Operation(Protocol):
 
     async def run(self, context: Context) -> Any:
         """Do it; the value is the result of the opcode."""
+
+
+@attrs.frozen
+class Opportunistic:
+    """Locks, each of ``some`` whole or not at all, of which an operation takes what is free, and at least ``least``.
+
+    Which it got is in :meth:`Context.locks`.
+    """
+
+    some: tuple[Mapping[str, int], ...]
+    least: int = 1
 
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ class FileCopy:
     mtime: float
 
 
-@wire("node.read_ancillary/1", answer=tuple[FileCopy, ...])
+@wire("node.read_ancillary/1", answer=tuple[FileCopy, ...], looks=True)
 @frozen
 class ReadAncillary:
     """Answer: those of these files that are there.

@@ -135,7 +135,7 @@ class RebootInstance:
     kind: str
 
 
-@wire("node.list_instances/1", answer=tuple[RunningInstance, ...])
+@wire("node.list_instances/1", answer=tuple[RunningInstance, ...], looks=True)
 @frozen
 class ListInstances:
     """Answer: what the hypervisors named know, without asking the guests."""
@@ -143,7 +143,7 @@ class ListInstances:
     hypervisors: tuple[str, ...]
 
 
-@wire("node.get_console/1", answer=Console)
+@wire("node.get_console/1", answer=Console, looks=True)
 @frozen
 class GetConsole:
     """Answer: a Console.  WrongState when the instance does not run."""
@@ -169,7 +169,7 @@ class RemoveDisk:
     disk: DiskSpec
 
 
-@wire("node.find_disk/1", answer=str | None)
+@wire("node.find_disk/1", answer=str | None, looks=True)
 @frozen
 class FindDisk:
     """Answer: the path of the disk, None when it is not there."""

@@ -23,6 +23,13 @@ class SubmitJob:
 
 
 @frozen
+class CheckRoom:
+    """Answer: None.  WrongState while the queue is drained; TryLater when it is too full for so many more jobs."""
+
+    jobs: int
+
+
+@frozen
 class GetStatuses:
     """Answer: id -> Status of the jobs that exist among some that have ended, or had been about to."""
 

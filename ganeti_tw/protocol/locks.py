@@ -12,14 +12,18 @@ from attrs import frozen
 class Acquire:
     """All locks an owner needs, in one request.
 
-    Answer: None once all are held.  ``wanted``: lock name -> mode (0 shared, 1
-    exclusive).  ``ref``: the owning actor; its end releases what it had.
+    Answer: what is held, once all of it is.  ``wanted``: lock name -> mode (0
+    shared, 1 exclusive).  Of ``some`` (likewise, each taken whole or not at all) it
+    gets those that are free then, and at least ``least``.  ``ref``: the owning
+    actor; its end releases what it had.
     """
 
     owner: str
     wanted: Mapping[str, int]
     ref: Any
     priority: int = 0
+    some: tuple[Mapping[str, int], ...] = ()
+    least: int = 0
 
 
 @frozen

@@ -25,7 +25,7 @@ class NodeFigures:
     boot_id: str
 
 
-@wire("node.get_figures/1", answer=NodeFigures)
+@wire("node.get_figures/1", answer=NodeFigures, looks=True)
 @frozen
 class GetFigures:
     """Answer: NodeFigures.  ``storage`` is the directory or volume group asked about."""
@@ -49,7 +49,7 @@ class OsStatus:
     trusted: bool
 
 
-@wire("node.list_oses/1", answer=tuple[OsStatus, ...])
+@wire("node.list_oses/1", answer=tuple[OsStatus, ...], looks=True)
 @frozen
 class ListOses:
     """Answer: every OS definition of the node, sorted by name; the first on the search path wins."""
@@ -83,7 +83,7 @@ class NodeReport:
     memory_free: int | None  # MiB
 
 
-@wire("node.verify/1", answer=NodeReport)
+@wire("node.verify/1", answer=NodeReport, looks=True)
 @frozen
 class VerifyNode:
     """Look at everything; change nothing.  Answer: NodeReport."""
@@ -95,7 +95,7 @@ class VerifyNode:
     files: tuple[str, ...] = ()  # ancillary ones whose checksums are wanted too
 
 
-@wire("node.ping/1", answer=str)
+@wire("node.ping/1", answer=str, looks=True)
 @frozen
 class Ping:
     """Answer: ``text``."""
@@ -222,7 +222,7 @@ class HostState:
     certificate: str = ""  # SHA-1 of the one it shows to others, ``AA:BB:...``; empty without a cluster
 
 
-@wire("host.get_state/1", answer=HostState)
+@wire("host.get_state/1", answer=HostState, looks=True)
 @frozen
 class GetHostState:
     """Answer: HostState."""

@@ -19,15 +19,21 @@ T = TypeVar("T")
 _by_name: dict[str, type[Any]] = {}
 _names: dict[type[Any], str] = {}
 _answers: dict[str, Any] = {}
+_looks: set[type[Any]] = set()
 
 
-def wire(name: str, answer: Any = None) -> Callable[[type[T]], type[T]]:
-    """Let messages of this class travel as ``name``; ``answer`` is the type of its answer."""
+def wire(name: str, answer: Any = None, *, looks: bool = False) -> Callable[[type[T]], type[T]]:
+    """Let messages of this class travel as ``name``; ``answer`` is the type of its answer.
+
+    ``looks``: the receiver only looks; whoever asked may leave it at that.
+    """
 
     def register(cls: type[T]) -> type[T]:
         if name in _by_name:
             raise ValueError(f"two messages are called {name}")
         _by_name[name], _names[cls], _answers[name] = cls, name, answer
+        if looks:
+            _looks.add(cls)
         return cls
 
     return register
@@ -36,6 +42,11 @@ def wire(name: str, answer: Any = None) -> Callable[[type[T]], type[T]]:
 def names() -> list[str]:
     """The names of all messages that may travel, sorted."""
     return sorted(_by_name)
+
+
+def only_looks(message: Any) -> bool:
+    """Whether nothing is another way than before when the message was handled."""
+    return type(message) in _looks
 
 
 def name_of(message: Any) -> str:

@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 
 from ganeti_tw.agent.node import NodeAgent
 from ganeti_tw.agent.verify import Inspector
+from ganeti_tw.cli.machine import LocalMachine
 from ganeti_tw.cli.main import main
 from ganeti_tw.daemon.host import Host
 from ganeti_tw.daemon.hosts import LEAVE_TIMEOUT
@@ -37,9 +38,11 @@ from ganeti_tw.model.codec import row
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.new import new_cluster, new_node
 from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.operations.bell import Bells
 from ganeti_tw.protocol.node import LeaveCluster
 from ganeti_tw.testing.hands import (
     SimulatedAncillary,
+    SimulatedBells,
     SimulatedCommands,
     SimulatedFigures,
     SimulatedHooks,
@@ -74,13 +77,14 @@ class SimulatedHost:
         self.random = cluster.random.random
         self.new_uuid = cluster.new_uuid
         self.random_bytes: Callable[[int], bytes] = cluster.random.randbytes
+        self.bells: Bells = cluster.bells
         self.files: Blocking = InlineBlocking()
         self.disk = SimulatedDisk(cluster.clock, delay=0.001)
         self.memory: Memory = SimulatedMemory(self)
         self.kept: HostRecord | None = None  # on disk
         self.ssconf: dict[str, str] = {}
         self.hypervisor = SimulatedHypervisor(cluster.clock)
-        self.storages = {t: SimulatedStorage(t) for t in ("file", "sharedfile", "diskless")}
+        self.storages = {t: SimulatedStorage(t, cluster.clock) for t in ("file", "sharedfile", "diskless")}
         self.oses = SimulatedOses()
         self.commands = SimulatedCommands()
         self.hooks = SimulatedHooks()
@@ -298,6 +302,16 @@ def certificate(name: str) -> str:
     return sha1(name.encode()).digest().hex(":").upper()
 
 
+class _Machine(LocalMachine):
+    """The computer that commands run on; its signs go to the simulated bells."""
+
+    def __init__(self, bells: SimulatedBells) -> None:
+        self._bells = bells
+
+    def ring(self, path: str) -> bool:
+        return self._bells.ring(path)
+
+
 def address(name: str) -> str:
     """The address of a simulated host."""
     return f"192.0.2.{name.removeprefix('node')}"
@@ -313,6 +327,7 @@ class Cluster:
         self.clock = Clock()
         self.random = random.Random(seed)
         self.network = MemoryNetwork(self.clock, 0.0005)
+        self.bells = SimulatedBells()
         self.hosts = {f"node{i}": SimulatedHost(self, f"node{i}") for i in range(1, nodes + spare + 1)}
         members = tuple(self.hosts)[:nodes]
         self.fatal: list[str] = []
@@ -447,6 +462,7 @@ class Cluster:
             now=self.now,
             connect=lambda paths: self,
             terminal=lambda: None,
+            machine=lambda: _Machine(self.bells),
             sleep=self.settle,
         )
         return Command(code, out.getvalue(), err.getvalue())

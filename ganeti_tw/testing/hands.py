@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
@@ -87,10 +88,12 @@ class SimulatedHypervisor:
 
 
 class SimulatedStorage:
-    """Disks in a dictionary; creating those of instances in ``broken`` fails."""
+    """Disks in a dictionary; creating those of instances in ``broken`` fails, others takes ``delay`` seconds."""
 
-    def __init__(self, template: str) -> None:
+    def __init__(self, template: str, clock: IReactorTime) -> None:
         self.template = template
+        self._clock = clock
+        self.delay = 0.0
         self.abilities = Abilities.CREATE
         self.disks: dict[str, tuple[str, int]] = {}
         self.renamed: list[tuple[str, str]] = []
@@ -99,6 +102,8 @@ class SimulatedStorage:
     async def create(self, instance: str, disk: DiskSpec) -> str:
         if instance in self.broken:
             raise DriverError(f"disk {disk.index} of {instance} cannot be made: simulated failure")
+        if self.delay:
+            await deferLater(self._clock, self.delay)
         self.disks[disk.uuid] = (instance, disk.size_mib)
         return f"/simulated/{disk.uuid}"
 
@@ -253,3 +258,38 @@ class SimulatedSurvey:
             forbidden_paths=self.forbidden_paths,
             paths={path: problem for path, problem in self.paths.items() if path in m.paths},
         )
+
+
+class SimulatedBell:
+    """One that is rung by its path."""
+
+    def __init__(self, bells: SimulatedBells, path: str) -> None:
+        self.path = path
+        self.reached: Deferred[None] = Deferred()
+        self.rung: Deferred[None] = Deferred()
+        self._bells = bells
+
+    def close(self) -> None:
+        del self._bells.open_ones[self.path]
+
+
+class SimulatedBells:
+    """Bells without sockets; ``open_ones`` by path."""
+
+    def __init__(self) -> None:
+        self.open_ones: dict[str, SimulatedBell] = {}
+        self._opened = 0
+
+    def open(self) -> SimulatedBell:
+        self._opened += 1
+        bell = SimulatedBell(self, f"/simulated/bell-{self._opened}")
+        self.open_ones[bell.path] = bell
+        return bell
+
+    def ring(self, path: str) -> bool:
+        """Connect and send a byte; whether anybody listens."""
+        bell = self.open_ones.get(path)
+        for deferred in (bell.reached, bell.rung) if bell is not None else ():
+            if not deferred.called:
+                deferred.callback(None)
+        return bell is not None

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti_tw.errors import BadRequest, NotFound, TryLater
+from ganeti_tw.errors import BadRequest, NotFound, TryLater, WrongState
 from ganeti_tw.testing.cluster import Cluster, Command
 
 ADD = ("-t", "diskless", "-o", "noop", "--no-name-check", "--no-ip-check", "-n", "node2")
@@ -89,20 +89,38 @@ class CommandTests(JobCase):
         second = self.submit(delay(20, on_nodes=["node2"], no_locks=False))
         third = self.submit(delay(1, depends=[[-1, []]]))
         shown = self.run_job(0, "info", str(second), str(third)).out
-        self.assertIn(f"Waits for: \n    - lock node/{self.cluster.config.node('node2').uuid}: job/{first}/0", shown)
+        self.assertIn(f"Waits for: \n    - lock node/{self.cluster.config.node('node2').uuid}: job {first}\n", shown)
         self.assertIn(f"Waits for: \n    - end of job {second}\n", shown)
 
     def test_cancel(self) -> None:
         first = self.submit(delay(20, on_nodes=["node2"], no_locks=False))
         second = self.submit(delay(20, on_nodes=["node2"], no_locks=False))
         self.assertEqual(self.statuses(), ["running", "waiting"])
-        self.assertIn("cannot be canceled", self.run_job(1, "cancel", str(first)).out)
         self.assertIn("canceled", self.run_job(0, "cancel", str(second)).out)
         self.cluster.settle(1)
         self.assertEqual(self.statuses(), ["running", "canceled"])
+        self.run_job(0, "cancel", str(first))
+        self.cluster.settle(1)
+        self.assertEqual(self.statuses(), ["canceled", "canceled"])
+        self.run_job(1, "cancel", str(first))
         self.run_job(1, "watch", str(second))
         self.run_job(1, "cancel", str(second))
         self.run_job(1, "cancel", "99")
+
+    def test_cancel_between_two_steps(self) -> None:
+        self.cluster.hosts["node2"].storages["file"].delay = 5
+        add = ("gnt-instance", "add", "--submit", "-t", "file", "--disk=0:size=1g", "--disk=1:size=1g", *ADD[2:])
+        job = self.cluster.run(*add, "web1.example").err.split()[-1]
+        self.cluster.settle(7)
+        self.assertIn("web1.example", [i.name for i in self.cluster.config.instances.values()])
+        self.run_job(0, "cancel", job)
+        self.assertEqual(self.statuses(), ["canceling"])
+        self.assertEqual(self.cluster.run("gnt-job", "watch", job).code, 1)
+        self.assertEqual(self.statuses(), ["canceled"])
+        self.assertIn("undoing: disk/0", self.run_job(0, "info", job).out)
+        self.assertEqual(dict(self.cluster.config.instances), {})
+        self.assertEqual(self.cluster.hosts["node2"].storages["file"].disks, {})
+        self.assertEqual(self.cluster.run("gnt-debug", "locks", "--no-headers").out, "")
 
     def test_a_failed_job(self) -> None:
         job = self.submit(delay(1), {"OP_ID": "OP_NODE_REMOVE", "node_name": "node1"}, delay(1))
@@ -189,10 +207,11 @@ class CallTests(JobCase):
         self.assertEqual(
             self.cluster.call("wait", {"id": job, "fields": FIELDS, "previous": previous, "timeout": 1}), "nochange"
         )
-        final, _ = self.cluster.call("wait", {"id": job, "fields": FIELDS, "previous": previous})
+        asked = {"id": job, "fields": FIELDS, "previous": previous, "log_serial": 100}  # whatever it says meanwhile
+        final, _ = self.cluster.call("wait", asked)
         self.assertEqual(final, ["success", ["success"], [None]])
         for previous in (None, final):  # type: ignore[assignment]
-            again = self.cluster.call("wait", {"id": job, "fields": FIELDS, "previous": previous, "timeout": 0})
+            again = self.cluster.call("wait", {**asked, "previous": previous, "timeout": 0})
             self.assertEqual(again, [final, []])
 
     def test_waiting_for_what_comes_back_as_json(self) -> None:
@@ -313,3 +332,99 @@ class OrderTests(JobCase):
         self.assertEqual((self.now().count("running"), self.now().count("queued")), (20, 5))
         self.cluster.settle(11)
         self.assertEqual((self.now().count("success"), self.now().count("running")), (20, 5))
+
+
+class ProgressTests(JobCase):
+    def test_how_far_it_is(self) -> None:
+        job = self.submit(delay(10))
+        self.cluster.settle(5)
+        (entry,) = self.cluster.call("query", {"what": "job", "fields": ["oplog"]})["data"][0][0][1][0]
+        self.assertEqual((entry[2], round(entry[3]["percent"]), round(entry[3]["left"])), ("progress", 40, 6))
+        watched = self.run_job(0, "wait", str(job))
+        self.assertEqual(watched.out, "")
+        lines = watched.err.splitlines()
+        self.assertEqual(lines[0], "Job 1: 40 % of delay: 4 of 10 seconds, 0:06 left")
+        self.assertEqual((len(lines), lines[-1]), (4, "Job 1: 100 % of delay: 10 of 10 seconds"))
+        self.assertIn("'percent': 100.0", self.run_job(0, "info", str(job)).out)
+
+    def test_output_for_programs_stays_as_it_is(self) -> None:
+        done = self.cluster.run("gnt-debug", "delay", "--print-jobid", "8")
+        self.assertEqual((done.code, done.out), (0, "1\n"))
+
+
+class SignTests(JobCase):
+    def interruptible(self, **more: Any) -> tuple[int, str]:
+        job = self.submit(delay(1000, interruptible=True, **more))
+        self.cluster.settle(1)
+        entries = self.cluster.call("wait", {"id": job, "fields": []})[1]
+        ((path,),) = [content for _, _, kind, content in entries if kind == "delay-test"]
+        return job, path
+
+    def test_an_interruptible_delay(self) -> None:
+        job, path = self.interruptible(repeat=3)
+        self.assertTrue(self.cluster.bells.ring(path))
+        self.run_job(0, "wait", str(job))
+        self.assertLess(self.cluster.clock.seconds(), 10)
+        self.assertEqual(self.cluster.bells.open_ones, {})
+
+    def test_one_that_nobody_interrupts(self) -> None:
+        self.assertEqual(self.cluster.run("gnt-debug", "delay", "-i", "3").code, 0)
+        self.assertGreater(self.cluster.clock.seconds(), 3)
+        self.assertEqual(self.cluster.bells.open_ones, {})
+
+    def test_a_cancelled_one_leaves_no_socket(self) -> None:
+        for extra in ((), ("--kill", "--yes-do-it")):
+            job, _ = self.interruptible()
+            self.run_job(0, "cancel", *extra, str(job))
+            self.cluster.settle(1)
+            self.assertEqual(self.cluster.bells.open_ones, {})
+
+    def test_the_test_of_the_job_queue(self) -> None:
+        done = self.cluster.run("gnt-debug", "test-jobqueue")
+        self.assertEqual((done.code, done.err), (0, ""), done)
+        self.assertIn("passed", done.out)
+
+    def test_a_client_that_does_not_come_or_not_confirm(self) -> None:
+        for reached in (False, True):
+            job = self.submit({"OP_ID": "OP_TEST_JQUEUE", "notify_waitlock": True})
+            self.cluster.settle(1)
+            if reached:
+                (bell,) = self.cluster.bells.open_ones.values()
+                bell.reached.callback(None)
+            self.assertIn("nobody con", self.run_job(1, "watch", str(job)).err)
+            self.assertEqual(self.cluster.bells.open_ones, {})
+
+    def test_a_dummy(self) -> None:
+        def end(**how: Any) -> Any:
+            job = self.submit({"OP_ID": "OP_TEST_DUMMY", **how})
+            self.cluster.settle(1)
+            return self.cluster.call("wait", {"id": job, "fields": ["status", "opresult"]})
+
+        self.assertEqual(end(result=[5])[0], ["success", [[5]]])
+        (status, _), entries = end(fail=True, messages=["a"])
+        self.assertEqual((status, [e[3] for e in entries]), ("error", ["a"]))
+        self.assertEqual(end(submit_jobs=[[delay(0)]])[0], ["success", [{"jobs": [(True, 4)]}]])
+        for bad in ({"messages": 5}, {"submit_jobs": [5]}, {"result": {"jobs": 5}}):
+            self.assertIn("wrong_input", str(end(**bad)[0]))
+
+
+class LimitTests(JobCase):
+    def test_many_jobs_are_taken_together_or_not_at_all(self) -> None:
+        full: Any = self.cluster.hosts["node1"].system._cells["queue"]._actor  # type: ignore[attr-defined]
+        full.largest = 3
+        self.submit(delay(5))
+        self.assertRaises(TryLater, self.cluster.call, "submit_many", {"jobs": [[delay(1)]] * 3})
+        self.assertEqual(self.statuses(), ["running"])
+        self.assertEqual(self.cluster.call("submit_many", {"jobs": [[delay(1)]] * 2}), [[True, 2], [True, 3]])
+        self.assertRaises(TryLater, self.submit, delay(1))
+        self.assertEqual(self.cluster.run("gnt-cluster", "queue", "drain").code, 0)
+        self.assertRaises(WrongState, self.cluster.call, "submit_many", {"jobs": [[delay(1)]]})
+
+    def test_old_jobs_go_to_the_archive_by_themselves(self) -> None:
+        self.submit(delay(1))
+        self.cluster.settle(2)
+        for _ in range(8):
+            self.cluster.clock.advance(3000)
+            self.cluster.settle(2)
+        self.assertEqual(self.statuses(), [])
+        self.assertIn("success", self.run_job(0, "list", "--no-headers", "--archived").out)

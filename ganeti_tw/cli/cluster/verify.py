@@ -6,8 +6,8 @@ from optparse import Values
 
 from ganeti_tw.cli.command import Command
 from ganeti_tw.cli.context import Context
-from ganeti_tw.cli.followups import follow_ups
 from ganeti_tw.cli.jobs import follow, opcode
+from ganeti_tw.cli.many import follow_submitted
 
 
 def run(options: Values, arguments: list[str], context: Context) -> int:
@@ -26,7 +26,7 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
     (result,) = follow(context, context.call("submit", ops=[op]))
     if result is None:
         return 0  # a dry run
-    done = follow_ups(context, result["jobs"])
+    done = follow_submitted(context, result["jobs"])
     return 0 if all(results is not None and bool(results[0]) for results in done) else 1
 
 

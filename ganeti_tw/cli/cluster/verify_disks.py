@@ -12,8 +12,8 @@ from optparse import Values
 from ganeti_tw.cli.command import Command
 from ganeti_tw.cli.context import Context
 from ganeti_tw.cli.failures import one_line
-from ganeti_tw.cli.followups import follow_ups
 from ganeti_tw.cli.jobs import follow, opcode
+from ganeti_tw.cli.many import follow_submitted
 from ganeti_tw.cli.structured import natural
 from ganeti_tw.errors import GanetiError
 
@@ -22,7 +22,7 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
     op = opcode("OP_CLUSTER_VERIFY_DISKS", options, context, group_name=options.nodegroup)
     (result,) = follow(context, context.call("submit", ops=[op]))
     code = 0
-    for results in follow_ups(context, result["jobs"]):
+    for results in follow_submitted(context, result["jobs"]):
         if results is None or not _one_group(context, options, *results[0]):
             code = 1
     return code

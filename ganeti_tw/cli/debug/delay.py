@@ -20,6 +20,7 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
         on_master=options.on_master,
         on_nodes=options.on_nodes,
         repeat=options.repeat,
+        interruptible=options.interruptible,
         no_locks=options.no_locks,
     )
     return submit_and_follow(context, options, op)
@@ -44,11 +45,11 @@ COMMAND = Command(
         "--no-master",
         "-n",
         "-r/--repeat",
+        "-i/--interruptible",
         "-l/--no-locks",
         "--dry-run",
         "--priority",
         "--submit",
         "--print-jobid",
     ),
-    not_yet=("-i/--interruptible",),
 )

@@ -27,7 +27,8 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
     if not results or results[0] is None:
         return 0
     names = results[0]["allocatable"]
-    return follow_submitted(context, list(zip(names, results[0]["jobs"], strict=True)))
+    ended = follow_submitted(context, results[0]["jobs"], names)
+    return 1 if None in ended else 0
 
 
 def _read(path: str) -> list[dict[str, Any]]:

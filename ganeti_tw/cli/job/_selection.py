@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from optparse import Values
+from typing import Any
 
 from ganeti_tw.cli import table
 from ganeti_tw.cli.context import Context
@@ -12,8 +14,26 @@ from ganeti_tw.errors import BadRequest, WrongState
 REFUSED = 13
 
 
-def chosen_jobs(options: Values, arguments: list[str], context: Context, question: str) -> list[int] | None:
-    """Their numbers; those chosen by status are shown and asked about unless forced.  None when the answer is no."""
+def for_chosen_jobs(
+    options: Values, arguments: list[str], context: Context, question: str, do: Callable[[int], Sequence[Any]]
+) -> int:
+    """Do something to each of the jobs, and tell what came of it; ``do`` gives ``[done, text]``.
+
+    The exit code.  Those chosen by status are shown and asked about unless forced.
+    """
+    numbers = _chosen_jobs(options, arguments, context, question)
+    if numbers is None:
+        return REFUSED
+    code = 0
+    for number in numbers:
+        done, text = do(number)
+        context.say(text)
+        code = code if done else 1
+    return code
+
+
+def _chosen_jobs(options: Values, arguments: list[str], context: Context, question: str) -> list[int] | None:
+    """Their numbers; None when the answer is no."""
     if bool(options.status_filter) == bool(arguments):
         raise BadRequest("give numbers of jobs or one of --pending, --queued, --waiting; not both")
     if arguments:

@@ -6,7 +6,7 @@ from optparse import Values
 
 from ganeti_tw.cli.command import Argument, Command
 from ganeti_tw.cli.context import Context
-from ganeti_tw.cli.job._selection import REFUSED, chosen_jobs
+from ganeti_tw.cli.job._selection import for_chosen_jobs
 from ganeti_tw.errors import BadRequest
 
 
@@ -14,17 +14,9 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
     if options.kill and not options.yes_do_it:
         raise BadRequest("--kill ends jobs without cleaning up; confirm it with --yes-do-it")
     question = f"{'Kill' if options.kill else 'Cancel'} job(s) listed above?"
-    numbers = chosen_jobs(options, arguments, context, question)
-    if numbers is None:
-        return REFUSED
-    results = [_cancel(number, options.kill, context) for number in numbers]
-    return 0 if all(results) else 1
-
-
-def _cancel(number: int, kill: bool, context: Context) -> bool:
-    done, text = context.call("cancel", id=number, kill=kill)
-    context.say(text)
-    return bool(done)
+    return for_chosen_jobs(
+        options, arguments, context, question, lambda number: context.call("cancel", id=number, kill=options.kill)
+    )
 
 
 COMMAND = Command(

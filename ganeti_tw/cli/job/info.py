@@ -50,10 +50,16 @@ def _waits(context: Context, numbers: list[int]) -> dict[int, Sequence[str]]:
     """What jobs wait for, in words."""
     if not numbers:
         return {}
-    return {
-        number: [*(f"end of job {job}" for job in jobs), *(f"lock {lock}: {', '.join(who)}" for lock, who in locks)]
-        for number, jobs, locks in context.call("job_waits", ids=numbers)
-    }
+    found: dict[int, Sequence[str]] = {}
+    for number, jobs, locks in context.call("job_waits", ids=numbers):
+        behind = [f"lock {lock}: {', '.join(map(_job, who))}" for lock, who in locks]
+        found[number] = [*(f"end of job {job}" for job in jobs), *behind]
+    return found
+
+
+def _job(owner: str) -> str:
+    """``job/5/0`` as ``job 5``."""
+    return " ".join(owner.split("/")[:2])
 
 
 def describe(job: Mapping[str, Any], waits: Sequence[str] = ()) -> list[Pair]:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from attrs import define, field, frozen
-from twisted.internet.defer import Deferred, gatherResults
 
 from ganeti_tw.errors import GanetiError, NotSent, OutcomeUnknown
 from ganeti_tw.model.codec import to_json
@@ -84,7 +83,7 @@ async def _ask_nodes(context: Context, config: Config, instances: Iterable[Insta
             by_node.setdefault(node.uuid, []).append(instance)
     found = _Found()
     work = [_ask_node(context, config, config.nodes[uuid], here, found) for uuid, here in by_node.items()]
-    await gatherResults([Deferred.fromCoroutine(w) for w in work], consumeErrors=True)
+    await context.together(work)
     return found
 
 

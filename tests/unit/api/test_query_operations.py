@@ -47,6 +47,9 @@ class FakeHands:
         found = self._answer(message)
         return fail(found) if isinstance(found, Exception) else succeed(found)
 
+    def stopping(self) -> bool:
+        return False
+
     def say(self, kind: str, text: Any) -> None:
         self.said.append(text)
 

@@ -56,6 +56,7 @@ class FakeMachine:
         self.output = ""
         self.errors = ""
         self.here: set[str] = set()
+        self.bells: set[str] = set()
 
     def run(self, argv: Sequence[str]) -> int:
         self.commands.append(list(argv))
@@ -64,6 +65,10 @@ class FakeMachine:
     def read(self, argv: Sequence[str]) -> Finished:
         self.commands.append(list(argv))
         return Finished(self.status, self.output, self.errors)
+
+    def ring(self, path: str) -> bool:
+        self.commands.append(["ring", path])
+        return path in self.bells
 
     def is_here(self, host: str, hosts_file: str) -> bool:
         return host in self.here

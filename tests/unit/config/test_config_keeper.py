@@ -119,6 +119,9 @@ class KeeperCase(SynchronousTestCase):
         self.turn()
         return commit
 
+    def stopping(self) -> bool:
+        return False
+
     def put(self, *things: Any) -> Deferred[Config]:
         hands: Any = self
         answer = Deferred.fromCoroutine(Context(hands).put(*things))

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.config.keeper import Published
 from ganeti_tw.errors import GanetiError
-from ganeti_tw.jobs.job import Describe, Job, Start
+from ganeti_tw.jobs.job import Accepted, Describe, Doubtful, Job, Start
 from ganeti_tw.jobs.perform import Step
 from ganeti_tw.jobs.places import Places
 from ganeti_tw.jobs.queue import Queue
@@ -28,6 +28,7 @@ from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.registry import Common, Kind, load_all
 from ganeti_tw.protocol.jobs import JobEnded, WaitForChange
 from ganeti_tw.protocol.locks import Acquire, ListLocks, Release
+from ganeti_tw.testing.hands import SimulatedBells
 from ganeti_tw.wire.memory import MemoryNetwork
 
 load_all()
@@ -97,6 +98,16 @@ class FakeQueue(Actor):
 
     def __init__(self) -> None:
         self.ended: list[int] = []
+        self.accepted: list[int] = []
+        self.doubtful: list[int] = []
+
+    @receive(Accepted)
+    def job_accepted(self, m: Accepted) -> None:
+        self.accepted.append(m.job_id)
+
+    @receive(Doubtful)
+    def job_doubtful(self, m: Doubtful) -> None:
+        self.doubtful.append(m.job_id)
 
     @receive(JobEnded)
     def job_ended(self, m: JobEnded) -> None:
@@ -151,6 +162,7 @@ class JobCase(SynchronousTestCase):
             published=self.published,
             directory=directory,
             hosts=Nobody(),  # type: ignore[arg-type]
+            bells=SimulatedBells(),
             clock=self.clock,
             now=lambda: 1000.0 + self.clock.seconds(),
             new_uuid=lambda: "",

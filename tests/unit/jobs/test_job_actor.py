@@ -6,13 +6,16 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ganeti_tw.errors import BadRequest, DriverError, NotFound
-from ganeti_tw.jobs.job import PAUSE, Start
+from ganeti_tw.errors import BadRequest, DriverError, GanetiError, NotFound, OutcomeUnknown
+from ganeti_tw.jobs import job as job_room
+from ganeti_tw.jobs.job import PAUSE, Hold, Job, Start
+from ganeti_tw.jobs.record import JobRecord, OpRecord
+from ganeti_tw.model.rows import Put
 from ganeti_tw.operations.context import Context
-from ganeti_tw.operations.registry import Common
+from ganeti_tw.operations.registry import Common, Opportunistic
 from ganeti_tw.protocol.jobs import CancelJob
-from ganeti_tw.protocol.locks import ListLocks
-from job_case import JobCase, step
+from ganeti_tw.protocol.locks import Acquire, ListLocks
+from job_case import FakeQueue, JobCase, step
 
 S, X = 0, 1
 
@@ -244,6 +247,18 @@ class LockTests(JobCase):
         self.assertIn("again and again", str(self.stored.ops[0].result))
         self.assertEqual(self.held(), {})
 
+    def test_what_is_free_of_some(self) -> None:
+        got: list[str] = []
+
+        async def run(context: Context) -> None:
+            got.extend(sorted(context.locks))
+
+        one = step(run)
+        one.op.opportunistic = lambda config: Opportunistic(({"node/a": X}, {"node/b": X}))  # type: ignore[attr-defined]
+        self.take(node__a=X)
+        self.start(one)
+        self.assertEqual((got, self.statuses(self.stored)), (["cluster/BGL", "node/b"], ["success"]))
+
     def test_no_lock_manager_to_give_them_back_to(self) -> None:
         work = Work()
         self.start(step(work))
@@ -289,22 +304,242 @@ class CancelTests(JobCase):
         self.assertEqual([self.result(a)[0] for a in answers], [True, True, True])
         self.assertEqual(self.statuses(self.stored), ["canceled"])
 
-    def test_not_while_it_works_nor_when_it_ended(self) -> None:
-        work = Work()
-        self.start(step(work))
-        self.assertEqual(self.cancel(), (False, "Job 7 is running and cannot be canceled any more"))
-        work.end.callback(None)
-        self.turn()
-        self.assertFalse(self.cancel()[0])
+    def test_not_when_it_has_ended(self) -> None:
+        self.start(step())
+        self.assertEqual(self.cancel(), (False, "Job 7 is success and cannot be canceled any more"))
         self.assertEqual(self.stored.status.value, "success")
 
-    def test_not_while_running_is_being_stored(self) -> None:
+    def test_while_running_is_being_stored(self) -> None:
+        work = Work()
         self.ledger.held = True
-        self.start(step(Work()))
-        self.assertFalse(self.cancel()[0])
+        self.start(step(work))
+        self.assertTrue(self.cancel()[0])
+        self.assertEqual(self.statuses(self.shown), ["waiting"])
         self.ledger.go_on()
         self.turn()
-        self.assertEqual(self.statuses(self.stored), ["running"])
+        self.assertEqual((work.begun, self.statuses(self.stored)), (0, ["canceled"]))
+
+    def test_between_two_opcodes(self) -> None:
+        one, two = Work(), Work()
+        self.start(step(one), step(two), step())
+        for _ in range(2):
+            self.assertTrue(self.cancel()[0])
+        self.assertEqual(self.statuses(self.shown), ["canceling", "queued", "queued"])
+        self.assertEqual(self.shown.status.value, "canceling")
+        one.end.callback("done")
+        self.turn()
+        self.assertEqual((two.begun, self.statuses(self.stored)), (0, ["success", "canceled", "canceled"]))
+        self.assertEqual((self.stored.ops[0].result, self.held(), self.queue.ended), ("done", {}, [7]))
+
+    def test_one_that_was_at_its_end_has_succeeded(self) -> None:
+        work = Work()
+        self.start(step(work))
+        self.cancel()
+        work.end.callback(None)
+        self.turn()
+        self.assertEqual((self.statuses(self.stored), self.queue.ended), (["success"], [7]))
+
+
+class StepTests(JobCase):
+    """Cancelled between the steps of an operation."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.done: list[str] = []
+        self.replies: list[Deferred[Any]] = []
+
+    def hands(self, work: Any) -> Any:
+        """Work with a context whose questions and changes are answered by the test."""
+
+        async def run(context: Any) -> Any:
+            def edit(change: Any) -> Deferred[Any]:
+                self.done.append("edit")
+                self.replies.append(Deferred())
+                return self.replies[-1]
+
+            context._hands.edit = edit
+            return await work(context)
+
+        return step(run)
+
+    def undo(self, context: Context, name: str) -> None:
+        async def back() -> None:
+            await context.sleep(3)
+            self.done.append(f"undo {name}")
+
+        context.undo(name, back)
+
+    def answer(self) -> None:
+        self.replies.pop(0).callback(None)
+        self.turn()
+
+    def cancel(self) -> None:
+        self.assertTrue(self.result(self.job.ask(CancelJob(7), 1))[0])
+
+    def test_what_was_done_is_taken_back_newest_first(self) -> None:
+        async def work(context: Any) -> None:
+            for name in ("a", "b", "c"):
+                self.undo(context, name)
+                await context.edit(lambda config: config)
+
+        self.start(self.hands(work), step())
+        self.answer()
+        self.cancel()
+        self.assertEqual(self.done, ["edit", "edit"])  # never in the middle of one
+        self.answer()
+        self.turn(3)
+        self.turn(3)
+        self.turn(3)
+        self.assertEqual(self.done, ["edit", "edit", "undo c", "undo b", "undo a"])
+        self.assertEqual((self.statuses(self.stored), self.held()), (["canceled", "canceled"], {}))
+
+    def test_not_when_it_is_too_far(self) -> None:
+        async def forgets(context: Any) -> None:
+            await context.edit(lambda config: config)
+            await context.edit(lambda config: config)
+            await context.sleep(5)
+
+        async def keeps(context: Any) -> None:
+            self.undo(context, "a")
+            context.keep()
+            await forgets(context)
+
+        for work in (forgets, keeps):
+            self.start(self.hands(work))
+            self.cancel() if work is keeps else None
+            self.answer()
+            self.cancel()
+            self.answer()
+            self.turn(4)
+            self.assertEqual(self.shown.status.value, "canceling")
+            self.turn(1)
+            self.assertEqual((self.done, self.statuses(self.stored)), (["edit", "edit"], ["success"]))
+            self.done.clear()
+            for path in ("job/7", "queue"):
+                ref = self.system.find(path)
+                assert ref is not None
+                ref.stop()
+            self.turn()
+
+    def test_a_sleep_ends_at_once(self) -> None:
+        async def work(context: Context) -> None:
+            await context.sleep(1000)
+
+        self.start(step(work))
+        self.cancel()
+        self.turn()
+        self.assertEqual(self.statuses(self.stored), ["canceled"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_an_operation_that_answers_errors_does_not_answer_this(self) -> None:
+        async def work(context: Context) -> str:
+            try:
+                await context.sleep(1)
+            except GanetiError:
+                return "fooled"
+            return "too late"
+
+        self.start(step(work))
+        self.cancel()
+        self.turn()
+        self.assertEqual(self.stored.ops[0].result, "Job canceled by request")
+
+    def test_killed_after_all(self) -> None:
+        work = Work()
+        self.start(step(work))
+        self.cancel()
+        self.assertIn("killed", self.result(self.job.ask(CancelJob(7, True), 1))[1])
+        self.turn()
+        self.assertEqual(self.statuses(self.stored), ["error"])
+
+
+class UrgencyTests(JobCase):
+    def pending(self) -> list[str]:
+        locks = self.result(self.locks.ask(ListLocks(), 1))
+        return [owner for lock in locks if lock.name == "instance/a" for _, owner in lock.pending]
+
+    def test_who_waits_for_long_is_more_urgent(self) -> None:
+        work = Work()
+        self.take(instance__a=X)
+        self.start(step(work, locks=lambda config: {"instance/a": X}))
+        self.turn(job_room.URGENCY - 1)
+        self.locks.ask(Acquire("late", {"instance/a": X}, self.locks, -1), 3 * job_room.URGENCY)
+        self.assertEqual((self.shown.priority, self.pending()), (0, ["late", "job/7/0"]))
+        self.turn(1)
+        self.assertEqual((self.shown.priority, self.pending()), (-1, ["job/7/0", "late"]))
+        self.turn(job_room.URGENCY)
+        self.assertEqual((self.shown.priority, self.pending()), (-2, ["job/7/0", "late"]))
+        self.give_back()
+        self.assertEqual((work.begun, self.stored.ops[0].priority), (1, -2))
+        self.turn(3 * job_room.URGENCY)
+        self.assertEqual(self.shown.priority, -2)
+        work.end.callback(None)
+
+    def test_not_beyond_the_most_urgent(self) -> None:
+        self.take(instance__a=X)
+        self.start(step(locks=lambda config: {"instance/a": X}))
+        for _ in range(25):
+            self.turn(job_room.URGENCY)
+        self.assertEqual(self.shown.priority, -20)
+        self.job.stop()
+
+
+class DoubtTests(JobCase):
+    """Nobody can say whether a new job was stored."""
+
+    def new(self, *steps: Any, begin: bool) -> None:
+        self.queue = FakeQueue()
+        queue = self.system.spawn("queue", lambda: self.queue)
+        record = JobRecord(7, [OpRecord({"OP_ID": "OP_TEST"}) for _ in steps], (1000, 0))
+        admission = lambda: (Put("queue", "serial", b"7"),)  # noqa: E731
+        self.job = self.system.spawn("job/7", lambda: Job(record, list(steps), self.places, queue, admission))
+        self.job.tell(Start() if begin else Hold())
+        self.turn()
+
+    def test_it_is_stored_until_it_is_certain_and_then_runs(self) -> None:
+        for begin in (True, False):
+            work = Work()
+            self.ledger.error = OutcomeUnknown("no answer")
+            self.new(step(work, locks=lambda config: {"instance/a": X}), begin=begin)
+            self.assertEqual((self.queue.doubtful, self.queue.accepted, work.begun), ([7], [], 0))
+            self.assertEqual((self.shown.status.value, self.held()), ("queued", {}))
+            self.turn(3 * PAUSE)
+            self.ledger.error = DriverError("disk full")
+            self.turn(PAUSE)
+            self.assertEqual((self.queue.doubtful, self.queue.accepted, work.begun), ([7], [], 0))
+            self.job.tell(Start())
+            self.turn()
+            self.ledger.error = None
+            self.turn(PAUSE)
+            self.assertEqual((self.queue.accepted, work.begun), ([7], 1))
+            self.assertEqual(self.ledger.rows["live", "7"], b"true")
+            work.end.callback(None)
+            self.turn()
+            self.assertEqual((self.statuses(self.stored), self.queue.ended), (["success"], [7]))
+            self.assertNotIn(("live", "7"), self.ledger.rows)
+            for path in ("job/7", "queue"):
+                ref = self.system.find(path)
+                assert ref is not None
+                ref.stop()
+            self.turn()
+
+    def test_it_can_be_cancelled(self) -> None:
+        work = Work()
+        self.ledger.error = OutcomeUnknown("no answer")
+        self.new(step(work), begin=True)
+        self.ledger.rows["live", "7"] = b"true"  # it had been stored
+        self.ledger.error = None
+        self.assertTrue(self.result(self.job.ask(CancelJob(7), 1))[0])
+        self.turn(2 * PAUSE)
+        self.assertEqual((self.statuses(self.stored), self.queue.ended, work.begun), (["canceled"], [7], 0))
+        self.assertNotIn(("live", "7"), self.ledger.rows)
+
+    def test_a_refusal_is_no_doubt(self) -> None:
+        self.ledger.error = DriverError("disk full")
+        self.new(step(), begin=False)
+        self.assertEqual((self.queue.doubtful, self.queue.accepted), ([], [7]))
+        self.turn(3 * PAUSE)
+        self.assertEqual(self.ledger.commits, [])
 
 
 class WaiterTests(JobCase):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ganeti_tw.jobs.filters import rules_of
 from ganeti_tw.jobs.line import Line
+from ganeti_tw.model.filter import Filter
 
 
 class LineTests(SynchronousTestCase):
@@ -49,3 +51,20 @@ class LineTests(SynchronousTestCase):
         self.line.ended(1)
         self.line.ended(2)
         self.assertEqual(self.order(), [])
+
+    def test_judged_in_pieces(self) -> None:
+        for number in range(10):
+            self.line.add(number, 0, (), [{"OP_ID": "OP_A" if number % 2 else "OP_B"}])
+        rule = Filter(
+            uuid="a", watermark=0, priority=0, action="REJECT", reason_trail=(),
+            predicates=(["opcode", ["=", "OP_ID", "OP_A"]],),
+        )  # fmt: skip
+        self.line.set_rules(rules_of([rule]))
+        self.assertTrue(self.line.judge_some(4))
+        self.assertEqual((self.line.rejected(), self.order()), ([1, 3], []))
+        self.line.change_priority(8, -5)
+        self.line.ended(9)
+        self.line.add(10, -1, (), [{"OP_ID": "OP_B"}])
+        self.assertTrue(self.line.judge_some(5))
+        self.assertFalse(self.line.judge_some(5))
+        self.assertEqual((self.line.rejected(), self.order()), ([5, 7], [8, 10, 0, 2, 4, 6]))

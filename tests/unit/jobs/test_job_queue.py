@@ -7,7 +7,7 @@ from typing import Any
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
-from ganeti_tw.errors import BadRequest, DriverError, NotFound, TryLater
+from ganeti_tw.errors import BadRequest, DriverError, NotFound, OutcomeUnknown, TryLater
 from ganeti_tw.jobs import queue as queue_room
 from ganeti_tw.jobs.perform import Advance
 from ganeti_tw.jobs.record import JobRecord, OpRecord
@@ -117,6 +117,19 @@ class SubmitTests(QueueCase):
         self.ledger.error = None
         self.assertEqual(self.submitted(delay()), 2)
         self.assertEqual(self.listed(), {2: "running"})
+
+    def test_a_job_of_which_nobody_knows_whether_it_is_stored_is_told_by_its_number(self) -> None:
+        self.open_queue(max_running_jobs=1)
+        self.ledger.error = OutcomeUnknown("no answer")
+        answers = [self.submit(delay()), self.submit(delay())]
+        self.turn()
+        for number, answer in enumerate(answers, 1):
+            self.assertIn(f"gnt-job info {number}", self.failureResultOf(answer, OutcomeUnknown).getErrorMessage())
+        self.ledger.error = None
+        self.turn(5)
+        self.assertEqual(self.listed(), {1: "running", 2: "queued"})
+        self.turn(10)
+        self.assertEqual(self.listed(), {1: "success", 2: "running"})
 
     def test_one_bad_opcode_refuses_the_job(self) -> None:
         self.open_queue()

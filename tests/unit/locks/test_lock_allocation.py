@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from collections.abc import Mapping
+from random import Random
+from typing import Any, NamedTuple
+
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti_tw.locks.allocation import Allocation, Mode
+from ganeti_tw.locks.allocation import BGL, Allocation, Mode
 
 S, X = Mode.SHARED, Mode.EXCLUSIVE
 NAMES = ("cluster/BGL", "instance/a", "instance/b", "instance/[lockset]", "node/n1", "node/[lockset]")
@@ -81,6 +85,26 @@ class LockAllocationTests(SynchronousTestCase):
         self.locks.request("j1", {"instance/a": X})
         self.assertRaises(ValueError, self.locks.request, "j1", {"instance/b": X})
 
+    def test_of_some_what_is_free(self) -> None:
+        self.locks.request("j1", {"node/n1": X})
+        self.assertEqual(self.locks.request("j2", {"instance/a": X}, 0, [{"node/n1": X}, {"node/n2": X}], 1), ["j2"])
+        self.assertEqual(set(self.locks.holds("j2")), {"instance/a", "node/n2"})
+        self.assertEqual(self.locks.request("j3", {}, 0, [{"node/n1": X}, {"node/n2": X}]), ["j3"])
+        self.assertEqual(dict(self.locks.holds("j3")), {})
+
+    def test_who_needs_more_of_some_than_are_free_is_not_overtaken(self) -> None:
+        self.locks.request("j1", {"node/n1": X})
+        self.assertEqual(self.locks.request("j2", {}, 0, [{"node/n1": X}, {"node/n2": X}], 2), [])
+        self.assertEqual(self.locks.request("j3", {"node/n2": S}), [])
+        self.assertEqual(self.locks.waits_for("j2"), [("node/n1", ("j1",))])
+        self.assertEqual(self.locks.release("j1"), ["j2"])
+        self.assertRaises(ValueError, self.locks.request, "j4", {}, 0, [], 1)
+
+    def test_who_waits_for_something_else_does_not_keep_some(self) -> None:
+        self.locks.request("j1", {"instance/a": X})
+        self.locks.request("j2", {"instance/a": X}, 0, [{"node/n1": X}], 1)
+        self.assertEqual(self.locks.request("j3", {"node/n1": X}), ["j3"])
+
     def test_who_waits_for_whom(self) -> None:
         self.locks.request("j1", {"instance/a": X})
         self.locks.request("j2", {"instance/a": X, "instance/b": S})
@@ -95,31 +119,153 @@ class LockAllocationTests(SynchronousTestCase):
         self.assertEqual(shown, [("cluster/BGL", S, ("j1",), ()), ("node/n1", X, ("j1",), ((S, "j2"),))])
 
 
-WANTED = st.dictionaries(st.sampled_from(NAMES), st.sampled_from([S, X]), min_size=1, max_size=4)
-STEPS = st.lists(st.one_of(WANTED, st.integers(0, 9)), max_size=40)
-
-
 def conflict(a: str, am: Mode, b: str, bm: Mode) -> bool:
     same_level = a.split("/")[0] == b.split("/")[0]
     overlap = a == b or (same_level and "[lockset]" in (a.split("/")[1], b.split("/")[1]))
     return overlap and X in (am, bm)
 
 
+def conflicts(a: Mapping[str, Mode], b: Mapping[str, Mode]) -> bool:
+    return any(conflict(n, m, o, p) for n, m in a.items() for o, p in b.items())
+
+
+class Ask(NamedTuple):
+    wanted: dict[str, Mode]
+    priority: int
+    some: list[dict[str, Mode]]
+    least: int
+
+
+def wanted(smallest: int) -> st.SearchStrategy[dict[str, Mode]]:
+    return st.dictionaries(st.sampled_from(NAMES), st.sampled_from([S, X]), min_size=smallest, max_size=4)
+
+
+ASKS = st.builds(
+    lambda w, p, some, least: Ask(w, p, some, min(least, len(some))),
+    wanted(0),
+    st.integers(-2, 2),
+    st.one_of(st.just([]), st.lists(wanted(1), max_size=3)),
+    st.integers(0, 2),
+)
+URGES = st.tuples(st.integers(0, 50), st.integers(-3, 3))
+STEPS = st.lists(st.one_of(ASKS, ASKS, st.integers(0, 50), URGES), max_size=100)
+
+
+class World:
+    """An allocation, and what is known of it without it."""
+
+    def __init__(self) -> None:
+        self.locks = Allocation()
+        self.alive: dict[str, Ask] = {}  # oldest first
+        self.granted: set[str] = set()
+        self.number = 0
+
+    def step(self, step: Any) -> None:
+        if isinstance(step, Ask):
+            self.number += 1
+            owner = f"j{self.number}"
+            self.alive[owner] = step
+            self.grant(self.locks.request(owner, step.wanted, step.priority, step.some, step.least))
+        elif self.alive:
+            owner = list(self.alive)[(step if isinstance(step, int) else step[0]) % len(self.alive)]
+            if isinstance(step, int):  # given up, whether it had its locks or not
+                self.end(owner)
+            else:
+                if owner not in self.granted:
+                    self.alive[owner] = self.alive[owner]._replace(priority=step[1])
+                self.grant(self.locks.change_priority(owner, step[1]))
+
+    def end(self, owner: str) -> None:
+        del self.alive[owner]
+        self.granted.discard(owner)
+        self.grant(self.locks.release(owner))
+
+    def grant(self, owners: list[str]) -> None:
+        for owner in owners:
+            assert owner in self.alive, f"{owner} gets locks after its end"
+            assert owner not in self.granted, f"{owner} gets them twice"
+            self.granted.add(owner)
+
+    def check(self) -> None:
+        """Nobody has what another must not have at the same time, and nobody less than it needs."""
+        held = {owner: self.locks.holds(owner) for owner in self.alive}
+        for number, one in enumerate(self.granted):
+            ask = self.alive[one]
+            assert held[one].keys() >= ask.wanted.keys()
+            assert sum(part.keys() <= held[one].keys() for part in ask.some) >= ask.least
+            for other in list(self.granted)[number + 1 :]:
+                assert not conflicts(held[one], held[other]), (one, other)
+        for waiting in self.alive.keys() - self.granted:
+            assert not held[waiting], f"{waiting} holds something and waits for more: a deadlock to be"
+        waiting = [self.alive[o] for o in self.alive if o not in self.granted]
+        if waiting:
+            self.check_first(min(waiting, key=lambda ask: ask.priority))
+
+    def check_first(self, ask: Ask) -> None:
+        """The most urgent and oldest waits only for those who hold something."""
+        held = [self.locks.holds(owner) for owner in self.granted]
+        if any(conflicts(ask.wanted, h) for h in held):
+            return
+        free = [part for part in ask.some if not any(conflicts(part, h) for h in held)]
+        assert len(free) < ask.least, f"{ask} waits for nothing"
+
+
 @given(STEPS)
-def test_no_two_owners_hold_what_conflicts_and_nobody_waits_for_nothing(steps: list[object]) -> None:
-    locks, alive, number = Allocation(), [], 0
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_exclusion_and_nobody_waits_for_nothing(steps: list[Any]) -> None:
+    world = World()
     for step in steps:
-        if isinstance(step, int):
-            if alive:
-                locks.release(alive.pop(step % len(alive)))
+        world.step(step)
+        world.check()
+
+
+@given(STEPS)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_everybody_gets_its_turn_and_nothing_is_left(steps: list[Any]) -> None:
+    """However things stand: if those who hold locks end one after the other, all have had theirs."""
+    world = World()
+    for step in steps:
+        world.step(step)
+    turns = 0
+    while world.alive:
+        assert world.granted, f"all wait for each other: {world.alive}"
+        world.end(min(world.granted))
+        turns += 1
+        assert turns <= len(steps)
+    assert world.locks.locks() == []
+
+
+@given(st.lists(ASKS, min_size=1, max_size=30), ASKS)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_waiter_does_not_starve_while_others_as_urgent_keep_coming(before: list[Ask], late: Ask) -> None:
+    world = World()
+    for ask in before:
+        world.step(ask._replace(priority=0))
+    waiting = [owner for owner in world.alive if owner not in world.granted]
+    for owner in waiting:  # for each that leaves another comes, and those who came first are served first
+        while owner in world.alive and owner not in world.granted:
+            first = next(o for o in world.alive if o in world.granted)
+            assert int(first[1:]) <= len(before), f"{first} overtook {owner} on and on"
+            world.end(first)
+            world.step(late._replace(priority=0))
+
+
+def test_thousands_of_operations() -> None:
+    random = Random(1)
+    names = [f"{level}/{i}" for level in ("instance", "node", "node-res") for i in range(30)]
+    names += ["instance/[lockset]", "node/[lockset]"]
+    world = World()
+    for number in range(3000):
+        if len(world.alive) < 30 and random.random() < 0.6:
+            few = {name: random.choice((S, X)) for name in random.sample(names, random.randint(1, 5))}
+            some = [{f"node/{i}": X, f"node-res/{i}": X} for i in range(random.choice((0, 0, 5)))]
+            world.step(Ask({BGL: S, **few}, random.randint(-1, 1), some, min(1, len(some))))
+        elif random.random() < 0.1:
+            world.step((random.randrange(50), random.randint(-3, 3)))
         else:
-            number += 1
-            alive.append(f"j{number}")
-            locks.request(f"j{number}", step)  # type: ignore[arg-type]
-        held = [(o, n, m) for o in alive for n, m in locks.holds(o).items()]
-        for i, (o1, n1, m1) in enumerate(held):
-            for o2, n2, m2 in held[i + 1 :]:
-                assert o1 == o2 or not conflict(n1, m1, n2, m2)
-    while alive:  # whoever is there gets its turn once those before it are gone
-        assert locks.holds(alive[0]), f"{alive[0]} waits though nobody is in front"
-        locks.release(alive.pop(0))
+            world.step(random.randrange(50))
+        if number % 20 == 0:
+            world.check()
+    while world.alive:
+        world.end(next(o for o in world.alive if o in world.granted))
+    assert world.locks.locks() == []

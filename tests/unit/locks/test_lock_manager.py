@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from ganeti_tw.errors import NoRoom
 from ganeti_tw.kernel import Actor, ActorSystem
 from ganeti_tw.locks.manager import LockManager
 from ganeti_tw.protocol.locks import Acquire, ListLocks, Release, WhyWaiting
@@ -28,7 +29,15 @@ class LockManagerTests(SynchronousTestCase):
         return asked
 
     def test_a_grant_is_an_answer(self) -> None:
-        self.assertIsNone(self.successResultOf(self.ask(Acquire("1/0", {"instance/a": 1}, self.j1))))
+        held = self.successResultOf(self.ask(Acquire("1/0", {"instance/a": 1}, self.j1)))
+        self.assertEqual(held, {"instance/a": 1})
+
+    def test_what_is_free_of_some(self) -> None:
+        some = ({"node/a": 1, "node-res/a": 1}, {"node/b": 1, "node-res/b": 1})
+        self.ask(Acquire("1/0", {"node-res/a": 1}, self.j1))
+        held = self.successResultOf(self.ask(Acquire("2/0", {}, self.j2, 0, some, 1)))
+        self.assertEqual(sorted(held), ["node-res/b", "node/b"])  # type: ignore[call-overload]
+        self.failureResultOf(self.ask(Acquire("3/0", {}, self.j2, 0, some, 3)), NoRoom)
 
     def test_a_waiter_is_told_when_the_lock_is_given_up(self) -> None:
         self.ask(Acquire("1/0", {"instance/a": 1}, self.j1))

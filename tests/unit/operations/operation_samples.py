@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import evolve
@@ -159,9 +159,17 @@ class FakeHands:
     def answers(self, address: str) -> Deferred[bool]:
         return succeed(address in self.awake)
 
-    def sleep(self, seconds: float) -> Deferred[None]:
+    def sleep(self, seconds: float, *, stoppable: bool, until: Any = None) -> Deferred[None]:
         self.slept.append(seconds)
         return succeed(None)
+
+    held: Mapping[str, int] = {}
+
+    def stopping(self) -> bool:
+        return False
+
+    def elapsed(self) -> float:
+        return sum(self.slept)
 
     def ledger_state(self) -> Deferred[LedgerState]:
         return succeed(self.ledger)

@@ -1,0 +1,1 @@
+A job that waits for locks becomes one step more urgent every half hour.
