@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -34,6 +35,7 @@ from ganeti_tw.daemon.projections import ConfigDataWriter
 from ganeti_tw.daemon.record import HostRecord, remove_files
 from ganeti_tw.daemon.settings import Settings
 from ganeti_tw.errors import (
+    BadRequest,
     Corrupt,
     DriverError,
     GanetiError,
@@ -431,8 +433,10 @@ class Host(Service):
 
     async def _make_cluster(self, new: NewCluster) -> None:
         name, now = self.settings.name, self.now()
-        master_ip = await self._cluster_address(new.cluster_name)
-        node_ip = await self._own_address()
+        master_ip = await self._cluster_address(new.cluster_name, new.ip_family)
+        node_ip = await self._own_address(new.ip_family)
+        if new.secondary_ip is not None and not await self.names.is_own(new.secondary_ip):
+            raise BadRequest(f"secondary IP {new.secondary_ip} is no address of this host")
         if master_ip == node_ip:
             raise WrongState(f"{new.cluster_name} needs an address of its own, {master_ip} is that of {name}")
         begin = beginning(
@@ -466,16 +470,21 @@ class Host(Service):
         await self.joined(record, identity, hmac_key)
         self.hands.agent.tell(SetEnabled(self.hands.enabled(record)))
 
-    async def _cluster_address(self, name: str) -> str:
+    async def _cluster_address(self, name: str, family: int) -> str:
         try:
-            return await self.names.address(name)
+            return await self.names.address(name, family)
         except ResolverError as e:
             raise ResolverError(f"the cluster needs an address: {e.text}") from None
 
-    async def _own_address(self) -> str:
+    async def _own_address(self, family: int = 0) -> str:
+        if family == socket.AF_INET6 and self.settings.address == "0.0.0.0":
+            raise WrongState(
+                f"{self.settings.name} listens on its IPv4 addresses only: "
+                f"set 'address' in section [host] of {self.paths.settings} to :: or an IPv6 address and start it again"
+            )
         if self.settings.address not in ("0.0.0.0", "::"):
             return self.settings.address
-        return await self.names.address(self.settings.name)
+        return await self.names.address(self.settings.name, family)
 
     async def show_token(self, ttl: float) -> Token:
         """A new token to join a cluster with; it replaces the one before."""

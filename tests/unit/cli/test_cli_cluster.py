@@ -40,6 +40,10 @@ class InitTests(SynchronousTestCase):
             *("--file-storage-dir", "/f", "--shared-file-storage-dir", "/s", "--gluster-storage-dir", "/g"),
             *("-I", "hail", "--prealloc-wipe-disks", "yes", "--user-shutdown", "no"),
             *("--maintain-node-health", "no", "--no-etc-hosts", "--no-ssh-init"),
+            *("--compression-tools", "", "--default-iallocator-params", "a=b", "--disk-state", "plain/vg:disk_total=9"),
+            *("--drbd-usermode-helper", "/bin/false", "--hypervisor-state", "kvm:mem_node=5", "--install-image", "/i"),
+            *("--primary-ip-version", "6", "--ssh-key-bits", "384", "--ssh-key-type", "ecdsa", "--uid-pool", "5-9,11"),
+            *("--use-external-mip-script", "yes", "--vg-name", "vg", "--zeroing-image", "/z"),
         )
         self.assertEqual(
             given,
@@ -66,17 +70,34 @@ class InitTests(SynchronousTestCase):
                 "maintain_node_health": False,
                 "modify_etc_hosts": False,
                 "modify_ssh_setup": False,
+                "compression_tools": ["none", "gzip", "gzip-fast", "gzip-slow"],
+                "default_iallocator_params": {"a": "b"},
+                "disk_state": {"plain": {"vg": {"disk_total": 9}}},
+                "drbd_helper": "/bin/false",
+                "hv_state": {"kvm": {"mem_node": 5}},
+                "install_image": "/i",
+                "primary_ip_version": 6,
+                "ssh_key_bits": 384,
+                "ssh_key_type": "ecdsa",
+                "uid_pool": [[5, 9], [11, 11]],
+                "use_external_mip_script": True,
+                "vg_name": "vg",
+                "zeroing_image": "/z",
             },
         )
+        self.assertIn("vg_name is kept for later", self.world.err)
 
     def test_the_cluster_knows_all_that_can_be_sent(self) -> None:
         sent = {*AS_GIVEN, *LISTS, "cluster_name", "master_netmask"}
-        sent |= {"hvparams", "beparams", "nicparams", "ndparams", "diskparams"}
+        sent |= {"hvparams", "beparams", "nicparams", "ndparams", "diskparams", "hv_state", "disk_state"}
+        sent |= {"compression_tools", "primary_ip_version", "uid_pool"}
         self.assertEqual(sent - {field.name for field in fields(NewCluster)}, set())
 
     def test_what_is_wrong_is_named(self) -> None:
         cases = {
             ("--master-netmask", "24x"): "'24x' is not the length",
+            ("--primary-ip-version", "5"): "'5' is no version of IP",
+            ("--uid-pool", "a-b"): "'a' is not a whole number",
             ("--master-netmask", "129"): "'129' is not the length",
             ("-H", "kvm:frob=1"): "frob",
             ("-H", "no_kvm"): "kvm",
