@@ -193,6 +193,7 @@ _NODE = {
     "-g/--node-group": _value("nodegroup", "Node group", metavar="<nodegroup>"),
     "--ignore-status": _switch("ignore_status", "Power off nodes that are not offline too"),
     "-M/--show-machine-names": _switch("show_machine_names", "Begin each line of output with the name of the node"),
+    "--leave": _switch("leave", "Leave the cluster this host is in first, without telling its master"),
     "--master-capable": _yes_no("master_capable", "Whether the node may become master"),
     "--no-node-setup": _off("node_setup", "Accepted and without effect: nothing is set up over ssh"),
     "--no-ssh-key-check": _off("ssh_key_check", "Do not ask whether the host's ssh key is right"),

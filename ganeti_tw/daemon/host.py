@@ -490,7 +490,7 @@ class Host(Service):
         """A new token to join a cluster with; it replaces the one before."""
         unjoined = self.unjoined()
         if unjoined is None or self.record is not None:
-            raise WrongState(f"{self.settings.name} is in a cluster already")
+            raise WrongState(f"{self.settings.name} is in a cluster already; --leave makes it leave first")
         token = Token(
             name=self.settings.name,
             host=await self._own_address(),

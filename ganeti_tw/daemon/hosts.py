@@ -78,6 +78,7 @@ class MasterHosts:
             await host.ask(welcome, WELCOME_TIMEOUT)
         finally:
             await link.close()
+        self._links.renew(name)
         return {"host": shown.host, "port": shown.port}
 
     async def leave(self, name: str) -> None:

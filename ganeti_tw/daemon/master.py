@@ -168,6 +168,7 @@ class Master:
             published=self.published,
             directory=directory,
             hosts=hosts,
+            spreader=self.spreader,
             clock=clock,
             now=now,
             new_uuid=new_uuid,

@@ -11,6 +11,7 @@ from attrs import evolve, field, fields, frozen
 
 from ganeti_tw.errors import BadRequest
 from ganeti_tw.model import policy
+from ganeti_tw.model.cluster import IPV4_FAMILY, IPV6_FAMILY
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.declared import is_plain_absolute
 from ganeti_tw.model.defaults import IPOLICY
@@ -21,8 +22,8 @@ from ganeti_tw.model.rows import Put
 from ganeti_tw.operations.cluster.modify import ClusterSetParams
 from ganeti_tw.operations.cluster.settings import with_settings
 
-IP_FAMILIES = {4: 2, 6: 10}
-"""Version of IP -> the number the system has for it, which the configuration holds."""
+IP_FAMILIES = {4: IPV4_FAMILY, 6: IPV6_FAMILY}
+"""By version of IP."""
 AS_MODIFIED = (
     "compression_tools",
     "default_iallocator",

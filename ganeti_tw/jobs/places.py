@@ -40,6 +40,7 @@ class Places:
     published: Published
     directory: Directory
     hosts: Hosts
+    spreader: Ref
     clock: IReactorTime
     now: Callable[[], float]
     new_uuid: Callable[[], str]

@@ -85,6 +85,12 @@ class Links:
         for link in (*self._links.values(), *self._pinned):
             link.renew()
 
+    def renew(self, node: str) -> None:
+        """Make the connection to a node anew, at once: it is another host now, or has become itself again."""
+        link = self._links.get(node)
+        if link is not None:
+            link.renew()
+
     def forget(self, node: str) -> Deferred[None]:
         """Close the link to a node that left the cluster; refs over it are of no more use."""
         link = self._links.pop(node, None)

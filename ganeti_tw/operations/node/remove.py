@@ -6,14 +6,11 @@ from attrs import evolve, frozen
 
 from ganeti_tw.errors import GanetiError, WrongState
 from ganeti_tw.model.config import Config
-from ganeti_tw.model.paths import Paths
 from ganeti_tw.model.roles import promotions
 from ganeti_tw.operations.context import Context, names
 from ganeti_tw.operations.hooks import Hooks, all_nodes
 from ganeti_tw.operations.registry import operation
 from ganeti_tw.protocol.config import Changes
-
-HOST_STATE = Paths("").host_state
 
 
 @operation("OP_NODE_REMOVE", summary="node_name", big_lock=True)
@@ -64,5 +61,5 @@ class NodeRemove:
         except GanetiError as e:
             context.warn(
                 f"{node.name} could not be told to leave: {e.text}; "
-                f"before it joins a cluster again, remove {HOST_STATE} on it and restart its process"
+                "before it joins a cluster again, run 'gnt-node token --leave' on it"
             )

@@ -144,7 +144,7 @@ class NodeAddTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.world = World()
         self.world.jobs_end()
-        self.world.answer_query([], {"name": "text"})
+        self.world.answer_query([], {"name": "text", "role": "text"})
 
     def add(self, *argv: str) -> int:
         return self.world.run("gnt-node", "add", *argv, "n2.example.com")
@@ -200,10 +200,29 @@ class NodeAddTests(SynchronousTestCase):
         self.assertIn("it printed no token", self.world.err)
 
     def test_a_node_of_the_cluster_is_not_asked(self) -> None:
-        self.world.answer_query([{"name": "n2.example.com"}])
+        self.world.answer_query([{"name": "n2.example.com", "role": "R"}])
         self.assertEqual(self.add(), 1)
         self.assertIn("error type: already_exists", self.world.err)
+        self.assertIn("--readd", self.world.err)
         self.assertEqual(self.world.machine.commands, [])
+
+    def test_readd(self) -> None:
+        self.world.answer_query([{"name": "n2.example.com", "role": "O"}])
+        states = ("--hypervisor-state", "kvm:mem_node=5", "--disk-state", "plain/vg:disk_total=9")
+        self.assertEqual(self.world.run("gnt-node", "add", "--readd", "--token", "t", *states, "n2"), 0)
+        op = self.world.submitted()[0]
+        self.assertEqual((op["node_name"], op["readd"], op["secondary_ip"]), ("n2.example.com", True, None))
+        self.assertEqual(
+            (op["hv_state"], op["disk_state"]), ({"kvm": {"mem_node": 5}}, {"plain": {"vg": {"disk_total": 9}}})
+        )
+
+    def test_readd_only_of_other_nodes_that_are_known(self) -> None:
+        self.assertEqual(self.add("--readd", "--token", "t"), 1)
+        self.assertIn("no node of this cluster", self.world.err)
+        self.world.answer_query([{"name": "n2.example.com", "role": "M"}])
+        self.assertEqual(self.add("--readd", "--token", "t"), 1)
+        self.assertIn("is the master", self.world.err)
+        self.assertEqual(self.world.submitted(), [])
 
     def test_an_unknown_name_is_right(self) -> None:
         self.world.client.answers["query"] = NotFound("no node n2.example.com")
@@ -225,6 +244,23 @@ class NodeTests(SynchronousTestCase):
         world.client.answers["join_token"] = lambda ttl: {"token": f"gtw1.{ttl}"}
         self.assertEqual((world.run("gnt-node", "token"), world.out), (0, "gtw1.3600\n"))
         self.assertEqual((world.run("gnt-node", "token", "--ttl", "60"), world.out), (0, "gtw1.60\n"))
+
+    def test_token_of_a_host_that_leaves(self) -> None:
+        world = World()
+        answers = world.client.answers
+        answers |= {"join_token": {"token": "gtw1.x"}, "forget_cluster": None}
+
+        def run(role: str, *argv: str) -> tuple[int, int]:
+            answers["host_state"] = {"name": "n2", "cluster": "c" if role != "none" else "", "role": role}
+            world.client.calls.clear()
+            return world.run("gnt-node", "token", "--leave", *argv), len(world.client.asked("forget_cluster"))
+
+        self.assertEqual(run("none"), (0, 0))
+        self.assertEqual(run("node"), (1, 0))  # nobody confirms
+        self.assertEqual(run("candidate", "--yes"), (0, 1))
+        self.assertEqual(world.out, "gtw1.x\n")
+        self.assertEqual(run("master", "--yes"), (1, 0))
+        self.assertIn("is the master", world.err)
 
     def test_remove(self) -> None:
         world = World()

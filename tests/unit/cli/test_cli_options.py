@@ -18,7 +18,7 @@ from ganeti_tw.cli.parser import flags, options_of
 
 PROGRAMS = tuple(SUBCOMMANDS)
 OURS = {("gnt-node", "token"), ("gnt-debug", "actors")}
-OUR_OPTIONS = {"--json", "--token", "--ttl", "--interval#2"}
+OUR_OPTIONS = {"--json", "--leave", "--token", "--ttl", "--interval#2"}
 OUR_CHOICES = {"-I/--ignore-errors": {"ENODELEDGER"}}
 REFERENCE: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "data" / "reference" / "cli.json").read_text(encoding="utf-8")

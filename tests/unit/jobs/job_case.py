@@ -151,6 +151,7 @@ class JobCase(SynchronousTestCase):
             published=self.published,
             directory=directory,
             hosts=Nobody(),  # type: ignore[arg-type]
+            spreader=self.locks,
             clock=self.clock,
             now=lambda: 1000.0 + self.clock.seconds(),
             new_uuid=lambda: "",
