@@ -308,6 +308,11 @@ _NETWORK = {
     ),
 }
 
+_OS = {
+    "--blacklisted": _yes_no("blacklisted", "Whether new instances may not have the operating system"),
+    "--hidden": _yes_no("hidden", "Whether lists leave the operating system out"),
+}
+
 _FILTER = {
     "--priority#2": _value("priority", "Filters of lower numbers are asked first", "int", 0),
     "--predicates": _value("predicates", "What a job has to be like: a JSON list of [name, filter]", "json", []),
@@ -345,6 +350,7 @@ OPTIONS: dict[str, Entry] = {
     **_CLUSTER,
     **_NETWORK,
     **_GROUP,
+    **_OS,
     **_FILTER,
     **_REST,
 }

@@ -55,6 +55,19 @@ class ListOses:
     """Answer: every OS definition of the node, sorted by name; the first on the search path wins."""
 
 
+@wire("node.check_os/1", answer=None)
+@frozen
+class CheckOs:
+    """Let the ``verify`` script of an OS look at parameters.
+
+    Answer: None when it likes them, or the OS has no such script.  BadRequest
+    with what it said; NotFound or WrongState when there is no OS to ask.
+    """
+
+    os: str  # with its variant
+    osparams: dict[str, Any]
+
+
 @frozen
 class InstanceDisk:
     """A disk that a node should have."""

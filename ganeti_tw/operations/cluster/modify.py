@@ -11,7 +11,8 @@ from ganeti_tw.model.filled import ipolicy as filled_ipolicy
 from ganeti_tw.model.node import Node
 from ganeti_tw.model.policy import size_of, violations
 from ganeti_tw.model.roles import promotions
-from ganeti_tw.operations.cluster.settings import with_settings
+from ganeti_tw.operations.cluster.settings import needless, with_settings
+from ganeti_tw.operations.cluster.settings_on_nodes import check_on_nodes
 from ganeti_tw.operations.context import Context, names
 from ganeti_tw.operations.hooks import Hooks, master
 from ganeti_tw.operations.registry import PRIVATE, SHARED, operation
@@ -32,7 +33,8 @@ class ClusterSetParams:
     """Change settings of the cluster; what is left out stays as it is.
 
     Instances that a new policy would not allow stay as they are and are named
-    in a warning.  A larger candidate pool is filled at once, a smaller one
+    in a warning.  Nodes are asked whether they can do what is new; with ``force``
+    their complaints are warnings too.  A larger candidate pool is filled at once, a smaller one
     demotes nobody.
     """
 
@@ -93,6 +95,9 @@ class ClusterSetParams:
 
     async def run(self, context: Context) -> None:
         before = context.config
+        for text in needless(before.cluster, self):
+            context.inform(f"{text}, nothing to do about that")
+        await check_on_nodes(context, with_settings(before, self), self)
         choose = at_random(context)
 
         def change(config: Config) -> Changes:

@@ -251,7 +251,7 @@ class InstanceCreate:
         config = context.config
         draft = self._draft(config)
         if self.os_type and not self.no_install:
-            given = {**self.osparams, **(self.osparams_private or {}), **(self.osparams_secret or {})}
+            given = {**draft.osparams, **draft.osparams_private, **(self.osparams_secret or {})}
             await check_os(context, node, self.os_type, given, force_variant=self.force_variant)
         if self.start:
             wanted = config.filled_beparams(draft)["maxmem"]
