@@ -13,9 +13,9 @@ from cryptography import x509
 
 from ganeti_tw.agent.figures import Figures
 from ganeti_tw.agent.hypervisor.base import Hypervisor
-from ganeti_tw.agent.storage.allowed import check_directory
+from ganeti_tw.agent.storage.allowed import check_directory, place_problem, read_allowed
 from ganeti_tw.agent.storage.base import Storage, storage_of
-from ganeti_tw.errors import GanetiError
+from ganeti_tw.errors import DriverError, GanetiError
 from ganeti_tw.kernel import Blocking
 from ganeti_tw.model.paths import Paths
 from ganeti_tw.model.versions import PROTOCOL_VERSION, VCS
@@ -134,16 +134,34 @@ class HostSurvey:
     def __call__(self, m: VerifyNode) -> Surroundings:
         here = self._paths
         needed = (here.data, here.run, here.log, here.os_log)
-        unusable = {template: directory_problem(here.below(path)) for template, path in m.storage.items() if path}
+        listed, forbidden = self._listed()
+        unusable = {
+            template: place_problem(path, listed) or directory_problem(here.below(path))
+            for template, path in m.storage.items()
+            if path
+        }
         wrong = {path: path_problem(path, kind) for path, kind in m.paths.items()}
         return Surroundings(
             setup=tuple(problem for path in needed if (problem := writable_problem(path))),
             files=self._files(),
             certificates=self._certificates(),
             storage={template: problem for template, problem in unusable.items() if problem},
-            forbidden_paths=tuple(p for d in self._allowed if (p := check_directory(d.removeprefix(here.root)))),
+            forbidden_paths=forbidden,
             paths={path: problem for path, problem in wrong.items() if problem},
         )
+
+    def _listed(self) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+        """The directories of the host's own list, None without one, and what is wrong with those named for disks."""
+        here = self._paths
+        named = [check_directory(d.removeprefix(here.root)) for d in self._allowed]
+        forbidden = [f"{here.settings}: {problem}" for problem in named if problem]
+        try:
+            found = read_allowed(here.file_storage_paths)
+        except DriverError as e:
+            return (), (*forbidden, e.text)
+        if found is None:
+            return None, tuple(forbidden)
+        return found[0], (*forbidden, *(f"{here.file_storage_paths}: {problem}" for problem in found[1]))
 
     def _files(self) -> dict[str, str]:
         here = self._paths

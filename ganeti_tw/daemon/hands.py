@@ -17,6 +17,7 @@ from ganeti_tw.agent.node import NodeAgent
 from ganeti_tw.agent.osdef.definition import OsDefinitions
 from ganeti_tw.agent.osdef.scripts import OsScripts
 from ganeti_tw.agent.processes import ReactorSpawner
+from ganeti_tw.agent.storage.allowed import read_allowed
 from ganeti_tw.agent.storage.base import Abilities, Storage, StorageHost
 from ganeti_tw.agent.storage.registry import build_storages
 from ganeti_tw.agent.verify import HostSurvey, Inspector
@@ -142,6 +143,12 @@ class RootedStorage:
 
 
 def allowed_directories(settings: Settings, record: HostRecord | None) -> tuple[str, ...]:
-    """Directories below which disks may be files: the cluster's, and those in this host's settings."""
-    told = tuple(settings.paths.below(d) for d in record.file_storage_dirs.values() if d) if record else ()
-    return tuple(os.path.normpath(d) for d in (*told, *settings.file_storage_dirs) if d)
+    """Directories below which disks may be files.
+
+    Those in this host's settings, and those in its ``file-storage-paths``; the
+    cluster's only where there is no such file.  Blocks.
+    """
+    paths = settings.paths
+    found = read_allowed(paths.file_storage_paths)
+    told = found[0] if found is not None else record.file_storage_dirs.values() if record is not None else ()
+    return tuple(os.path.normpath(d) for d in (*(paths.below(d) for d in told if d), *settings.file_storage_dirs) if d)

@@ -90,7 +90,7 @@ class NodeReport:
     certificates: dict[str, float]  # name -> end, in seconds since the epoch
     oses: tuple[OsStatus, ...]
     storage: dict[str, str]  # disk template -> why its directory cannot be used
-    forbidden_paths: tuple[str, ...]  # directories for disks, in the settings of the host, that may be none
+    forbidden_paths: tuple[str, ...]  # directories for disks, in files of the host, that may be none
     paths: dict[str, str]  # those asked about -> what is wrong
     disks: dict[str, str | None]  # UUID -> None when it is not there, else why that is not known
     memory_free: int | None  # MiB

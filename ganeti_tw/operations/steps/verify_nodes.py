@@ -147,7 +147,7 @@ def node_findings(config: Config, answer: Answer) -> Iterator[Finding]:
     for template, problem in report.storage.items():
         yield Finding(UNUSABLE[template], "node", node.name, f"directory of template {template}: {problem}")
     for problem in report.forbidden_paths:
-        yield Finding("ENODEFILESTORAGEPATHS", "node", node.name, f"in its settings, file_storage_dirs: {problem}")
+        yield Finding("ENODEFILESTORAGEPATHS", "node", node.name, f"directories for disks in {problem}")
 
 
 def _version(node: Node, report: NodeReport) -> Iterator[Finding]:

@@ -109,7 +109,29 @@ class VerifyTests(HostTestCase):
             storage={"file": "/plain", "sharedfile": "/not/yet"}, allowed=(self.below("/etc/x"), self.below("/srv"))
         )
         self.assertEqual(report.storage, {"file": f"{self.below('/plain')} is no directory"})
-        self.assertEqual(report.forbidden_paths, ("/etc/x: not a place for disks",))
+        self.assertEqual(report.forbidden_paths, (f"{self.paths.settings}: /etc/x: not a place for disks",))
+
+    def test_places_for_disks_in_the_file_of_the_host(self) -> None:
+        os.makedirs(os.path.dirname(self.paths.file_storage_paths))
+        self.write(self.paths.file_storage_paths, "# comment\n/disks\nrelative\n/usr/bin\n")
+        report = self.inspect(storage={"file": "/disks/a", "sharedfile": "/elsewhere", "gluster": "/disks"})
+        self.assertEqual(list(report.storage), ["sharedfile"])
+        self.assertIn("/elsewhere: not below", report.storage["sharedfile"])
+        where = self.paths.file_storage_paths
+        self.assertEqual(
+            report.forbidden_paths,
+            (f"{where}: relative: not an absolute path", f"{where}: /usr/bin: not a place for disks"),
+        )
+
+    def test_a_forbidden_place(self) -> None:
+        report = self.inspect(storage={"file": "/etc/disks"})
+        self.assertEqual(report.storage, {"file": "/etc/disks: not a place for disks"})
+
+    def test_a_file_that_cannot_be_read_allows_nothing(self) -> None:
+        os.makedirs(self.paths.file_storage_paths)
+        report = self.inspect(storage={"file": "/disks"})
+        self.assertIn("it has none", report.storage["file"])
+        self.assertIn("cannot be read", report.forbidden_paths[0])
 
     def test_disks(self) -> None:
         there, gone, odd = (

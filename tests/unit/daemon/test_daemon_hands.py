@@ -1,0 +1,40 @@
+"""Which directories of a host may hold disks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from ganeti_tw.daemon.hands import allowed_directories
+from ganeti_tw.daemon.record import HostRecord
+from ganeti_tw.daemon.settings import Settings
+from ganeti_tw.errors import DriverError
+from ganeti_tw.model.paths import Paths
+
+RECORD = HostRecord("c", "u", "n1", "u1", 1, "n1", ("n1",), file_storage_dirs={"file": "/files", "sharedfile": ""})
+
+
+class AllowedTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.root = str(Path(self.mktemp()).resolve())
+        self.settings = Settings(Paths(self.root), "n1", file_storage_dirs=(f"{self.root}/own/",))
+        self.file = Path(self.settings.paths.file_storage_paths)
+        self.file.parent.mkdir(parents=True)
+
+    def allowed(self, record: HostRecord | None = RECORD) -> list[str]:
+        return [d.removeprefix(self.root) for d in allowed_directories(self.settings, record)]
+
+    def test_those_of_the_cluster_and_of_the_settings(self) -> None:
+        self.assertEqual(self.allowed(), ["/files", "/own"])
+        self.assertEqual(self.allowed(None), ["/own"])
+
+    def test_a_list_takes_the_place_of_the_clusters(self) -> None:
+        self.file.write_text("# disks\n\n/a/./b\n/etc/c\n")
+        self.assertEqual(self.allowed(), ["/a/b", "/own"])
+        self.file.write_text("")
+        self.assertEqual(self.allowed(), ["/own"])
+
+    def test_one_that_cannot_be_read(self) -> None:
+        self.file.mkdir()
+        self.assertIn("cannot be read", self.assertRaises(DriverError, self.allowed).text)
