@@ -212,10 +212,9 @@ class InstanceCreate:
         return config.cluster.enabled_disk_templates[0] if self.disks else "diskless"
 
     def _node(self, config: Config) -> Node:
-        name = self.pnode_uuid or self.pnode
-        if not name:
+        if not (self.pnode or self.pnode_uuid):
             raise BadRequest("no node given: name one (-n); choosing one by an allocator is not supported yet")
-        return config.node(name)
+        return config.node(self.pnode or "", self.pnode_uuid)
 
     def _group(self, config: Config) -> Group:
         return config.groups[self._node(config).group]

@@ -114,7 +114,7 @@ class InstanceSetParams:
     instance_communication: bool | None = None
 
     def locks(self, config: Config) -> dict[str, int]:
-        instance = config.instance(self.instance_name)
+        instance = config.instance(self.instance_name, self.instance_uuid)
         primary, wanted = self._primary(config, instance), {f"instance/{instance.name}": EXCLUSIVE}
         wanted[f"nodegroup/{primary.group}"] = SHARED
         for uuid in (instance.primary_node, primary.uuid):
@@ -124,7 +124,7 @@ class InstanceSetParams:
         return wanted
 
     def check(self, config: Config) -> None:
-        instance = config.instance(self.instance_name)
+        instance = config.instance(self.instance_name, self.instance_uuid)
         if all(getattr(self, name) in (None, [], {}) for name in CHANGEABLE):
             raise BadRequest(f"nothing to change is given; it could be {', '.join(CHANGEABLE)}")
         if instance.forthcoming:
@@ -139,13 +139,13 @@ class InstanceSetParams:
 
     def hooks(self, config: Config) -> Hooks:
         """Before the change already with its values, but with the disks as they are."""
-        before = config.instance(self.instance_name)
+        before = config.instance(self.instance_name, self.instance_uuid)
         planned = evolve(self._plan(config, None).instance, disks=before.disks)
         own = {} if self.disk_template is None else {"NEW_DISK_TEMPLATE": self.disk_template}
         return instance_hooks(config, "instance-modify", planned, own)
 
     async def run(self, context: Context) -> list[tuple[str, Any]]:
-        instance = context.config.instance(self.instance_name)
+        instance = context.config.instance(self.instance_name, self.instance_uuid)
         await self._check_on_nodes(context, instance)
         nic_changes, disk_changes = self._changes()
         fresh = _Fresh(
@@ -179,7 +179,9 @@ class InstanceSetParams:
 
     def _primary(self, config: Config, instance: Instance) -> Node:
         """The node it shall be on."""
-        return config.node(self.pnode_uuid or self.pnode or instance.primary_node)
+        if self.pnode or self.pnode_uuid:
+            return config.node(self.pnode or "", self.pnode_uuid)
+        return config.node(instance.primary_node)
 
     def _check_disks(self, config: Config, instance: Instance) -> None:
         actions = {change.action for change in self._changes()[1]}
@@ -227,7 +229,7 @@ class InstanceSetParams:
 
     def _plan(self, config: Config, fresh: _Fresh | None) -> _Plan:
         """Everything as it shall be; raises for what is wrong.  Without ``fresh`` nothing new gets its UUID."""
-        before = config.instance(self.instance_name)
+        before = config.instance(self.instance_name, self.instance_uuid)
         primary = self._primary(config, before)
         group = config.groups[primary.group]
         nic_changes, disk_changes = self._changes()

@@ -25,7 +25,7 @@ class NodeRemove:
         return {}
 
     def check(self, config: Config) -> None:
-        node = config.node(self.node_uuid or self.node_name)
+        node = config.node(self.node_name, self.node_uuid)
         if node.uuid == config.cluster.master_node:
             raise WrongState(f"{node.name} is the master: move the master to another node first")
         held = (*config.primaries(node.uuid), *config.secondaries_on(node.uuid))
@@ -34,12 +34,12 @@ class NodeRemove:
 
     def hooks(self, config: Config) -> Hooks:
         """The node itself is told of its removal just before it leaves."""
-        name = config.node(self.node_uuid or self.node_name).name
+        name = config.node(self.node_name, self.node_uuid).name
         others = tuple(other for other in all_nodes(config) if other != name)
         return Hooks("node-remove", "NODE", {"OP_TARGET": name, "NODE_NAME": name}, others, others)
 
     async def run(self, context: Context) -> None:
-        node = context.config.node(self.node_uuid or self.node_name)
+        node = context.config.node(self.node_name, self.node_uuid)
 
         def remove(config: Config) -> Changes:
             self.check(config)
