@@ -283,7 +283,7 @@ _CLUSTER = {
     "--ssh-key-type": _value("ssh_key_type", "Kind of ssh keys", "choice", choices=("rsa", "dsa", "ecdsa")),
     "--uid-pool": _value("uid_pool", "User ids for instances: N or LOW-HIGH, separated by commas"),
     "--use-external-mip-script": _yes_no("use_external_mip_script", "Whether a script sets the cluster's address"),
-    "--use-replication-network": _switch("use_replication_network", "Copy over the secondary addresses"),
+    "--use-replication-network": _switch("use_replication_network", "Copy over the secondary addresses of the nodes"),
     "--user-shutdown": _value("enabled_user_shutdown", "Whether users may shut instances down from inside", "bool"),
     "--verify-ssh-clutter": _switch("verify_clutter", "Accepted and without effect: no ssh keys are spread"),
     "--vg-name": _value("vg_name", "Volume group of LVM", metavar="VG"),

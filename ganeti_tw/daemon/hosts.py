@@ -88,6 +88,14 @@ class MasterHosts:
         finally:
             await self._links.forget(name)
 
+    async def ask_at(self, name: str, address: str, message: Any, timeout: float) -> Any:
+        """Ask the agent of a node over another of its addresses."""
+        link = self._links.at(name, address, self._port)
+        try:
+            return await link.ref("node").ask(message, timeout)
+        finally:
+            await link.close()
+
     async def resolve(self, name: str) -> str:
         """The address of a host name; ResolverError."""
         return await self._names.address(name)

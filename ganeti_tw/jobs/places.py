@@ -23,6 +23,9 @@ class Hosts(Protocol):
     def leave(self, name: str) -> Awaitable[None]:
         """Tell a host to forget the cluster."""
 
+    def ask_at(self, name: str, address: str, message: Any, timeout: float) -> Awaitable[Any]:
+        """Ask the agent of a node over another of its addresses."""
+
     def resolve(self, name: str) -> Awaitable[str]:
         """The address of a host name; ResolverError."""
 

@@ -182,6 +182,10 @@ class _Hosts:
             raise NotSent(f"{name} does not answer")
         follower.stop()
 
+    async def ask_at(self, name: str, address: str, message: Any, timeout: float) -> Any:
+        self._cluster.asked_at.append((name, address))
+        return await self._cluster.hosts["node1"].links.ref(name, "node").ask(message, timeout)
+
     async def resolve(self, name: str) -> str:
         if name not in self._cluster.hosts:
             raise ResolverError(f"{name} has no address")
@@ -209,6 +213,7 @@ class Cluster:
         self.hosts = {f"node{i}": SimulatedHost(self, f"node{i}") for i in range(1, nodes + spare + 1)}
         members = tuple(self.hosts)[:nodes]
         self.fatal: list[str] = []
+        self.asked_at: list[tuple[str, str]] = []  # nodes asked over other addresses than their first
         master = self.hosts["node1"]
         master.store.install(Snapshot(1, 1, {(p.kind, p.key): p.value for p in self._first_rows(members)}))
         for name in members[1:]:

@@ -101,6 +101,11 @@ class Link:
         seconds = self._clock.seconds() - self._since
         return LinkState(self.peer, self._phase(), seconds, len(self._queue), pending, self._error)
 
+    @property
+    def closed(self) -> bool:
+        """Of no more use."""
+        return self._closed
+
     def renew(self) -> None:
         """Use a new connection from now on; the old one is closed when what was asked is answered.
 
