@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, cast
 
 from attrs import evolve
 
@@ -18,7 +18,7 @@ from ganeti_tw.agent.osdef.definition import OsDefinitions
 from ganeti_tw.agent.osdef.scripts import OsScripts
 from ganeti_tw.agent.processes import ReactorSpawner
 from ganeti_tw.agent.storage.allowed import read_allowed
-from ganeti_tw.agent.storage.base import Abilities, Storage, StorageHost
+from ganeti_tw.agent.storage.base import Abilities, Renaming, Storage, StorageHost
 from ganeti_tw.agent.storage.registry import build_storages
 from ganeti_tw.agent.verify import HostSurvey, Inspector
 from ganeti_tw.daemon.record import HostRecord
@@ -51,7 +51,7 @@ class Hands:
         )
         self.hypervisors: dict[str, Hypervisor] = build_hypervisors(host)
         found = build_storages(StorageHost(tools, lambda: allowed_directories(settings, record())))
-        storages = {name: RootedStorage(storage, settings.paths) for name, storage in found.items()}
+        storages = {name: rooted(storage, settings.paths) for name, storage in found.items()}
         definitions = OsDefinitions(settings.paths.os_search_path, tools)
         scripts = OsScripts(definitions, ReactorSpawner(reactor), settings.paths.os_log, now)
         figures = Figures(tools, space=lambda path: space_below(settings.paths.below(path)))
@@ -110,6 +110,10 @@ def space_below(path: str) -> tuple[int, int]:
     return file_system_space(path)
 
 
+class FileStorage(Storage, Renaming, Protocol):
+    """What can be done with disks that are files."""
+
+
 class RootedStorage:
     """A storage whose files are below the root directory of this host.
 
@@ -117,7 +121,7 @@ class RootedStorage:
     is found below the host's own root, as everything else.
     """
 
-    def __init__(self, storage: Storage, paths: Paths) -> None:
+    def __init__(self, storage: FileStorage, paths: Paths) -> None:
         self._storage = storage
         self._paths = paths
         self.template = storage.template
@@ -129,6 +133,9 @@ class RootedStorage:
     async def remove(self, instance: str, disk: DiskSpec) -> None:
         await self._storage.remove(instance, self._here(disk))
 
+    async def rename(self, instance: str, disk: DiskSpec, to: DiskSpec) -> None:
+        await self._storage.rename(instance, self._here(disk), self._here(to))
+
     async def find(self, instance: str, disk: DiskSpec) -> str | None:
         return await self._storage.find(instance, self._here(disk))
 
@@ -136,10 +143,16 @@ class RootedStorage:
         return await self._storage.size(instance, self._here(disk))
 
     def _here(self, disk: DiskSpec) -> DiskSpec:
-        if Abilities.FILES not in self.abilities:
-            return disk
         driver, path = disk.logical_id
         return evolve(disk, logical_id=(driver, self._paths.below(path)))
+
+
+def rooted(storage: Storage, paths: Paths) -> Storage:
+    """The storage, with its files below the root directory of this host if its disks are files."""
+    if Abilities.FILES not in storage.abilities:
+        return storage
+    assert isinstance(storage, Renaming), f"files of template {storage.template} have the name of their instance"
+    return RootedStorage(cast(FileStorage, storage), paths)
 
 
 def allowed_directories(settings: Settings, record: HostRecord | None) -> tuple[str, ...]:
