@@ -16,6 +16,7 @@ from ganeti_tw.operations.cluster.settings_on_nodes import check_on_nodes
 from ganeti_tw.operations.context import Context, names
 from ganeti_tw.operations.hooks import Hooks, master
 from ganeti_tw.operations.registry import PRIVATE, SHARED, operation
+from ganeti_tw.operations.steps.communication import network_jobs
 from ganeti_tw.operations.steps.nodes import at_random
 from ganeti_tw.protocol.config import Changes
 
@@ -35,7 +36,8 @@ class ClusterSetParams:
     Instances that a new policy would not allow stay as they are and are named
     in a warning.  Nodes are asked whether they can do what is new; with ``force``
     their complaints are warnings too.  A larger candidate pool is filled at once, a smaller one
-    demotes nobody.
+    demotes nobody.  A network for communication with instances that is missing is
+    made and connected by jobs, which are the result: ``{"jobs": [...]}``, else None.
     """
 
     force: bool = False
@@ -93,7 +95,7 @@ class ClusterSetParams:
         given = {"OP_TARGET": config.cluster.cluster_name, "NEW_VG_NAME": self.vg_name}
         return Hooks("cluster-modify", "CLUSTER", given, master(config), master(config))
 
-    async def run(self, context: Context) -> None:
+    async def run(self, context: Context) -> dict[str, Any] | None:
         before = context.config
         for text in needless(before.cluster, self):
             context.inform(f"{text}, nothing to do about that")
@@ -114,6 +116,8 @@ class ClusterSetParams:
                 context.inform(f"{node.name} is a master candidate now")
         if config.cluster.ipolicy != before.cluster.ipolicy:
             await _warn_of_new_violations(context, before, config)
+        jobs = network_jobs(config, self.instance_communication_network) if self.instance_communication_network else []
+        return {"jobs": jobs} if jobs else None
 
 
 async def _warn_of_new_violations(context: Context, before: Config, after: Config) -> None:

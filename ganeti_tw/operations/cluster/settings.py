@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from ganeti_tw.errors import BadRequest, NotFound, WrongState
+from ganeti_tw.errors import BadRequest, WrongState
 from ganeti_tw.model import defaults, policy
 from ganeti_tw.model.base import EMPTY
 from ganeti_tw.model.cluster import Cluster
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.declared import is_plain_absolute, path_or_url
 from ganeti_tw.model.instance import Instance, Nic
-from ganeti_tw.model.names import mac_prefix
+from ganeti_tw.model.names import mac_prefix, object_name
 from ganeti_tw.model.parameters import (
     CLUSTER,
     OS,
@@ -200,12 +200,7 @@ def _texts(config: Config, given: ClusterSetParams) -> dict[str, Any]:
         new["master_netdev"] = given.master_netdev
     network = given.instance_communication_network
     if network is not None:
-        if network and config.find_network(network) is None:
-            raise NotFound(
-                f"instance_communication_network: there is no network {network!r}; "
-                "make it with 'gnt-network add' and connect it to the groups first"
-            )
-        new["instance_communication_network"] = network
+        new["instance_communication_network"] = object_name(network) if network else ""
     return new
 
 

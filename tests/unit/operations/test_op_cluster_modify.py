@@ -7,7 +7,7 @@ from typing import Any
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti_tw.errors import BadRequest, GanetiError, NotFound, NotSent, NotUnique, ResolverError, WrongState
+from ganeti_tw.errors import BadRequest, GanetiError, NotSent, NotUnique, ResolverError, WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.registry import input_of, parse
 from ganeti_tw.protocol.node import CheckOs, VerifyNode
@@ -117,9 +117,6 @@ class RefusalTests(SettingsCase):
         self.done(nicparams={"mode": "routed"})
         bridged = changed(config, config.instances[WEB1], nics=(evolve(nic, nicparams={"mode": "bridged"}),))
         self.done(bridged, nicparams={"mode": "routed"})
-
-    def test_names_that_must_exist(self) -> None:
-        self.refused(NotFound, "net1", instance_communication_network="net1")
 
 
 class OnNodesTests(SettingsCase):
