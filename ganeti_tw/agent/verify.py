@@ -10,9 +10,11 @@ from typing import Protocol
 
 from attrs import frozen
 from cryptography import x509
+from twisted.internet.defer import Deferred
 
 from ganeti_tw.agent.figures import Figures
 from ganeti_tw.agent.hypervisor.base import Hypervisor
+from ganeti_tw.agent.reach import Reach
 from ganeti_tw.agent.storage.allowed import check_directory, place_problem, read_allowed
 from ganeti_tw.agent.storage.base import Storage, storage_of
 from ganeti_tw.errors import DriverError, GanetiError
@@ -59,7 +61,9 @@ class Inspector:
         survey: Survey,
         blocking: Blocking,
         now: Callable[[], float],
+        reach: Reach,
     ) -> None:
+        self._reach = reach
         self._hypervisors = hypervisors
         self._storages = storages
         self._definitions = definitions
@@ -87,6 +91,7 @@ class Inspector:
             paths=around.paths,
             disks=await self._disks(m.disks),
             memory_free=memory,
+            unreachable=await self._unreachable(m.peers),
             time=self._now(),  # last: the answer leaves right after
         )
 
@@ -109,6 +114,12 @@ class Inspector:
             return (await self._figures.get("", "")).memory_free, ()
         except GanetiError as e:
             return None, (e.text,)
+
+    async def _unreachable(self, peers: Mapping[str, str]) -> dict[str, str]:
+        """All are tried at once."""
+        tries = {peer: Deferred.fromCoroutine(self._reach.problem(address)) for peer, address in peers.items()}
+        found = {peer: await trying for peer, trying in tries.items()}
+        return {peer: problem for peer, problem in found.items() if problem}
 
     async def _disks(self, disks: Sequence[InstanceDisk]) -> dict[str, str | None]:
         missing: dict[str, str | None] = {}

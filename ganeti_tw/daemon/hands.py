@@ -17,6 +17,7 @@ from ganeti_tw.agent.node import NodeAgent
 from ganeti_tw.agent.osdef.definition import OsDefinitions
 from ganeti_tw.agent.osdef.scripts import OsScripts
 from ganeti_tw.agent.processes import ReactorSpawner
+from ganeti_tw.agent.reach import TcpReach
 from ganeti_tw.agent.storage.allowed import read_allowed
 from ganeti_tw.agent.storage.base import Abilities, Renaming, Storage, StorageHost
 from ganeti_tw.agent.storage.registry import build_storages
@@ -58,7 +59,8 @@ class Hands:
         commands = own_commands(settings, reactor, tools)
         hooks = HookScripts(ReactorRunner(reactor), settings.paths, tools, reactor, own_environment(settings))
         survey = HostSurvey(settings.paths, settings.file_storage_dirs)
-        inspector = Inspector(self.hypervisors, storages, definitions, figures, survey, tools, now)
+        reach = TcpReach(reactor, settings.ports.wire)
+        inspector = Inspector(self.hypervisors, storages, definitions, figures, survey, tools, now, reach)
         self.agent: Ref = system.spawn(
             "node",
             lambda: NodeAgent(

@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import TimeoutError as DeferredTimeout
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.error import ConnectError
-from twisted.internet.protocol import Factory, Protocol
-
+from ganeti_tw.agent.reach import TcpReach
 from ganeti_tw.daemon.names import Names
 from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.errors import BadRequest
@@ -20,7 +16,6 @@ from ganeti_tw.wire.links import Links
 from ganeti_tw.wire.token import Token, join_proof
 
 HELLO_TIMEOUT, WELCOME_TIMEOUT, LEAVE_TIMEOUT = 10.0, 30.0, 15.0
-PROBE_TIMEOUT = 3.0
 
 
 class MasterHosts:
@@ -102,11 +97,4 @@ class MasterHosts:
 
     async def answers(self, address: str) -> bool:
         """Whether something at an address accepts connections on the node daemon's port."""
-        kind = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
-        endpoint = kind(self._reactor, address, self._port, PROBE_TIMEOUT)
-        try:
-            protocol = await endpoint.connect(Factory.forProtocol(Protocol))
-        except (ConnectError, DeferredTimeout):
-            return False
-        protocol.transport.loseConnection()  # type: ignore[union-attr]
-        return True
+        return not await TcpReach(self._reactor, self._port).problem(address)

@@ -94,6 +94,7 @@ class NodeReport:
     paths: dict[str, str]  # those asked about -> what is wrong
     disks: dict[str, str | None]  # UUID -> None when it is not there, else why that is not known
     memory_free: int | None  # MiB
+    unreachable: dict[str, str] = field(factory=dict)  # peers asked about -> why they cannot be reached
 
 
 @wire("node.verify/1", answer=NodeReport)
@@ -105,6 +106,7 @@ class VerifyNode:
     storage: dict[str, str] = field(factory=dict)  # disk template -> directory
     disks: tuple[InstanceDisk, ...] = ()
     paths: dict[str, str] = field(factory=dict)  # path -> file, directory or program
+    peers: dict[str, str] = field(factory=dict)  # what to call it -> address of another node
 
 
 @wire("node.ping/1", answer=str)

@@ -109,6 +109,7 @@ class SimulatedHost:
             self.survey,
             InlineBlocking(),
             lambda: self.cluster.now() + self.survey.skew,
+            self.survey,
         )
         self.system.spawn(
             "node",

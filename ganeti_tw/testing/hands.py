@@ -207,6 +207,11 @@ class SimulatedSurvey:
         self.storage: dict[str, str] = {}
         self.forbidden_paths: tuple[str, ...] = ()
         self.paths: dict[str, str] = {}
+        self.unreachable: dict[str, str] = {}  # by address
+
+    async def problem(self, address: str) -> str:
+        """As :class:`ganeti_tw.agent.reach.Reach`."""
+        return self.unreachable.get(address, "")
 
     def __call__(self, m: VerifyNode) -> Surroundings:
         contents: dict[str, str | None] = {"/var/lib/ganeti/hmac.key": "key\n", **self._told(), **self.files}

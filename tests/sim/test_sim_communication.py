@@ -6,7 +6,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.testing.cluster import Cluster, Command
 
-NEW = ("-t", "diskless", "-o", "noop", "--no-nics", "--no-name-check", "--no-ip-check", "--no-start", "--ignore-ipolicy", "-n", "node2")
+NEW = (
+    *("-t", "diskless", "-o", "noop", "--no-nics", "--ignore-ipolicy"),
+    *("--no-name-check", "--no-ip-check", "--no-start", "-n", "node2"),
+)
 OPTION = "--instance-communication-network"
 
 

@@ -53,9 +53,17 @@ class VerifyTests(HostTestCase):
             HostSurvey(self.paths, allowed),
             self.blocking,
             lambda: NOW,
+            self,
         )
         report: NodeReport = self.result(inspector.inspect(VerifyNode(**{"hypervisors": ("fake",), **asked})))
         return report
+
+    async def problem(self, address: str) -> str:
+        return "" if address == "192.0.2.2" else "nobody answers"
+
+    def test_peers(self) -> None:
+        report = self.inspect(peers={"n2": "192.0.2.2", "n3": "192.0.2.3"})
+        self.assertEqual(report.unreachable, {"n3": "nobody answers"})
 
     def test_a_sound_host(self) -> None:
         report = self.inspect(storage={"file": "/disks"})
