@@ -151,7 +151,9 @@ class HostSurvey:
             for template, path in m.storage.items()
             if path
         }
-        wrong = {path: path_problem(path, kind) for path, kind in m.paths.items()}
+        # Programs of administrators are below the root, as where they are run; what hypervisors open is the machine's.
+        places = {path: here.below(path) if kind == "program" else path for path, kind in m.paths.items()}
+        wrong = {path: path_problem(places[path], kind) for path, kind in m.paths.items()}
         return Surroundings(
             setup=tuple(problem for path in needed if (problem := writable_problem(path))),
             files=self._files(),

@@ -163,6 +163,12 @@ class VerifyTests(HostTestCase):
         self.assertIn("no file", path_problem(self.directory, "file"))
         self.assertEqual(self.inspect(paths={program: "file", "/nowhere": "file"}).paths.keys(), {"/nowhere"})
 
+    def test_programs_are_below_the_root(self) -> None:
+        self.write(self.below("/helper"))
+        self.assertIn("cannot be executed", self.inspect(paths={"/helper": "program"}).paths["/helper"])
+        os.chmod(self.below("/helper"), 0o755)
+        self.assertEqual(self.inspect(paths={"/helper": "program"}).paths, {})
+
     def test_directories(self) -> None:
         self.assertEqual(writable_problem(self.directory), "")
         self.assertIn("cannot be made", directory_problem("/proc/self/not/there"))
