@@ -41,6 +41,7 @@ from ganeti_tw.protocol.instance import (
 )
 from ganeti_tw.protocol.masterip import SetMasterIp
 from ganeti_tw.protocol.node import (
+    CheckOs,
     GetFigures,
     ListOses,
     Ping,
@@ -235,6 +236,10 @@ class NodeAgent(Actor):
     @receive(ListOses)
     def list_oses(self, m: ListOses) -> Deferred[Any]:
         return self._owe(self.scripts.definitions.list())
+
+    @receive(CheckOs)
+    def check_os(self, m: CheckOs) -> Deferred[Any]:
+        return self._owe(self.scripts.verify(m.os, m.osparams))
 
     @receive(GetFigures)
     def get_figures(self, m: GetFigures) -> Deferred[Any]:

@@ -10,12 +10,14 @@ from typing import Protocol
 
 from attrs import frozen
 from cryptography import x509
+from twisted.internet.defer import Deferred
 
 from ganeti_tw.agent.figures import Figures
 from ganeti_tw.agent.hypervisor.base import Hypervisor
-from ganeti_tw.agent.storage.allowed import check_directory
+from ganeti_tw.agent.reach import Reach
+from ganeti_tw.agent.storage.allowed import check_directory, place_problem, read_allowed
 from ganeti_tw.agent.storage.base import Storage, storage_of
-from ganeti_tw.errors import GanetiError
+from ganeti_tw.errors import DriverError, GanetiError
 from ganeti_tw.kernel import Blocking
 from ganeti_tw.model.ancillary import mode_of
 from ganeti_tw.model.paths import Paths
@@ -60,7 +62,9 @@ class Inspector:
         survey: Survey,
         blocking: Blocking,
         now: Callable[[], float],
+        reach: Reach,
     ) -> None:
+        self._reach = reach
         self._hypervisors = hypervisors
         self._storages = storages
         self._definitions = definitions
@@ -88,6 +92,7 @@ class Inspector:
             paths=around.paths,
             disks=await self._disks(m.disks),
             memory_free=memory,
+            unreachable=await self._unreachable(m.peers),
             time=self._now(),  # last: the answer leaves right after
         )
 
@@ -110,6 +115,12 @@ class Inspector:
             return (await self._figures.get("", "")).memory_free, ()
         except GanetiError as e:
             return None, (e.text,)
+
+    async def _unreachable(self, peers: Mapping[str, str]) -> dict[str, str]:
+        """All are tried at once."""
+        tries = {peer: Deferred.fromCoroutine(self._reach.problem(address)) for peer, address in peers.items()}
+        found = {peer: await trying for peer, trying in tries.items()}
+        return {peer: problem for peer, problem in found.items() if problem}
 
     async def _disks(self, disks: Sequence[InstanceDisk]) -> dict[str, str | None]:
         missing: dict[str, str | None] = {}
@@ -135,16 +146,36 @@ class HostSurvey:
     def __call__(self, m: VerifyNode) -> Surroundings:
         here = self._paths
         needed = (here.data, here.run, here.log, here.os_log)
-        unusable = {template: directory_problem(here.below(path)) for template, path in m.storage.items() if path}
-        wrong = {path: path_problem(path, kind) for path, kind in m.paths.items()}
+        listed, forbidden = self._listed()
+        unusable = {
+            template: place_problem(path, listed) or directory_problem(here.below(path))
+            for template, path in m.storage.items()
+            if path
+        }
+        # Programs of administrators are below the root, as where they are run; what hypervisors open is the machine's.
+        places = {path: here.below(path) if kind == "program" else path for path, kind in m.paths.items()}
+        wrong = {path: path_problem(places[path], kind) for path, kind in m.paths.items()}
         return Surroundings(
             setup=tuple(problem for path in needed if (problem := writable_problem(path))),
             files=self._files(m.files),
             certificates=self._certificates(),
             storage={template: problem for template, problem in unusable.items() if problem},
-            forbidden_paths=tuple(p for d in self._allowed if (p := check_directory(d.removeprefix(here.root)))),
+            forbidden_paths=forbidden,
             paths={path: problem for path, problem in wrong.items() if problem},
         )
+
+    def _listed(self) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+        """The directories of the host's own list, None without one, and what is wrong with those named for disks."""
+        here = self._paths
+        named = [check_directory(d.removeprefix(here.root)) for d in self._allowed]
+        forbidden = [f"{here.settings}: {problem}" for problem in named if problem]
+        try:
+            found = read_allowed(here.file_storage_paths)
+        except DriverError as e:
+            return (), (*forbidden, e.text)
+        if found is None:
+            return None, tuple(forbidden)
+        return found[0], (*forbidden, *(f"{here.file_storage_paths}: {problem}" for problem in found[1]))
 
     def _files(self, asked: Sequence[str]) -> dict[str, str]:
         here = self._paths

@@ -19,6 +19,7 @@ from ganeti_tw.jobs.look import look
 from ganeti_tw.jobs.places import Places
 from ganeti_tw.kernel import Ref
 from ganeti_tw.ledger.messages import GetLedgerState
+from ganeti_tw.model.node import Node
 from ganeti_tw.operations.steps.clusterinfo import cluster_info
 from ganeti_tw.protocol.jobs import (
     ArchiveJob,
@@ -207,19 +208,29 @@ class MasterApi:
         end = await self._node(node).ask(RunCommand(command, timeout), timeout + MARGIN)
         return {"status": end.status, "reason": end.reason, "output": end.output}
 
-    async def put_file(self, node: str, path: str, content: str, mode: int, mtime: float) -> None:
-        """Replace a file on a node; ``content`` is base64."""
+    async def put_file(
+        self, node: str, path: str, content: str, mode: int, mtime: float, replication: bool = False
+    ) -> None:
+        """Replace a file on a node; ``content`` is base64.  With ``replication`` it goes over the secondary address."""
         try:
             data = base64.b64decode(content, validate=True)
         except ValueError:
             raise BadRequest("content: not base64") from None
-        await self._node(node).ask(PutFile(path, data, mode, mtime), PUT_TIMEOUT)
+        file = PutFile(path, data, mode, mtime)
+        found = self._online(node)
+        if replication and found.secondary_ip != found.primary_ip:
+            await self._places.hosts.ask_at(found.name, found.secondary_ip, file, PUT_TIMEOUT)
+        else:
+            await self._node(node).ask(file, PUT_TIMEOUT)
 
-    def _node(self, name: str) -> Ref:
+    def _online(self, name: str) -> Node:
         node = self._places.published.config.node(name)
         if node.offline:
             raise NodeOffline(f"node {node.name} is marked offline")
-        return self._places.directory.ref(node.name)
+        return node
+
+    def _node(self, name: str) -> Ref:
+        return self._places.directory.ref(self._online(name).name)
 
     async def look(self, op: Any) -> Any:
         """The result of an operation that only looks, without a job."""

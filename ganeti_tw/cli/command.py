@@ -10,11 +10,15 @@ from ganeti_tw.cli.context import Context
 
 
 class Argument(NamedTuple):
-    """Positional arguments of one kind (host, node, instance, jobid, ...); ``most`` None means any number."""
+    """Positional arguments of one kind (host, node, instance, jobid, ...); ``most`` None means any number.
+
+    ``choices``: the words of kind ``choice``, and examples of kind ``suggest``.
+    """
 
     kind: str
     least: int = 1
     most: int | None = 1
+    choices: tuple[str, ...] = ()
 
 
 class Command(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ganeti_tw.cli.context import Context
 from ganeti_tw.cli.failures import one_line
 from ganeti_tw.cli.filters import any_of
-from ganeti_tw.cli.jobs import Opcode, follow
+from ganeti_tw.cli.jobs import Opcode, follow, submit
 from ganeti_tw.errors import GanetiError, NotFound
 
 BATCH = 25
@@ -78,6 +78,17 @@ def follow_submitted(
             context.say(f"Submitted jobs {', '.join(str(job.job_id) for job in jobs)}")
         ended = _follow_all(context, jobs, verbose=True)
     return [ended[value] if accepted else None for accepted, value in answers]
+
+
+def submit_with_follow_ups(context: Context, options: Values, op: Opcode) -> int:
+    """Follow a job and those it returned, if any; exit code 1 when one of them failed.
+
+    Raises what the job itself failed with.
+    """
+    results = submit(context, options, op)
+    result = results[0] if results else None
+    done = follow_submitted(context, result["jobs"]) if result else []
+    return 1 if None in done else 0
 
 
 def _show(context: Context, jobs: Sequence[Submitted], refused: Sequence[tuple[str | None, str]]) -> int:

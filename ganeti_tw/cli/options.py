@@ -194,6 +194,7 @@ _NODE = {
     "-g/--node-group": _value("nodegroup", "Node group", metavar="<nodegroup>"),
     "--ignore-status": _switch("ignore_status", "Power off nodes that are not offline too"),
     "-M/--show-machine-names": _switch("show_machine_names", "Begin each line of output with the name of the node"),
+    "--leave": _switch("leave", "Leave the cluster this host is in first, without telling its master"),
     "--master-capable": _yes_no("master_capable", "Whether the node may become master"),
     "--no-node-setup": _off("node_setup", "Accepted and without effect: nothing is set up over ssh"),
     "--no-ssh-key-check": _off("ssh_key_check", "Do not ask whether the host's ssh key is right"),
@@ -283,7 +284,7 @@ _CLUSTER = {
     "--ssh-key-type": _value("ssh_key_type", "Kind of ssh keys", "choice", choices=("rsa", "dsa", "ecdsa")),
     "--uid-pool": _value("uid_pool", "User ids for instances: N or LOW-HIGH, separated by commas"),
     "--use-external-mip-script": _yes_no("use_external_mip_script", "Whether a script sets the cluster's address"),
-    "--use-replication-network": _switch("use_replication_network", "Copy over the secondary addresses"),
+    "--use-replication-network": _switch("use_replication_network", "Copy over the secondary addresses of the nodes"),
     "--user-shutdown": _value("enabled_user_shutdown", "Whether users may shut instances down from inside", "bool"),
     "--verify-ssh-clutter": _switch("verify_clutter", "Accepted and without effect: no ssh keys are spread"),
     "--vg-name": _value("vg_name", "Volume group of LVM", metavar="VG"),
@@ -306,6 +307,11 @@ _NETWORK = {
     "--remove-reserved-ips": _value(
         "remove_reserved_ips", "Kept addresses to open to instances again, separated by commas"
     ),
+}
+
+_OS = {
+    "--blacklisted": _yes_no("blacklisted", "Whether new instances may not have the operating system"),
+    "--hidden": _yes_no("hidden", "Whether lists leave the operating system out"),
 }
 
 _FILTER = {
@@ -357,6 +363,7 @@ OPTIONS: dict[str, Entry] = {
     **_CLUSTER,
     **_NETWORK,
     **_GROUP,
+    **_OS,
     **_FILTER,
     **_LEDGER,
     **_REST,

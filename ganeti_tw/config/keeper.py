@@ -124,9 +124,9 @@ class ConfigKeeper(Actor):
         while self._waiting and len(batch.answers) < TOGETHER:
             change, answer = self._waiting.popleft()
             try:
-                changes = change(batch.config)
-                puts, deletes = self._rows(batch.config, changes)
-                config = batch.config.apply(puts, deletes)
+                # The code is that of the asker; a bug in it must not take the keeper, and so the master, along.
+                whose = "a change of the configuration"
+                puts, deletes, config = self.guarded(whose, self._changed, batch.config, change)
             except GanetiError as e:
                 answer.errback(e)
                 continue
@@ -135,6 +135,12 @@ class ConfigKeeper(Actor):
             rows: tuple[Put | Delete, ...] = (*puts, *deletes)
             batch.rows.update({(r.kind, r.key): r for r in rows})
         return batch
+
+    def _changed(
+        self, config: Config, change: Callable[[Config], Changes]
+    ) -> tuple[tuple[Put, ...], tuple[Delete, ...], Config]:
+        puts, deletes = self._rows(config, change(config))
+        return puts, deletes, config.apply(puts, deletes)
 
     def _rows(self, config: Config, changes: Changes) -> tuple[tuple[Put, ...], tuple[Delete, ...]]:
         if not changes.puts and not changes.deletes:

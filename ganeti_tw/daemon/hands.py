@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, cast
 
 from attrs import evolve
 
@@ -19,7 +19,9 @@ from ganeti_tw.agent.node import NodeAgent
 from ganeti_tw.agent.osdef.definition import OsDefinitions
 from ganeti_tw.agent.osdef.scripts import OsScripts
 from ganeti_tw.agent.processes import ReactorSpawner
-from ganeti_tw.agent.storage.base import Abilities, Storage, StorageHost
+from ganeti_tw.agent.reach import TcpReach
+from ganeti_tw.agent.storage.allowed import read_allowed
+from ganeti_tw.agent.storage.base import Abilities, Renaming, Storage, StorageHost
 from ganeti_tw.agent.storage.registry import build_storages
 from ganeti_tw.agent.verify import HostSurvey, Inspector
 from ganeti_tw.daemon.record import HostRecord
@@ -52,7 +54,7 @@ class Hands:
         )
         self.hypervisors: dict[str, Hypervisor] = build_hypervisors(host)
         found = build_storages(StorageHost(tools, lambda: allowed_directories(settings, record())))
-        storages = {name: RootedStorage(storage, settings.paths) for name, storage in found.items()}
+        storages = {name: rooted(storage, settings.paths) for name, storage in found.items()}
         definitions = OsDefinitions(settings.paths.os_search_path, tools)
         scripts = OsScripts(definitions, ReactorSpawner(reactor), settings.paths.os_log, now)
         figures = Figures(tools, space=lambda path: space_below(settings.paths.below(path)))
@@ -60,7 +62,8 @@ class Hands:
         hooks = HookScripts(ReactorRunner(reactor), settings.paths, tools, reactor, own_environment(settings))
         master_ip = MasterIpScript(ReactorRunner(reactor), settings.paths, hooks, own_environment(settings))
         survey = HostSurvey(settings.paths, settings.file_storage_dirs)
-        inspector = Inspector(self.hypervisors, storages, definitions, figures, survey, tools, now)
+        reach = TcpReach(reactor, settings.ports.wire)
+        inspector = Inspector(self.hypervisors, storages, definitions, figures, survey, tools, now, reach)
         self.agent: Ref = system.spawn(
             "node",
             lambda: NodeAgent(
@@ -114,6 +117,10 @@ def space_below(path: str) -> tuple[int, int]:
     return file_system_space(path)
 
 
+class FileStorage(Storage, Renaming, Protocol):
+    """What can be done with disks that are files."""
+
+
 class RootedStorage:
     """A storage whose files are below the root directory of this host.
 
@@ -121,7 +128,7 @@ class RootedStorage:
     is found below the host's own root, as everything else.
     """
 
-    def __init__(self, storage: Storage, paths: Paths) -> None:
+    def __init__(self, storage: FileStorage, paths: Paths) -> None:
         self._storage = storage
         self._paths = paths
         self.template = storage.template
@@ -133,6 +140,9 @@ class RootedStorage:
     async def remove(self, instance: str, disk: DiskSpec) -> None:
         await self._storage.remove(instance, self._here(disk))
 
+    async def rename(self, instance: str, disk: DiskSpec, to: DiskSpec) -> None:
+        await self._storage.rename(instance, self._here(disk), self._here(to))
+
     async def find(self, instance: str, disk: DiskSpec) -> str | None:
         return await self._storage.find(instance, self._here(disk))
 
@@ -140,13 +150,25 @@ class RootedStorage:
         return await self._storage.size(instance, self._here(disk))
 
     def _here(self, disk: DiskSpec) -> DiskSpec:
-        if Abilities.FILES not in self.abilities:
-            return disk
         driver, path = disk.logical_id
         return evolve(disk, logical_id=(driver, self._paths.below(path)))
 
 
+def rooted(storage: Storage, paths: Paths) -> Storage:
+    """The storage, with its files below the root directory of this host if its disks are files."""
+    if Abilities.FILES not in storage.abilities:
+        return storage
+    assert isinstance(storage, Renaming), f"files of template {storage.template} have the name of their instance"
+    return RootedStorage(cast(FileStorage, storage), paths)
+
+
 def allowed_directories(settings: Settings, record: HostRecord | None) -> tuple[str, ...]:
-    """Directories below which disks may be files: the cluster's, and those in this host's settings."""
-    told = tuple(settings.paths.below(d) for d in record.file_storage_dirs.values() if d) if record else ()
-    return tuple(os.path.normpath(d) for d in (*told, *settings.file_storage_dirs) if d)
+    """Directories below which disks may be files.
+
+    Those in this host's settings, and those in its ``file-storage-paths``; the
+    cluster's only where there is no such file.  Blocks.
+    """
+    paths = settings.paths
+    found = read_allowed(paths.file_storage_paths)
+    told = found[0] if found is not None else record.file_storage_dirs.values() if record is not None else ()
+    return tuple(os.path.normpath(d) for d in (*(paths.below(d) for d in told if d), *settings.file_storage_dirs) if d)

@@ -356,18 +356,14 @@ class Host:
         finally:
             self._changing = False
 
-    async def own_address(self) -> str:
-        """Where other hosts reach this one."""
-        return self.outside.own_address or await self.outside.address_of(self.name)
-
     async def show_token(self, ttl: float) -> Token:
         """A new token to join a cluster with; it replaces the one before."""
         unjoined = self.unjoined()
         if unjoined is None or self.record is not None:
-            raise WrongState(f"{self.name} is in a cluster already")
+            raise WrongState(f"{self.name} is in a cluster already; --leave makes it leave first")
         token = Token(
             name=self.name,
-            host=await self.own_address(),
+            host=await self.outside.own_address(),
             port=self.outside.port,
             fingerprint=unjoined.fingerprint,
             secret=self.outside.random_bytes(20),

@@ -169,11 +169,11 @@ class HostActor(Actor):
 
     @receive(JoinHello)
     def known_hello(self, m: JoinHello) -> Any:
-        raise Refused(f"{self._name} is in a cluster already; run 'gnt-node remove' there first")
+        raise Refused(f"{self._name} is in a cluster already; 'gnt-node token --leave' on it makes it leave")
 
     @receive(JoinWelcome)
     def known_welcome(self, m: JoinWelcome) -> Any:
-        raise Refused(f"{self._name} is in a cluster already; run 'gnt-node remove' there first")
+        raise Refused(f"{self._name} is in a cluster already; 'gnt-node token --leave' on it makes it leave")
 
     @receive(FromStranger)
     async def from_stranger(self, m: FromStranger) -> Any:

@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import TimeoutError as DeferredTimeout
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.error import ConnectError
-from twisted.internet.protocol import Factory, Protocol
-
+from ganeti_tw.agent.reach import TcpReach
 from ganeti_tw.daemon.names import Names
 from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.errors import BadRequest
@@ -20,7 +16,6 @@ from ganeti_tw.wire.links import Links
 from ganeti_tw.wire.token import Token, join_proof
 
 HELLO_TIMEOUT, WELCOME_TIMEOUT, LEAVE_TIMEOUT = 10.0, 30.0, 15.0
-PROBE_TIMEOUT = 3.0
 
 
 class MasterHosts:
@@ -78,6 +73,7 @@ class MasterHosts:
             await host.ask(welcome, WELCOME_TIMEOUT)
         finally:
             await link.close()
+        self._links.renew(name)
         return {"host": shown.host, "port": shown.port}
 
     async def leave(self, name: str) -> None:
@@ -87,17 +83,18 @@ class MasterHosts:
         finally:
             await self._links.forget(name)
 
+    async def ask_at(self, name: str, address: str, message: Any, timeout: float) -> Any:
+        """Ask the agent of a node over another of its addresses."""
+        link = self._links.at(name, address, self._port)
+        try:
+            return await link.ref("node").ask(message, timeout)
+        finally:
+            await link.close()
+
     async def resolve(self, name: str) -> str:
         """The address of a host name; ResolverError."""
         return await self._names.address(name)
 
     async def answers(self, address: str) -> bool:
         """Whether something at an address accepts connections on the node daemon's port."""
-        kind = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
-        endpoint = kind(self._reactor, address, self._port, PROBE_TIMEOUT)
-        try:
-            protocol = await endpoint.connect(Factory.forProtocol(Protocol))
-        except (ConnectError, DeferredTimeout):
-            return False
-        protocol.transport.loseConnection()  # type: ignore[union-attr]
-        return True
+        return not await TcpReach(self._reactor, self._port).problem(address)

@@ -41,9 +41,9 @@ async def import_cluster(host: Host, text: str, force: bool) -> Imported:
     """
     outside, name = host.outside, host.name
     found = await outside.files.run(imported, text, name, outside.now(), force, deadline=IMPORT_DEADLINE)
-    if outside.own_address not in ("", found.node.primary_ip):
+    if outside.listens_on not in ("", found.node.primary_ip):
         raise WrongState(
-            f"{name} has the address {found.node.primary_ip} in the configuration, but listens on {outside.own_address}"
+            f"{name} has the address {found.node.primary_ip} in the configuration, but listens on {outside.listens_on}"
         )
     await found_cluster(host, found.cluster, found.node, found.rows, voting=False)
     return found

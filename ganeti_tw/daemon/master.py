@@ -202,6 +202,7 @@ class Master:
             directory=directory,
             hosts=hosts,
             bells=bells,
+            spreader=self.spreader,
             clock=clock,
             now=now,
             new_uuid=new_uuid,

@@ -28,17 +28,33 @@ class Names:
         self._hosts = hosts
         self._blocking = blocking
 
-    async def address(self, name: str) -> str:
-        """The address of a name; ResolverError says where it was looked for."""
-        return await self._blocking.run(_look_up, name.lower(), self._hosts, deadline=RESOLVE_TIMEOUT)
+    async def address(self, name: str, family: int = 0) -> str:
+        """The address of a name; ResolverError says where it was looked for.
+
+        ``family``: the kind of address wanted of the resolver, 0 for any.
+        """
+        return await self._blocking.run(_look_up, name.lower(), self._hosts, family, deadline=RESOLVE_TIMEOUT)
+
+    async def is_own(self, address: str) -> bool:
+        """Whether an address belongs to this host."""
+        return await self._blocking.run(_is_own, address, deadline=RESOLVE_TIMEOUT)
 
 
-def _look_up(name: str, path: str) -> str:
+def _is_own(address: str) -> bool:
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
+
+
+def _look_up(name: str, path: str, family: int) -> str:
     listed = _listed(path)
     if name in listed:
         return listed[name]
     try:
-        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(name, None, family, socket.SOCK_STREAM)
     except (OSError, UnicodeError) as e:  # the latter for names with parts that are too long
         reason = getattr(e, "strerror", None) or str(e)
         raise ResolverError(f"{name} has no address: it is not in {path}, and the resolver says: {reason}") from None

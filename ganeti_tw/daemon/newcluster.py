@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-from attrs import field, fields, frozen
+from attrs import evolve, field, fields, frozen
 
 from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.errors import BadRequest, ResolverError, WrongState
 from ganeti_tw.ledger.seam import Snapshot
 from ganeti_tw.model import policy
-from ganeti_tw.model.cluster import Cluster
+from ganeti_tw.model.cluster import IPV4_FAMILY, IPV6_FAMILY, Cluster
+from ganeti_tw.model.config import Config
 from ganeti_tw.model.declared import is_plain_absolute
 from ganeti_tw.model.defaults import IPOLICY
 from ganeti_tw.model.names import host_name, mac_prefix
@@ -20,7 +22,30 @@ from ganeti_tw.model.new import Beginning, new_cluster
 from ganeti_tw.model.node import Node
 from ganeti_tw.model.parameters import CLUSTER, beparams, diskparams, hvparams, ndparams, nicparams
 from ganeti_tw.model.rows import SECRET, Put
+from ganeti_tw.operations.cluster.modify import ClusterSetParams
+from ganeti_tw.operations.cluster.settings import with_settings
 from ganeti_tw.wire.certificates import CertificateAuthority
+
+IP_FAMILIES = {4: IPV4_FAMILY, 6: IPV6_FAMILY}
+"""By version of IP."""
+AS_MODIFIED = (
+    "compression_tools",
+    "default_iallocator",
+    "default_iallocator_params",
+    "disk_state",
+    "drbd_helper",
+    "hv_state",
+    "install_image",
+    "uid_pool",
+    "use_external_mip_script",
+    "vg_name",
+    "zeroing_image",
+)
+"""Options that are, with their rules, those of ``gnt-cluster modify``."""
+KEY_BITS = {"rsa": 2048, "dsa": 1024, "ecdsa": 256}
+"""Kind of ssh key -> its length when none is given."""
+ECDSA_BITS = (256, 384, 521)
+SHORTEST_RSA = 768
 
 if TYPE_CHECKING:
     from ganeti_tw.daemon.host import Host
@@ -59,6 +84,26 @@ class NewCluster:
     prealloc_wipe_disks: bool | None = None
     enabled_user_shutdown: bool | None = None
     default_iallocator: str | None = None
+    default_iallocator_params: dict[str, Any] | None = None
+    compression_tools: list[str] | None = None
+    disk_state: dict[str, Any] | None = None
+    hv_state: dict[str, Any] | None = None
+    drbd_helper: str | None = None
+    vg_name: str | None = None
+    install_image: str | None = None
+    zeroing_image: str | None = None
+    primary_ip_version: int = 4
+    ssh_key_type: Literal["rsa", "dsa", "ecdsa"] = "rsa"
+    ssh_key_bits: int | None = None
+    uid_pool: list[tuple[int, int]] | None = None
+    use_external_mip_script: bool | None = None
+
+    @property
+    def ip_family(self) -> int:
+        """The number of its version of IP; BadRequest when there is no such version."""
+        if self.primary_ip_version not in IP_FAMILIES:
+            raise BadRequest(f"primary IP version {self.primary_ip_version}: there are 4 and 6")
+        return IP_FAMILIES[self.primary_ip_version]
 
 
 def parse(options: dict[str, Any]) -> NewCluster:
@@ -85,18 +130,19 @@ def beginning(
     size = 10 if new.candidate_pool_size is None else new.candidate_pool_size
     if size < 1:
         raise BadRequest(f"candidate pool size {size}: at least 1 is needed")
-    if new.secondary_ip is not None and new.secondary_ip != node_ip:
-        raise BadRequest("a network of its own for replication (secondary IP) is not supported yet")
+    family = new.ip_family
+    _check_addresses(new, node_ip, master_ip)
     templates = _distinct(new.enabled_disk_templates, ("file", "diskless"), "disk template")
     longest = 128 if ":" in master_ip else 32
     if new.master_netmask is not None and not 0 < new.master_netmask <= longest:
         raise BadRequest(f"netmask {new.master_netmask} of the cluster's address is not from 1 to {longest}")
-    return new_cluster(
+    begin = new_cluster(
         host_name(new.cluster_name),
         now=now,
         uuid=new_uuid,
         node_name=node_name,
         node_ip=node_ip,
+        node_secondary_ip=new.secondary_ip or "",
         master_ip=master_ip,
         master_netdev=new.master_netdev or "",
         enabled_hypervisors=_distinct(new.enabled_hypervisors, ("kvm",), "hypervisor"),
@@ -107,6 +153,8 @@ def beginning(
         ndparams=ndparams({}, new.ndparams, CLUSTER),
         diskparams=diskparams({}, new.diskparams, CLUSTER),
         ipolicy=_ipolicy(new, templates),
+        volume_group_name=new.vg_name,
+        primary_ip_family=family,
         mac_prefix=mac_prefix(new.mac_prefix or "aa:00:00"),
         master_netmask=longest if new.master_netmask is None else new.master_netmask,
         file_storage_dir=_directory(new.file_storage_dir, "/srv/ganeti/file-storage"),
@@ -116,10 +164,45 @@ def beginning(
         modify_etc_hosts=new.modify_etc_hosts,
         modify_ssh_setup=new.modify_ssh_setup,
         maintain_node_health=new.maintain_node_health,
-        default_iallocator=new.default_iallocator or "",
+        default_iallocator="",
         prealloc_wipe_disks=bool(new.prealloc_wipe_disks),
         enabled_user_shutdown=bool(new.enabled_user_shutdown),
+        ssh_key_type=new.ssh_key_type,
+        ssh_key_bits=_key_bits(new),
     )
+    given = ClusterSetParams(**{name: getattr(new, name) for name in AS_MODIFIED})
+    config = Config.from_rows({(p.kind, p.key): p.value for p in begin.rows()})
+    return evolve(begin, cluster=with_settings(config, given))
+
+
+def _check_addresses(new: NewCluster, node_ip: str, master_ip: str) -> None:
+    """Primary addresses are of the version asked for; the one for replication is always an IPv4 address."""
+    version = new.primary_ip_version
+    for what, address in ((f"cluster {new.cluster_name}", master_ip), ("this host", node_ip)):
+        if ipaddress.ip_address(address).version != version:
+            raise BadRequest(f"primary IP version {version}, but the address of {what} is {address}")
+    if new.secondary_ip is None:
+        if version == 6:
+            raise BadRequest("primary IP version 6: an IPv4 address for replication is needed too (secondary IP)")
+        return
+    try:
+        ipaddress.IPv4Address(new.secondary_ip)
+    except ValueError:
+        raise BadRequest(f"secondary IP {new.secondary_ip!r} is no IPv4 address") from None
+    if new.secondary_ip == master_ip:
+        raise BadRequest(f"secondary IP {new.secondary_ip} is the address of the cluster itself")
+
+
+def _key_bits(new: NewCluster) -> int:
+    """The length of ssh keys, which not every kind can have."""
+    bits = KEY_BITS[new.ssh_key_type] if new.ssh_key_bits is None else new.ssh_key_bits
+    if new.ssh_key_type == "dsa" and bits != KEY_BITS["dsa"]:
+        raise BadRequest(f"ssh keys of type dsa have {KEY_BITS['dsa']} bits, not {bits}")
+    if new.ssh_key_type == "ecdsa" and bits not in ECDSA_BITS:
+        raise BadRequest(f"ssh keys of type ecdsa have {', '.join(map(str, ECDSA_BITS))} bits, not {bits}")
+    if bits < SHORTEST_RSA and new.ssh_key_type == "rsa":
+        raise BadRequest(f"ssh keys of type rsa have at least {SHORTEST_RSA} bits, not {bits}")
+    return bits
 
 
 def _ipolicy(new: NewCluster, templates: tuple[str, ...]) -> dict[str, Any]:
@@ -142,8 +225,10 @@ def _ipolicy(new: NewCluster, templates: tuple[str, ...]) -> dict[str, Any]:
 async def make_cluster(host: Host, new: NewCluster) -> None:
     """Make a host that is in no cluster the master of a new one."""
     outside, name = host.outside, host.name
-    master_ip = await _cluster_address(outside, new.cluster_name)
-    node_ip = await host.own_address()
+    master_ip = await _cluster_address(outside, new.cluster_name, new.ip_family)
+    node_ip = await outside.own_address(new.ip_family)
+    if new.secondary_ip is not None and not await outside.is_own(new.secondary_ip):
+        raise BadRequest(f"secondary IP {new.secondary_ip} is no address of this host")
     if master_ip == node_ip:
         raise WrongState(f"{new.cluster_name} needs an address of its own, {master_ip} is that of {name}")
     begin = beginning(
@@ -180,9 +265,9 @@ async def found_cluster(
     await host.joined(record, identity, hmac_key, voting)
 
 
-async def _cluster_address(outside: Outside, name: str) -> str:
+async def _cluster_address(outside: Outside, name: str, family: int) -> str:
     try:
-        return await outside.address_of(name)
+        return await outside.address_of(name, family)
     except ResolverError as e:
         raise ResolverError(f"the cluster needs an address: {e.text}") from None
 

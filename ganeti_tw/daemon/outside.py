@@ -94,7 +94,7 @@ class Outside(Protocol):
     """Everything a host needs and does not make itself."""
 
     name: str
-    own_address: str  # where it listens; empty: everywhere
+    listens_on: str  # an address; empty: everywhere
     port: int  # for the links between hosts
     clock: IReactorTime
     now: Callable[[], float]  # time of day
@@ -127,8 +127,14 @@ class Outside(Protocol):
     def confd(self, system: ActorSystem, config: Callable[[], Config | None]) -> Ref | None:
         """Start the actor that answers confd's questions, None where nobody asks."""
 
-    async def address_of(self, name: str) -> str:
-        """The address of a host name; ResolverError."""
+    async def address_of(self, name: str, family: int = 0) -> str:
+        """The address of a host name, of some family (0: any); ResolverError."""
+
+    async def own_address(self, family: int = 0) -> str:
+        """Where other hosts reach this one; ResolverError, or WrongState when it does not listen there."""
+
+    async def is_own(self, address: str) -> bool:
+        """Whether an address belongs to this host."""
 
     def fatal(self, reason: str) -> None:
         """The process had better end."""

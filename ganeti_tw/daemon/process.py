@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +28,7 @@ from ganeti_tw.daemon.outside import Memory
 from ganeti_tw.daemon.projections import ConfigDataWriter
 from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.daemon.settings import Settings
-from ganeti_tw.errors import DriverError, GanetiError
+from ganeti_tw.errors import DriverError, GanetiError, WrongState
 from ganeti_tw.kernel import ActorSystem, Blocking, Ref, ThreadBlocking
 from ganeti_tw.ledger.seam import Store
 from ganeti_tw.ledger.sqlite import SqliteStore
@@ -68,7 +69,7 @@ class Process:
         self.paths = settings.paths
         self.reactor = self.clock = reactor
         self.name = settings.name
-        self.own_address = "" if settings.address in ("0.0.0.0", "::") else settings.address
+        self.listens_on = "" if settings.address in ("0.0.0.0", "::") else settings.address
         self.port = settings.ports.wire
         self.now, self.random, self.new_uuid, self.random_bytes = now, random, new_uuid, random_bytes
         self._fatal = fatal
@@ -131,8 +132,19 @@ class Process:
 
         return system.spawn("confd", make)
 
-    async def address_of(self, name: str) -> str:
-        return await self._names.address(name)
+    async def address_of(self, name: str, family: int = 0) -> str:
+        return await self._names.address(name, family)
+
+    async def own_address(self, family: int = 0) -> str:
+        if family == socket.AF_INET6 and self.settings.address == "0.0.0.0":
+            raise WrongState(
+                f"{self.name} listens on its IPv4 addresses only: "
+                f"set 'address' in section [host] of {self.paths.settings} to :: or an IPv6 address and start it again"
+            )
+        return self.listens_on or await self._names.address(self.name, family)
+
+    async def is_own(self, address: str) -> bool:
+        return await self._names.is_own(address)
 
     def fatal(self, reason: str) -> None:
         self._fatal(reason)

@@ -19,6 +19,7 @@ from ganeti_tw.jobs.stop import Stop
 from ganeti_tw.kernel import Ref
 from ganeti_tw.ledger.messages import GetLedgerState, LedgerState
 from ganeti_tw.model.config import Config
+from ganeti_tw.nodes.updater import Joined
 from ganeti_tw.operations.context import Context, Stopped
 from ganeti_tw.operations.hooks import HooksAbort
 from ganeti_tw.operations.registry import BGL, EXCLUSIVE, SHARED, Common, Kind, Operation, Opportunistic
@@ -80,7 +81,6 @@ class JobHands:
         self.elapsed = places.clock.seconds
         self.new_uuid = places.new_uuid
         self.random_bytes = places.random_bytes
-        self.join = places.hosts.join
         self.leave = places.hosts.leave
         self.resolve = places.hosts.resolve
         self.answers = places.hosts.answers
@@ -99,6 +99,11 @@ class JobHands:
             return changes
 
         return self._places.keeper.ask(Edit(watched), EDIT_TIMEOUT)
+
+    async def join(self, name: str, token: str, uuid: str) -> dict[str, Any]:
+        said = await self._places.hosts.join(name, token, uuid)
+        self._places.spreader.tell(Joined(name))
+        return said
 
     def on_node(self, node: str, path: str, message: Any, timeout: float) -> Awaitable[Any]:
         return self._places.directory.ref(node, path).ask(message, timeout)

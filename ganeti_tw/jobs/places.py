@@ -24,6 +24,9 @@ class Hosts(Protocol):
     def leave(self, name: str) -> Awaitable[None]:
         """Tell a host to forget the cluster."""
 
+    def ask_at(self, name: str, address: str, message: Any, timeout: float) -> Awaitable[Any]:
+        """Ask the agent of a node over another of its addresses."""
+
     def resolve(self, name: str) -> Awaitable[str]:
         """The address of a host name; ResolverError."""
 
@@ -42,6 +45,7 @@ class Places:
     directory: Directory
     hosts: Hosts
     bells: Bells
+    spreader: Ref
     clock: IReactorTime
     now: Callable[[], float]
     new_uuid: Callable[[], str]

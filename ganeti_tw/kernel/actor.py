@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ganeti_tw.kernel.life import Life
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _MARK = "_receives"
 
@@ -112,6 +114,14 @@ class Actor:
         crashes or stops, and then nothing arrives.
         """
         return self._life.aside(self, work, then)
+
+    def guarded(self, whose: str, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """The value of a call made for another, whose bugs are then not this actor's.
+
+        An error that nobody foresaw is logged and raised as ActorCrashed: pass it
+        on.  Only for calls that change nothing of this actor before they return.
+        """
+        return self._life.guarded(whose, call, *args, **kwargs)
 
     def later(self, seconds: float, message: Any) -> Later:
         """Tell ``message`` to this actor in ``seconds``, unless cancelled, crashed or stopped by then."""

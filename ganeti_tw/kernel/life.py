@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Coroutine
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ganeti_tw.kernel.actor import Actor
     from ganeti_tw.kernel.deadlines import Deadlines
     from ganeti_tw.kernel.system import ActorSystem
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 # A handler may hold the mailbox so long before the log tells; also the patience of a stop with it.
 PATIENCE = 5.0
@@ -331,6 +334,17 @@ class Life(Ref):
             entry.abandon()
             if entry.ask is not None:
                 entry.ask.fail(self._excuse())
+
+    def guarded(self, whose: str, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """See :meth:`ganeti_tw.kernel.actor.Actor.guarded`."""
+        try:
+            return call(*args, **kwargs)
+        except GanetiError:
+            raise
+        except Exception as error:
+            self.log.failure("{path}: {whose} failed", failed(), path=self.path, whose=whose)
+            text = f"{whose} failed: {type(error).__name__}: {error} (a bug, please report it)"
+            raise ActorCrashed(text) from None
 
     def _excuse(self) -> GanetiError:
         if self._failure is None:

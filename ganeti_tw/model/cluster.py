@@ -10,6 +10,7 @@ from attrs import frozen
 from ganeti_tw.model.base import EMPTY, NOTHING_ABSENT, Shared
 
 CONFIG_VERSION = 3000000
+IPV4_FAMILY, IPV6_FAMILY = 2, 10
 
 
 @frozen(weakref_slot=False)
@@ -68,7 +69,7 @@ class Cluster:
     default_iallocator_params: Mapping[str, Any] = EMPTY
     hidden_os: tuple[str, ...] = ()
     blacklisted_os: tuple[str, ...] = ()
-    primary_ip_family: int = 2  # 2 is IPv4, 10 is IPv6
+    primary_ip_family: int = IPV4_FAMILY
     prealloc_wipe_disks: bool = False
     ipolicy: Mapping[str, Any] = EMPTY
     hv_state_static: Mapping[str, Any] = EMPTY

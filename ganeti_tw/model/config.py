@@ -6,13 +6,13 @@ may keep the one they have as long as they like.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
 from attrs import frozen
 
-from ganeti_tw.errors import NoCluster, NotFound
+from ganeti_tw.errors import BadRequest, NoCluster, NotFound, NotUnique
 from ganeti_tw.model import filled, index
 from ganeti_tw.model.base import EMPTY
 from ganeti_tw.model.cluster import Cluster, Top
@@ -116,11 +116,21 @@ class Config:
 
     # Lookups
 
-    def instance(self, name: str) -> Instance:
-        return self.instances[self._uuid("instance", name)]
+    def instance(self, name: str, uuid: str | None = None) -> Instance:
+        """The instance of that name or UUID; with ``uuid`` too it must have both, an empty name does not count."""
+        return self.instances[self._uuid("instance", name, uuid)]
 
-    def node(self, name: str) -> Node:
-        return self.nodes[self._uuid("node", name)]
+    def node(self, name: str, uuid: str | None = None) -> Node:
+        """The node, in the same way."""
+        return self.nodes[self._uuid("node", name, uuid)]
+
+    def nodes_named(self, names: Sequence[str], uuids: Sequence[str] | None = None) -> list[Node]:
+        """A node for each name or UUID; with both, as many and in the same order, each must have both."""
+        if not names or uuids is None:
+            return [self.node(name) for name in names or uuids or ()]
+        if len(names) != len(uuids):
+            raise BadRequest(f"{len(names)} names and {len(uuids)} UUIDs of nodes: one is needed for each, or none")
+        return [self.node(name, uuid) for name, uuid in zip(names, uuids, strict=True)]
 
     def group(self, name: str) -> Group:
         return self.groups[self._uuid("nodegroup", name)]
@@ -161,11 +171,17 @@ class Config:
         found = self._matches("network", name)
         return self.networks[found[0]] if len(found) == 1 else None
 
-    def _uuid(self, kind: str, name: str) -> str:
+    def _uuid(self, kind: str, name: str, uuid: str | None = None) -> str:
+        called = _CALLED.get(kind, kind)
+        if uuid is not None and not name:
+            if uuid not in self._things(kind):
+                raise NotFound(f"there is no {called} with UUID {uuid!r}")
+            return uuid
         found = self._matches(kind, name)
         if len(found) == 1:
+            if uuid not in (None, found[0]):
+                raise NotUnique(f"{called} {name} has UUID {found[0]}, not {uuid}: it may be another one by now")
             return found[0]
-        called = _CALLED.get(kind, kind)
         if found:
             things = self._things(kind)
             meant = ", ".join(sorted(things[uuid].name for uuid in found))

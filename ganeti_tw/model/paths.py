@@ -100,6 +100,11 @@ class Paths(NamedTuple):  # commands need it at once, and attrs takes long to im
         return self.below("/etc/ganeti/restricted-commands")
 
     @property
+    def file_storage_paths(self) -> str:
+        """List of the directories that may hold disks; where it is missing, those of the cluster may."""
+        return self.below("/etc/ganeti/file-storage-paths")
+
+    @property
     def hooks(self) -> str:
         """Directory of the directories of scripts that run before and after operations."""
         return self.below("/etc/ganeti/hooks")

@@ -104,6 +104,13 @@ class _Due:
     """The interval is over."""
 
 
+@frozen
+class Joined:
+    """The host of a node has just joined: whatever was told to the node before, it does not know."""
+
+    node: str
+
+
 class Spreader(Actor):
     """Follows the configuration and gives each node's updater what its node must know.
 
@@ -127,6 +134,12 @@ class Spreader(Actor):
     def config_changed(self, m: ConfigChanged) -> None:
         self._config = m.config
         self._soon()
+
+    @receive(Joined)
+    def joined(self, m: Joined) -> None:
+        if m.node in self._updaters:
+            self._forget(m.node)
+            self._soon()
 
     @receive(Gone)
     def updater_gone(self, m: Gone) -> None:

@@ -55,6 +55,19 @@ class ListOses:
     """Answer: every OS definition of the node, sorted by name; the first on the search path wins."""
 
 
+@wire("node.check_os/1", answer=None)
+@frozen
+class CheckOs:
+    """Let the ``verify`` script of an OS look at parameters.
+
+    Answer: None when it likes them, or the OS has no such script.  BadRequest
+    with what it said; NotFound or WrongState when there is no OS to ask.
+    """
+
+    os: str  # with its variant
+    osparams: dict[str, Any]
+
+
 @frozen
 class InstanceDisk:
     """A disk that a node should have."""
@@ -77,10 +90,11 @@ class NodeReport:
     certificates: dict[str, float]  # name -> end, in seconds since the epoch
     oses: tuple[OsStatus, ...]
     storage: dict[str, str]  # disk template -> why its directory cannot be used
-    forbidden_paths: tuple[str, ...]  # directories for disks, in the settings of the host, that may be none
+    forbidden_paths: tuple[str, ...]  # directories for disks, in files of the host, that may be none
     paths: dict[str, str]  # those asked about -> what is wrong
     disks: dict[str, str | None]  # UUID -> None when it is not there, else why that is not known
     memory_free: int | None  # MiB
+    unreachable: dict[str, str] = field(factory=dict)  # peers asked about -> why they cannot be reached
 
 
 @wire("node.verify/1", answer=NodeReport, looks=True)
@@ -93,6 +107,7 @@ class VerifyNode:
     disks: tuple[InstanceDisk, ...] = ()
     paths: dict[str, str] = field(factory=dict)  # path -> file, directory or program
     files: tuple[str, ...] = ()  # ancillary ones whose checksums are wanted too
+    peers: dict[str, str] = field(factory=dict)  # what to call it -> address of another node
 
 
 @wire("node.ping/1", answer=str, looks=True)

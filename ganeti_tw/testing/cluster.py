@@ -66,7 +66,7 @@ class SimulatedHost:
     It is what is around the process, too: see :class:`ganeti_tw.daemon.outside.Outside`.
     """
 
-    own_address = ""
+    listens_on = ""
     port = 1811
 
     def __init__(self, cluster: Cluster, name: str) -> None:
@@ -111,6 +111,11 @@ class SimulatedHost:
         self.cluster.network.detach(self.name)
         self.disk.crash()
 
+    def lose_disk(self) -> None:
+        """Begin with an empty disk at the next boot."""
+        self.memory.forget()
+        self.disk.clear()
+
     @property
     def record(self) -> HostRecord:
         """What it remembers of the cluster it is in."""
@@ -152,8 +157,14 @@ class SimulatedHost:
     def confd(self, system: ActorSystem, config: Callable[[], Config | None]) -> Ref | None:
         return None
 
-    async def address_of(self, name: str) -> str:
+    async def address_of(self, name: str, family: int = 0) -> str:
         return address(name)
+
+    async def own_address(self, family: int = 0) -> str:
+        return address(self.name)
+
+    async def is_own(self, address: str) -> bool:
+        return False
 
     def fatal(self, reason: str) -> None:
         self.cluster.fatal.append(reason)
@@ -225,6 +236,7 @@ class SimulatedHands:
             host.survey,
             InlineBlocking(),
             lambda: host.now() + host.survey.skew,
+            host.survey,
         )
         self.agent = system.spawn(
             "node",
@@ -265,6 +277,8 @@ class _Hosts:
             raise NotSent(f"there is no host {name}")
         if token != f"token of {name}":
             raise Refused("the proof is wrong")
+        if host.kept is not None:
+            raise Refused(f"{name} is in a cluster already")
         ours = self._record()
         identity: Any = f"identity of {name}"
         await host.process.joined(record_of(name, uuid, ours.epoch, ours.name, (ours.name,)), identity, "key\n")
@@ -272,6 +286,10 @@ class _Hosts:
 
     async def leave(self, name: str) -> None:
         await self._directory.ref(name, "host").ask(LeaveCluster(), LEAVE_TIMEOUT)
+
+    async def ask_at(self, name: str, address: str, message: Any, timeout: float) -> Any:
+        self._cluster.asked_at.append((name, address))
+        return await self._directory.ref(name).ask(message, timeout)
 
     async def resolve(self, name: str) -> str:
         if name not in self._cluster.hosts:
@@ -331,6 +349,7 @@ class Cluster:
         self.hosts = {f"node{i}": SimulatedHost(self, f"node{i}") for i in range(1, nodes + spare + 1)}
         members = tuple(self.hosts)[:nodes]
         self.fatal: list[str] = []
+        self.asked_at: list[tuple[str, str]] = []  # nodes asked over other addresses than their first
         self._master_host = self.hosts["node1"]
         self._used: SimulatedHost | None = None
         rows = {(p.kind, p.key): p.value for p in self._first_rows(members)}

@@ -12,7 +12,7 @@ from twisted.internet.task import deferLater
 
 from ganeti_tw.agent.storage.base import Abilities
 from ganeti_tw.agent.verify import Surroundings
-from ganeti_tw.errors import DriverError, WrongState
+from ganeti_tw.errors import BadRequest, DriverError, WrongState
 from ganeti_tw.protocol.ancillary import FileCopy, ReadAncillary, WriteAncillary
 from ganeti_tw.protocol.instance import Console, DiskSpec, InstanceSpec, RunningInstance
 from ganeti_tw.protocol.masterip import MasterIpEnd, SetMasterIp
@@ -123,7 +123,7 @@ class SimulatedStorage:
 
 
 class SimulatedOses:
-    """One OS definition, ``noop``, whose script fails for the instances in ``broken``."""
+    """One OS definition, ``noop``, whose scripts fail for the instances in ``broken`` and for the value ``bad``."""
 
     def __init__(self) -> None:
         self.broken: set[str] = set()
@@ -132,7 +132,12 @@ class SimulatedOses:
         self.definitions = self
 
     async def list(self) -> tuple[OsStatus, ...]:
-        return (OsStatus("noop", "/simulated/os/noop", True, "", (), (), (20,), True),)
+        return (OsStatus("noop", "/simulated/os/noop", True, "", (), (("color", "of the walls"),), (20,), True),)
+
+    async def verify(self, os_name: str, osparams: Mapping[str, Any]) -> None:
+        bad = [name for name, value in osparams.items() if value == "bad"]
+        if bad:
+            raise BadRequest(f"OS {os_name} does not take these parameters: simulated dislike of {bad[0]}")
 
     async def create(self, spec: InstanceSpec, disks: Mapping[int, str], **options: Any) -> None:
         if spec.name in self.broken:
@@ -247,6 +252,11 @@ class SimulatedSurvey:
         self.storage: dict[str, str] = {}
         self.forbidden_paths: tuple[str, ...] = ()
         self.paths: dict[str, str] = {}
+        self.unreachable: dict[str, str] = {}  # by address
+
+    async def problem(self, address: str) -> str:
+        """As :class:`ganeti_tw.agent.reach.Reach`."""
+        return self.unreachable.get(address, "")
 
     def __call__(self, m: VerifyNode) -> Surroundings:
         contents: dict[str, str | None] = {"/var/lib/ganeti/hmac.key": "key\n", **self._told(), **self.files}

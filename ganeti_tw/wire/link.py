@@ -101,16 +101,28 @@ class Link:
         seconds = self._clock.seconds() - self._since
         return LinkState(self.peer, self._phase(), seconds, len(self._queue), pending, self._error)
 
+    @property
+    def closed(self) -> bool:
+        """Of no more use."""
+        return self._closed
+
     def renew(self) -> None:
-        """Use a new connection from now on; the old one is closed when what was asked is answered."""
+        """Use a new connection from now on; the old one is closed when what was asked is answered.
+
+        Failures of the past do not make it wait.
+        """
         connection, self._connection = self._connection, None
         self._since = self._clock.seconds()
+        self._failures, self._not_before = 0, 0.0
         if connection is not None:
             self._old.add(connection)
             connection.retire()
         if self._attempt is not None:
             self._drop_attempt()
             self._start()
+        elif self._timer is not None:  # a pause
+            self._stop_timer()
+            self._pause_over()
 
     def close(self) -> Deferred[None]:
         """Fires when the connection is closed and no timer is left."""

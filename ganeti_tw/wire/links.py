@@ -72,8 +72,16 @@ class Links:
             lambda factory: self._connect(host, port, tls, factory),
             lambda certificate: check_pin(certificate, fingerprint),
         )
-        self._pinned.append(link)
-        return link
+        return self._lent(link)
+
+    def at(self, node: str, host: str, port: int) -> Link:
+        """A link to a node at another of its addresses.  The caller closes it."""
+        link = self._make(
+            node,
+            lambda factory: self._connect(host, port, self._tls, factory),
+            lambda certificate: check_name(certificate, node),
+        )
+        return self._lent(link)
 
     def state(self) -> list[LinkState]:
         """How each link is doing, by name."""
@@ -85,6 +93,12 @@ class Links:
         for link in (*self._links.values(), *self._pinned):
             link.renew()
 
+    def renew(self, node: str) -> None:
+        """Make the connection to a node anew, at once: it is another host now, or has become itself again."""
+        link = self._links.get(node)
+        if link is not None:
+            link.renew()
+
     def forget(self, node: str) -> Deferred[None]:
         """Close the link to a node that left the cluster; refs over it are of no more use."""
         link = self._links.pop(node, None)
@@ -94,6 +108,11 @@ class Links:
         """Close all links; what waits fails with NotSent, what was sent with OutcomeUnknown."""
         self._closed = True
         return _all([*self._links.values(), *self._pinned])
+
+    def _lent(self, link: Link) -> Link:
+        self._pinned = [other for other in self._pinned if not other.closed]
+        self._pinned.append(link)
+        return link
 
     def _make(self, name: str, dial: Any, check: Any) -> Link:
         link = Link(name, self._clock, dial, check, self._epoch, self._random)

@@ -162,6 +162,17 @@ class ClusterCommandTests(RoleCase):
         self.assertEqual(copied, [b"content", b"content"])
         self.assertEqual(self.cluster.hosts["node1"].commands.files, {})
 
+    def test_copyfile_over_the_second_network(self) -> None:
+        path = self.mktemp()
+        with open(path, "w") as file:
+            file.write("content")
+        self.done("gnt-node", "modify", "--force", "-s", "198.51.100.1", "node1")
+        self.done("gnt-node", "modify", "--force", "-s", "198.51.100.2", "node2")
+        self.done("gnt-cluster", "copyfile", "--use-replication-network", path)
+        self.assertEqual(self.cluster.asked_at, [("node2", "198.51.100.2")])
+        copied = [name for name in self.cluster.hosts if self.cluster.hosts[name].commands.files]
+        self.assertEqual(copied, ["node2", "node3"])
+
     def test_the_drained_queue_refuses_jobs_also_after_a_restart(self) -> None:
         self.assertEqual(self.done("gnt-cluster", "queue", "info").out, "The drain flag is unset\n")
         self.done("gnt-cluster", "queue", "drain")
@@ -197,6 +208,6 @@ class ClusterCommandTests(RoleCase):
         self.done("gnt-cluster", "master-ping")
 
     def test_enabled_hypervisors_reach_the_nodes(self) -> None:
-        self.done("gnt-cluster", "modify", "--enabled-hypervisors", "fake,kvm")
+        self.done("gnt-cluster", "modify", "--force", "--enabled-hypervisors", "fake,kvm")
         self.cluster.settle(2)
         self.assertEqual(self.cluster.hosts["node3"].record.hypervisors, ("fake", "kvm"))

@@ -65,6 +65,29 @@ class NodeTests(SynchronousTestCase):
         self.run_node(0, "remove", "node3")
         self.assertEqual(self.names(), ["node1", "node2"])
 
+    def test_a_host_with_an_empty_disk_gets_its_place_back(self) -> None:
+        self.add("node3")
+        self.run_node(0, "modify", "--drained", "yes", "node2")
+        before = self.cluster.config.node("node2")
+        host = self.cluster.hosts["node2"]
+        host.kill()
+        self.run_node(0, "modify", "--offline", "yes", "--auto-promote", "node2")
+        self.cluster.settle(5)
+        host.lose_disk()
+        host.boot()
+        self.run_node(1, "add", "--token", "token of node2", "node2")
+        self.run_node(1, "add", "--readd", "--token", "wrong", "node2")
+        self.assertTrue(self.cluster.config.node("node2").offline)
+        self.run_node(0, "add", "--readd", "--token", "token of node2", "node2")
+        node = self.cluster.config.node("node2")
+        self.assertEqual(
+            (node.uuid, node.offline, node.drained, node.master_candidate), (before.uuid, False, False, True)
+        )
+        self.cluster.settle(5)
+        self.assertIn("node3", host.record.addresses)
+        position = self.cluster.result(host.store.position())
+        self.assertEqual(position, self.cluster.result(self.cluster.hosts["node1"].store.position()))
+
     def test_the_token_is_in_no_row(self) -> None:
         self.add("node3")
         snapshot = self.cluster.result(self.cluster.hosts["node1"].store.load())

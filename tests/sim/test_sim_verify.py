@@ -51,6 +51,16 @@ class VerifyTests(SynchronousTestCase):
             ["1|success|CLUSTER_VERIFY", "2|success|CLUSTER_VERIFY_CONFIG", f"3|success|CLUSTER_VERIFY_GROUP({group})"],
         )
 
+    def test_nodes_that_cannot_reach_each_other(self) -> None:
+        self.cluster.hosts["node3"].survey.unreachable = {"192.0.2.2": "the cable is out"}
+        self.assertEqual(
+            self.found(), ["ERROR:ENODENET:node:node3:it cannot reach node2 (192.0.2.2): the cable is out"]
+        )
+        done = self.cluster.run("gnt-node", "modify", "--offline", "yes", "--auto-promote", "node2")
+        self.assertEqual(done.code, 0, done)
+        self.cluster.settle(2)
+        self.assertEqual(self.found(code=0), [])
+
     def test_guests_and_disks(self) -> None:
         for name, node in (("web1.example", "node1"), ("web2.example", "node2"), ("web3.example", "node3")):
             self.add(name, node)

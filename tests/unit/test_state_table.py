@@ -51,7 +51,9 @@ class CompletionTests(TestCase):
         . etc/bash-completion/ganeti_tw || exit 1
         gnt-instance() { [ "$*" = "list --no-headers -o name" ] && printf '%s\\n' web1 web2 db1; }
         gnt-group() { echo default; }
-        gnt-node() { echo no master >&2; return 1; }
+        gnt-node() { echo n1.example n2.example; }
+        gnt-network() { echo no master >&2; return 1; }
+        timeout() { shift; "$@"; }
         COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
         _ganeti_tw
         printf '%s\\n' "${COMPREPLY[@]}"
@@ -87,7 +89,32 @@ class CompletionTests(TestCase):
 
     def test_names_are_asked_for(self) -> None:
         self.assertEqual(self.complete("gnt-instance", "stop", "web1", "w"), ["web1", "web2"])
+        self.assertEqual(self.complete("gnt-network", "info", ""), [])
+
+    def test_each_argument_is_of_its_kind(self) -> None:
         self.assertEqual(self.complete("gnt-group", "assign-nodes", ""), ["default"])
+        nodes = ["n1.example", "n2.example"]
+        for before in (("default",), ("-f", "default"), ("--priority", "low", "default", "n1.example")):
+            self.assertEqual(self.complete("gnt-group", "assign-nodes", *before, ""), nodes)
+        self.assertEqual(self.complete("gnt-group", "assign-nodes", "--priority", "=", "low", "default", ""), nodes)
+        self.assertEqual(self.complete("gnt-node", "powercycle", "n1.example", ""), [])
+        self.assertEqual(self.complete("gnt-instance", "add-tags", "web1", ""), [])
+        self.assertEqual(self.complete("gnt-instance", "rename", "-f", "w"), ["web1", "web2"])
+
+    def test_words_to_choose_from(self) -> None:
+        self.assertEqual(self.complete("gnt-cluster", "queue", "d"), ["drain"])
+        self.assertEqual(self.complete("gnt-node", "power", "o"), ["off", "on"])
+        self.assertEqual(self.complete("gnt-node", "power", "on", "n2"), ["n2.example"])
+        self.assertEqual(self.complete("gnt-cluster", "watcher", "pause", ""), ["1h", "30m", "4h"])
+
+    def test_several_values_with_commas(self) -> None:
+        found = self.complete("gnt-cluster", "modify", "--enabled-hypervisors", "fake,xen-h")
+        self.assertEqual(found, ["fake,xen-hvm"])
+        self.assertEqual(self.complete("gnt-cluster", "init", "--enabled-disk-templates", "dr"), ["drbd"])
+
+    def test_pairs_of_nodes(self) -> None:
+        self.assertEqual(self.complete("gnt-instance", "add", "-n", "n1.example", ":", "n2"), ["n2.example"])
+        self.assertEqual(self.complete("gnt-instance", "add", "-n", "n1.example", ":"), ["n1.example", "n2.example"])
 
     def test_files(self) -> None:
         self.assertEqual(self.complete("gnt-debug", "submit-job", "setup."), ["setup.cfg"])

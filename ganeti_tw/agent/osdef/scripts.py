@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 from twisted.logger import Logger
 
 from ganeti_tw.agent.osdef.definition import OsDefinition, OsDefinitions
-from ganeti_tw.agent.osdef.environment import script_environment
+from ganeti_tw.agent.osdef.environment import core_environment, script_environment
 from ganeti_tw.agent.processes import Spawner
-from ganeti_tw.errors import DriverError, WrongState
+from ganeti_tw.errors import BadRequest, DriverError, WrongState
 from ganeti_tw.protocol.instance import InstanceSpec
+
+VERIFY_API = 20  # the first version of the interface with parameters and a script that looks at them
+VERIFY_TIMEOUT = 60.0
 
 log = Logger()
 
@@ -61,6 +66,26 @@ class OsScripts:
         definition = await self.definitions.get(spec.os)
         env = script_environment(definition, spec, disks, debug_level=debug_level)
         await self._run_script(definition, "rename", spec, {**env, "OLD_INSTANCE_NAME": old_name}, timeout)
+
+    async def verify(self, os_name: str, osparams: Mapping[str, Any]) -> None:
+        """Let the OS look at its parameters; BadRequest with what it says against them.
+
+        Definitions of old versions of the interface cannot; then nothing is checked.
+        """
+        definition = await self.definitions.get(os_name)
+        if definition.api < VERIFY_API:
+            return
+        env = core_environment(definition, os_name, osparams)
+        output = self._log_file("verify", os_name, "parameters")
+        script = os.path.join(definition.path, "verify")
+        end = await self._spawner.run(
+            [script, "parameters"], env=env, cwd=definition.path, output=output, deadline=VERIFY_TIMEOUT
+        )
+        with suppress(OSError):  # what it says may quote a secret
+            os.unlink(output)
+        if not end.good:
+            said = "\n".join(end.tail) or "(it said nothing)"
+            raise BadRequest(f"OS {os_name} does not take these parameters, its verify script {end.describe()}: {said}")
 
     async def _run_script(
         self, definition: OsDefinition, name: str, spec: InstanceSpec, env: dict[str, str], timeout: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from ganeti_tw.errors import BadRequest
+from ganeti_tw.errors import BadRequest, DriverError
 
 _SYSTEM = ("boot", "dev", "etc", "home", "proc", "root", "sys")
 _PROGRAMS = ("bin", "lib", "lib32", "lib64", "sbin")
@@ -38,6 +38,25 @@ def parse_allowed(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     problems = [check_directory(line) for line in named]
     good = tuple(os.path.normpath(line) for line, problem in zip(named, problems, strict=True) if not problem)
     return good, tuple(p for p in problems if p)
+
+
+def read_allowed(path: str) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """The same of the file itself; None when there is none.  DriverError when it cannot be read."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return parse_allowed(file.read())
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as e:
+        raise DriverError(f"{path} cannot be read, so no directory may hold disks: {e}") from None
+
+
+def place_problem(path: str, listed: Sequence[str] | None) -> str:
+    """Why a directory of the cluster's settings cannot be used here; ``listed``: the directories of the host's file."""
+    problem = check_directory(path)
+    if not problem and listed is not None and not any(path == d or is_below(path, d) for d in listed):
+        return f"{path}: not below a directory in the host's file-storage-paths ({', '.join(listed) or 'it has none'})"
+    return problem
 
 
 def check_place(path: str, allowed: Sequence[str]) -> str:

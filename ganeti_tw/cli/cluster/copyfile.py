@@ -29,6 +29,7 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
                 content=base64.b64encode(content).decode(),
                 mode=stat.S_IMODE(found.st_mode),
                 mtime=found.st_mtime,
+                replication=options.use_replication_network,
             )
         except GanetiError as e:
             context.warn(f"Copying {path} to node {node.name} failed: {e}")
@@ -60,6 +61,5 @@ COMMAND = Command(
     run=run,
     arguments=(Argument("file"),),
     usage="[-n <node-name>...] <filename>",
-    options=("-n/--node", "-g/--node-group"),
-    not_yet=("--use-replication-network",),
+    options=("-n/--node", "-g/--node-group", "--use-replication-network"),
 )

@@ -9,7 +9,8 @@ from typing import Any
 from ganeti_tw.cli import ipolicy, parameters
 from ganeti_tw.cli.command import Command
 from ganeti_tw.cli.context import Context
-from ganeti_tw.cli.jobs import opcode, submit_and_follow
+from ganeti_tw.cli.jobs import opcode
+from ganeti_tw.cli.many import submit_with_follow_ups
 from ganeti_tw.cli.values import pieces
 from ganeti_tw.errors import BadRequest
 
@@ -48,7 +49,7 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
         context.warn("Nothing to change was given; 'gnt-cluster modify --help' lists the settings of the cluster")
         return 1
     op = opcode("OP_CLUSTER_SET_PARAMS", options, context, force=options.force, **wanted)
-    return submit_and_follow(context, options, op)
+    return submit_with_follow_ups(context, options, op)
 
 
 def wanted_of(options: Values) -> dict[str, Any]:

@@ -24,6 +24,6 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
 COMMAND = Command(
     purpose="Refuse new jobs, accept them again, or tell which it is",
     run=run,
-    arguments=(Argument("choice"),),
+    arguments=(Argument("choice", choices=("drain", "info", "undrain")),),
     usage="drain|undrain|info",
 )

@@ -47,6 +47,9 @@ def _tell(context: Context, until: float | None) -> None:
 COMMAND = Command(
     purpose="Pause the watcher, let it continue, or tell which it is",
     run=run,
-    arguments=(Argument("choice"), Argument("suggest", 0)),
+    arguments=(
+        Argument("choice", choices=("continue", "info", "pause")),
+        Argument("suggest", 0, 1, ("1h", "30m", "4h")),
+    ),
     usage="{pause <timespec>|continue|info}",
 )

@@ -7,12 +7,13 @@ from optparse import Values
 from ganeti_tw.cli.command import Argument, Command
 from ganeti_tw.cli.context import Context
 from ganeti_tw.cli.group._settings import SETTINGS_OPTIONS, settings_of
-from ganeti_tw.cli.jobs import opcode, submit_and_follow
+from ganeti_tw.cli.jobs import opcode
+from ganeti_tw.cli.many import submit_with_follow_ups
 
 
 def run(options: Values, arguments: list[str], context: Context) -> int:
     op = opcode("OP_GROUP_ADD", options, context, group_name=arguments[0], **settings_of(options))
-    return submit_and_follow(context, options, op)
+    return submit_with_follow_ups(context, options, op)
 
 
 COMMAND = Command(

@@ -56,6 +56,8 @@ def _changes(options: Values) -> dict[str, Any]:
     given = {name: value for name, value in found.items() if value}
     if options.offline_inst or options.online_inst:
         given["offline"] = options.offline_inst
+    if options.instance_communication is not None:
+        given["instance_communication"] = options.instance_communication
     return given
 
 
@@ -76,6 +78,7 @@ COMMAND = Command(
         "--offline",
         "--online",
         "--new-primary",
+        "-c/--communication",
         "--no-conflicts-check",
         "--no-wait-for-sync",
         "--ignore-ipolicy",
@@ -92,7 +95,6 @@ COMMAND = Command(
         "-m/--runtime-memory",
         "--hotplug",
         "--hotplug-if-possible",
-        "-c/--communication",
         "-e/--ext-params",
         "--file-driver",
         "--file-storage-dir#2",

@@ -31,6 +31,6 @@ def _age(text: str) -> int:
 COMMAND = Command(
     purpose="Put jobs that ended long ago into the archive",
     run=run,
-    arguments=(Argument("suggest"),),
+    arguments=(Argument("suggest", choices=("1d", "1w", "4w", "all")),),
     usage="<age>",
 )

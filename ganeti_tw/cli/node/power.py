@@ -66,7 +66,7 @@ def _rows(what: str, result: Sequence[Any]) -> list[tuple[str, str]]:
 COMMAND = Command(
     purpose="Switch nodes on and off by their out-of-band helpers, or tell whether they are on",
     run=run,
-    arguments=(Argument("choice"), Argument("node", 0, None)),
+    arguments=(Argument("choice", choices=("cycle", "off", "on", "status")), Argument("node", 0, None)),
     usage="on|off|cycle|status [<node-name>...]",
     options=(
         "--submit",

@@ -12,11 +12,13 @@ from ganeti_tw.model.filled import ipolicy as filled_ipolicy
 from ganeti_tw.model.node import Node
 from ganeti_tw.model.policy import size_of, violations
 from ganeti_tw.model.roles import promotions
-from ganeti_tw.operations.cluster.settings import with_settings
+from ganeti_tw.operations.cluster.settings import needless, with_settings
+from ganeti_tw.operations.cluster.settings_on_nodes import check_on_nodes
 from ganeti_tw.operations.context import Context, names
 from ganeti_tw.operations.hooks import Hooks, master
 from ganeti_tw.operations.registry import PRIVATE, SHARED, operation
 from ganeti_tw.operations.steps.ancillary import spread_files
+from ganeti_tw.operations.steps.communication import network_jobs
 from ganeti_tw.operations.steps.masterip import master_address, moved
 from ganeti_tw.operations.steps.nodes import at_random
 from ganeti_tw.protocol.config import Changes
@@ -35,8 +37,10 @@ class ClusterSetParams:
     """Change settings of the cluster; what is left out stays as it is.
 
     Instances that a new policy would not allow stay as they are and are named
-    in a warning.  A larger candidate pool is filled at once, a smaller one
-    demotes nobody.
+    in a warning.  Nodes are asked whether they can do what is new; with ``force``
+    their complaints are warnings too.  A larger candidate pool is filled at once, a smaller one
+    demotes nobody.  A network for communication with instances that is missing is
+    made and connected by jobs, which are the result: ``{"jobs": [...]}``, else None.
     """
 
     force: bool = False
@@ -94,8 +98,11 @@ class ClusterSetParams:
         given = {"OP_TARGET": config.cluster.cluster_name, "NEW_VG_NAME": self.vg_name}
         return Hooks("cluster-modify", "CLUSTER", given, master(config), master(config))
 
-    async def run(self, context: Context) -> None:
+    async def run(self, context: Context) -> dict[str, Any] | None:
         before = context.config
+        for text in needless(before.cluster, self):
+            context.inform(f"{text}, nothing to do about that")
+        await check_on_nodes(context, with_settings(before, self), self)
         choose = at_random(context)
 
         def change(config: Config) -> Changes:
@@ -118,6 +125,8 @@ class ClusterSetParams:
             await spread_files(context, config.nodes.values())
         if config.cluster.ipolicy != before.cluster.ipolicy:
             await _warn_of_new_violations(context, before, config)
+        jobs = network_jobs(config, self.instance_communication_network) if self.instance_communication_network else []
+        return {"jobs": jobs} if jobs else None
 
 
     def _master_address(self) -> dict[str, Any]:

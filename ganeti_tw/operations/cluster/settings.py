@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from ganeti_tw.errors import BadRequest, NotFound, WrongState
+from ganeti_tw.errors import BadRequest, WrongState
 from ganeti_tw.model import defaults, policy
 from ganeti_tw.model.base import EMPTY
 from ganeti_tw.model.cluster import Cluster
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.declared import is_plain_absolute, path_or_url
 from ganeti_tw.model.instance import Instance, Nic
-from ganeti_tw.model.names import mac_prefix
+from ganeti_tw.model.names import mac_prefix, object_name
 from ganeti_tw.model.parameters import (
     CLUSTER,
     OS,
@@ -49,6 +49,7 @@ AS_GIVEN = (
     "prealloc_wipe_disks",
     "use_external_mip_script",
 )
+ADDS = ("add", "attach")
 LARGEST_UID = 2**32 - 1
 SHOWN = 5  # instances named in a refusal
 
@@ -199,12 +200,7 @@ def _texts(config: Config, given: ClusterSetParams) -> dict[str, Any]:
         new["master_netdev"] = given.master_netdev
     network = given.instance_communication_network
     if network is not None:
-        if network and config.find_network(network) is None:
-            raise NotFound(
-                f"instance_communication_network: there is no network {network!r}; "
-                "make it with 'gnt-network add' and connect it to the groups first"
-            )
-        new["instance_communication_network"] = network
+        new["instance_communication_network"] = object_name(network) if network else ""
     return new
 
 
@@ -225,7 +221,7 @@ def _lists(config: Config, given: ClusterSetParams) -> dict[str, Any]:
     for name in ("hidden_os", "blacklisted_os"):
         steps = getattr(given, name)
         if steps is not None:
-            new[name] = _added_and_removed(name, getattr(config.cluster, name), steps)
+            new[name] = _added_and_removed(getattr(config.cluster, name), steps)
     return new
 
 
@@ -322,19 +318,25 @@ def _mode(config: Config, cluster: Cluster, instance: Instance, nic: Nic) -> Any
     return cluster.nicparams[DEFAULT].get("mode", before)
 
 
-def _added_and_removed(what: str, present: Sequence[str], steps: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """A list of OS names after some were added and some removed."""
+def _added_and_removed(present: Sequence[str], steps: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """A list of OS names after some were added and some removed; what changes nothing is fine."""
     new = list(present)
     for action, name in steps:
         _os_name(name)
-        if action in ("add", "attach"):
-            if name not in new:
-                new.append(name)
-        elif name in new:
+        if action in ADDS and name not in new:
+            new.append(name)
+        elif action not in ADDS and name in new:
             new.remove(name)
-        else:
-            raise NotFound(f"{what}: {name} is not in the list")
     return tuple(new)
+
+
+def needless(cluster: Cluster, given: ClusterSetParams) -> Iterator[str]:
+    """What is asked for and is so already."""
+    for name, what in (("hidden_os", "hidden"), ("blacklisted_os", "blacklisted")):
+        for action, os in getattr(given, name) or ():
+            listed = os in getattr(cluster, name)
+            if listed == (action in ADDS):
+                yield f"OS {os} is {what} already" if listed else f"OS {os} is not {what} anyway"
 
 
 def _os_name(name: str) -> str:

@@ -15,13 +15,18 @@ from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.group.settings import AllocPolicy, DiskTemplate, with_settings
 from ganeti_tw.operations.hooks import Hooks, group_hooks
 from ganeti_tw.operations.registry import operation
+from ganeti_tw.operations.steps.communication import connect_job
 from ganeti_tw.protocol.config import Changes
 
 
 @operation("OP_GROUP_ADD", summary="group_name")
 @frozen
 class GroupAdd:
-    """Make a group without nodes; no network is connected to it."""
+    """Make a group without nodes.
+
+    No network is connected to it but the one for communication with instances,
+    where the cluster has it; by a job, which is the result then.
+    """
 
     group_name: str
     alloc_policy: AllocPolicy | None = None
@@ -40,9 +45,11 @@ class GroupAdd:
     def hooks(self, config: Config) -> Hooks:
         return group_hooks(config, "group-add", {"GROUP_NAME": self.group_name})
 
-    async def run(self, context: Context) -> None:
+    async def run(self, context: Context) -> dict[str, Any] | None:
         uuid = context.new_uuid()
-        await context.edit(lambda config: Changes(puts=(self._made(config, uuid),)))
+        config = await context.edit(lambda config: Changes(puts=(self._made(config, uuid),)))
+        network = config.cluster.instance_communication_network
+        return {"jobs": [connect_job(uuid, network)]} if network else None
 
     def _made(self, config: Config, uuid: str) -> Group:
         name = object_name(self.group_name)

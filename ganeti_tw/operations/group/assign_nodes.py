@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from attrs import evolve, frozen
 
-from ganeti_tw.errors import BadRequest, WrongState
+from ganeti_tw.errors import WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.instance import Instance
 from ganeti_tw.model.node import Node
@@ -34,8 +34,6 @@ class GroupAssignNodes:
         }
 
     def check(self, config: Config) -> None:
-        if self.node_uuids is not None and len(self.node_uuids) != len(self.nodes):
-            raise BadRequest("node_uuids: as many are needed as nodes, in the same order")
         split, _ = splits(config, self._groups(config))
         if split and not self.force:
             raise WrongState(
@@ -67,8 +65,7 @@ class GroupAssignNodes:
 
     def _nodes(self, config: Config) -> list[Node]:
         """Each once."""
-        found = (config.node(name) for name in (self.nodes if self.node_uuids is None else self.node_uuids))
-        return list({node.uuid: node for node in found}.values())
+        return list({node.uuid: node for node in config.nodes_named(self.nodes, self.node_uuids)}.values())
 
     def _groups(self, config: Config) -> dict[str, str]:
         target = config.group(self.group_name).uuid

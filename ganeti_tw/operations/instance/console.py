@@ -25,13 +25,13 @@ class InstanceConsole:
     instance_uuid: str | None = None
 
     def locks(self, config: Config) -> dict[str, int]:
-        return {f"instance/{config.instance(self.instance_name).name}": SHARED}
+        return {f"instance/{config.instance(self.instance_name, self.instance_uuid).name}": SHARED}
 
     def check(self, config: Config) -> None:
-        primary_online(config, config.instance(self.instance_name))
+        primary_online(config, config.instance(self.instance_name, self.instance_uuid))
 
     async def run(self, context: Context) -> dict[str, Any]:
-        instance = context.config.instance(self.instance_name)
+        instance = context.config.instance(self.instance_name, self.instance_uuid)
         node = primary_online(context.config, instance)
         console = await context.on_node(node, GetConsole(instance_spec(context.config, instance)), NODE_TIMEOUT)
         return asdict(console)

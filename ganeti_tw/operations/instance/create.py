@@ -212,10 +212,9 @@ class InstanceCreate:
         return config.cluster.enabled_disk_templates[0] if self.disks else "diskless"
 
     def _node(self, config: Config) -> Node:
-        name = self.pnode_uuid or self.pnode
-        if not name:
+        if not (self.pnode or self.pnode_uuid):
             raise BadRequest("no node given: name one (-n); choosing one by an allocator is not supported yet")
-        return config.node(name)
+        return config.node(self.pnode or "", self.pnode_uuid)
 
     def _group(self, config: Config) -> Group:
         return config.groups[self._node(config).group]
@@ -251,7 +250,7 @@ class InstanceCreate:
         config = context.config
         draft = self._draft(config)
         if self.os_type and not self.no_install:
-            given = {**self.osparams, **(self.osparams_private or {}), **(self.osparams_secret or {})}
+            given = {**draft.osparams, **draft.osparams_private, **(self.osparams_secret or {})}
             await check_os(context, node, self.os_type, given, force_variant=self.force_variant)
         if self.start:
             wanted = config.filled_beparams(draft)["maxmem"]

@@ -18,7 +18,7 @@ from ganeti_tw.model.parameters import osparams as os_input
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, instance_hooks
 from ganeti_tw.operations.registry import EXCLUSIVE, PRIVATE, SHARED, operation
-from ganeti_tw.operations.steps import changeddisks, changednics, newnics
+from ganeti_tw.operations.steps import changeddisks, changednics, communication, newnics
 from ganeti_tw.operations.steps.changeddisks import ChangedDisks
 from ganeti_tw.operations.steps.changednics import ChangedNics, Fresh
 from ganeti_tw.operations.steps.devices import ADD, DETACH, REMOVE, DeviceChange, changes_of
@@ -41,6 +41,7 @@ CHANGEABLE = (
     "offline",
     "pnode",
     "pnode_uuid",
+    "instance_communication",
 )
 REDACTED = "<redacted>"
 
@@ -73,7 +74,6 @@ class _Plan:
         "iallocator",
         "hotplug",
         "hotplug_if_possible",
-        "instance_communication",
     ),
 )
 @frozen
@@ -114,7 +114,7 @@ class InstanceSetParams:
     instance_communication: bool | None = None
 
     def locks(self, config: Config) -> dict[str, int]:
-        instance = config.instance(self.instance_name)
+        instance = config.instance(self.instance_name, self.instance_uuid)
         primary, wanted = self._primary(config, instance), {f"instance/{instance.name}": EXCLUSIVE}
         wanted[f"nodegroup/{primary.group}"] = SHARED
         for uuid in (instance.primary_node, primary.uuid):
@@ -124,7 +124,7 @@ class InstanceSetParams:
         return wanted
 
     def check(self, config: Config) -> None:
-        instance = config.instance(self.instance_name)
+        instance = config.instance(self.instance_name, self.instance_uuid)
         if all(getattr(self, name) in (None, [], {}) for name in CHANGEABLE):
             raise BadRequest(f"nothing to change is given; it could be {', '.join(CHANGEABLE)}")
         if instance.forthcoming:
@@ -139,15 +139,15 @@ class InstanceSetParams:
 
     def hooks(self, config: Config) -> Hooks:
         """Before the change already with its values, but with the disks as they are."""
-        before = config.instance(self.instance_name)
+        before = config.instance(self.instance_name, self.instance_uuid)
         planned = evolve(self._plan(config, None).instance, disks=before.disks)
         own = {} if self.disk_template is None else {"NEW_DISK_TEMPLATE": self.disk_template}
         return instance_hooks(config, "instance-modify", planned, own)
 
     async def run(self, context: Context) -> list[tuple[str, Any]]:
-        instance = context.config.instance(self.instance_name)
+        instance = context.config.instance(self.instance_name, self.instance_uuid)
         await self._check_on_nodes(context, instance)
-        nic_changes, disk_changes = self._changes()
+        nic_changes, disk_changes = self._changes(context.config, instance)
         fresh = _Fresh(
             Fresh(
                 [context.new_uuid() for _ in nic_changes],
@@ -174,15 +174,20 @@ class InstanceSetParams:
             await remove_disk(context, instance, index, disk, ignore_failures=True)
         return made[0].report
 
-    def _changes(self) -> tuple[tuple[DeviceChange, ...], tuple[DeviceChange, ...]]:
-        return changes_of("nic", self.nics), changes_of("disk", self.disks)
+    def _changes(
+        self, config: Config, instance: Instance
+    ) -> tuple[tuple[DeviceChange, ...], tuple[DeviceChange, ...]]:
+        own = communication.nic_changes(config, instance, self.instance_communication)
+        return changes_of("nic", [*self.nics, *own]), changes_of("disk", self.disks)
 
     def _primary(self, config: Config, instance: Instance) -> Node:
         """The node it shall be on."""
-        return config.node(self.pnode_uuid or self.pnode or instance.primary_node)
+        if self.pnode or self.pnode_uuid:
+            return config.node(self.pnode or "", self.pnode_uuid)
+        return config.node(instance.primary_node)
 
     def _check_disks(self, config: Config, instance: Instance) -> None:
-        actions = {change.action for change in self._changes()[1]}
+        actions = {change.action for change in changes_of("disk", self.disks)}
         if actions & {REMOVE, DETACH}:
             marked_down(instance, "to take disks away (doing that while it runs is not supported yet)")
         if actions & {ADD, REMOVE}:
@@ -207,7 +212,7 @@ class InstanceSetParams:
         before, after = primary_of(config, instance), self._primary(config, instance)
         if after.uuid != before.uuid and not self.force:
             await self._check_not_running(context, instance, before)
-        taken_away = any(change.action in (REMOVE, DETACH) for change in self._changes()[1])
+        taken_away = any(change.action in (REMOVE, DETACH) for change in changes_of("disk", self.disks))
         if (self.offline or taken_away) and not before.offline:
             await really_down(context, instance, "for this change")
         if (self.os_name or self.osparams or self.osparams_private) and not self.force:
@@ -227,10 +232,10 @@ class InstanceSetParams:
 
     def _plan(self, config: Config, fresh: _Fresh | None) -> _Plan:
         """Everything as it shall be; raises for what is wrong.  Without ``fresh`` nothing new gets its UUID."""
-        before = config.instance(self.instance_name)
+        before = config.instance(self.instance_name, self.instance_uuid)
         primary = self._primary(config, before)
         group = config.groups[primary.group]
-        nic_changes, disk_changes = self._changes()
+        nic_changes, disk_changes = self._changes(config, before)
         pairs = fresh.disks if fresh is not None else [(f"new{n}", f"new{n}") for n in range(len(disk_changes))]
         disks = changeddisks.with_changes(config, before, disk_changes, pairs)
         moves = primary.uuid != before.primary_node

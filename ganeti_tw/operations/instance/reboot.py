@@ -30,10 +30,10 @@ class InstanceReboot:
     ignore_secondaries: bool = False
 
     def locks(self, config: Config) -> dict[str, int]:
-        return {f"instance/{config.instance(self.instance_name).name}": EXCLUSIVE}
+        return {f"instance/{config.instance(self.instance_name, self.instance_uuid).name}": EXCLUSIVE}
 
     def check(self, config: Config) -> None:
-        instance = config.instance(self.instance_name)
+        instance = config.instance(self.instance_name, self.instance_uuid)
         if instance.admin_state == "offline":
             raise WrongState(f"{instance.name} is marked offline; set it online with gnt-instance modify --online")
         primary_online(config, instance)
@@ -44,15 +44,15 @@ class InstanceReboot:
             "REBOOT_TYPE": self.reboot_type,
             "SHUTDOWN_TIMEOUT": self.shutdown_timeout,
         }
-        return instance_hooks(config, "instance-reboot", config.instance(self.instance_name), own)
+        return instance_hooks(config, "instance-reboot", config.instance(self.instance_name, self.instance_uuid), own)
 
     async def run(self, context: Context) -> None:
         config = context.config
-        instance = config.instance(self.instance_name)
+        instance = config.instance(self.instance_name, self.instance_uuid)
         node = primary_online(config, instance)
         if not instance.admin_up:
             config = await context.put(evolve(instance, admin_state="up", admin_state_source="admin"))
-            instance = config.instance(self.instance_name)
+            instance = config.instance(self.instance_name, self.instance_uuid)
         spec = instance_spec(config, instance)
         if self.reboot_type == "full":
             stop = StopInstance(instance.name, instance.hypervisor, self.shutdown_timeout)

@@ -41,11 +41,11 @@ class InstanceReinstall:
     osparams_secret: dict[str, Any] | None = field(default=None, metadata=PRIVATE)
 
     def locks(self, config: Config) -> dict[str, int]:
-        instance = config.instance(self.instance_name)
+        instance = config.instance(self.instance_name, self.instance_uuid)
         return {f"instance/{instance.name}": EXCLUSIVE, f"node-res/{instance.primary_node}": EXCLUSIVE}
 
     def check(self, config: Config) -> None:
-        instance = config.instance(self.instance_name)
+        instance = config.instance(self.instance_name, self.instance_uuid)
         marked_down(instance, PURPOSE)
         primary_online(config, instance)
         if not instance.disks:
@@ -56,10 +56,10 @@ class InstanceReinstall:
         not_blacklisted(config, os)
 
     def hooks(self, config: Config) -> Hooks:
-        return instance_hooks(config, "instance-reinstall", config.instance(self.instance_name))
+        return instance_hooks(config, "instance-reinstall", config.instance(self.instance_name, self.instance_uuid))
 
     async def run(self, context: Context) -> None:
-        before = context.config.instance(self.instance_name)
+        before = context.config.instance(self.instance_name, self.instance_uuid)
         node = primary_online(context.config, before)
         await really_down(context, before, PURPOSE)
         wished = self._changed(before)

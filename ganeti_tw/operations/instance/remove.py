@@ -29,7 +29,7 @@ class InstanceRemove:
     ignore_failures: bool = False
 
     def locks(self, config: Config) -> dict[str, int]:
-        instance = config.instance(self.instance_name)
+        instance = config.instance(self.instance_name, self.instance_uuid)
         nodes = [instance.primary_node, *config.secondary_nodes(instance)]
         return {
             f"instance/{instance.name}": EXCLUSIVE,
@@ -38,21 +38,21 @@ class InstanceRemove:
         }
 
     def check(self, config: Config) -> None:
-        instance = config.instance(self.instance_name)
+        instance = config.instance(self.instance_name, self.instance_uuid)
         if not self.ignore_failures:
             primary_online(config, instance)
 
     def hooks(self, config: Config) -> Hooks:
-        instance = config.instance(self.instance_name)
+        instance = config.instance(self.instance_name, self.instance_uuid)
         found = instance_hooks(config, "instance-remove", instance, {"SHUTDOWN_TIMEOUT": self.shutdown_timeout})
         return evolve(found, pre=master(config))
 
     async def run(self, context: Context) -> None:
         config = context.config
-        instance = config.instance(self.instance_name)
+        instance = config.instance(self.instance_name, self.instance_uuid)
         if instance.admin_up:  # so that nobody starts it again when this stops half way
             config = await context.put(evolve(instance, admin_state="down", admin_state_source="admin"))
-            instance = config.instance(self.instance_name)
+            instance = config.instance(self.instance_name, self.instance_uuid)
         try:
             if not instance.forthcoming:
                 stop = StopInstance(instance.name, instance.hypervisor, self.shutdown_timeout)

@@ -43,7 +43,7 @@ class InstanceRename:
     ip_check: bool = True
 
     def locks(self, config: Config) -> dict[str, int]:
-        instance = config.instance(self.instance_name)
+        instance = config.instance(self.instance_name, self.instance_uuid)
         nodes = config.nodes_holding(instance)
         return {
             f"instance/{instance.name}": EXCLUSIVE,
@@ -55,20 +55,20 @@ class InstanceRename:
     def check(self, config: Config) -> None:
         if self.ip_check and not self.name_check:
             raise BadRequest("the IP check needs the name check: give --no-ip-check too")
-        instance = config.instance(self.instance_name)
+        instance = config.instance(self.instance_name, self.instance_uuid)
         name_free(config, self.new_name)
         marked_down(instance, PURPOSE)
         primary_online(config, instance)
 
     def hooks(self, config: Config) -> Hooks:
         own = {"INSTANCE_NEW_NAME": host_name(self.new_name)}
-        return instance_hooks(config, "instance-rename", config.instance(self.instance_name), own)
+        return instance_hooks(config, "instance-rename", config.instance(self.instance_name, self.instance_uuid), own)
 
     def dry_run_result(self, config: Config) -> str:
         return host_name(self.new_name)
 
     async def run(self, context: Context) -> str:
-        before = context.config.instance(self.instance_name)
+        before = context.config.instance(self.instance_name, self.instance_uuid)
         name = host_name(self.new_name)
         if self.name_check:
             await check_address(context, name, self.ip_check)

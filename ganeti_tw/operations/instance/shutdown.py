@@ -29,10 +29,10 @@ class InstanceShutdown:
     admin_state_source: str | None = None
 
     def locks(self, config: Config) -> dict[str, int]:
-        return {f"instance/{config.instance(self.instance_name).name}": EXCLUSIVE}
+        return {f"instance/{config.instance(self.instance_name, self.instance_uuid).name}": EXCLUSIVE}
 
     def check(self, config: Config) -> None:
-        instance = config.instance(self.instance_name)
+        instance = config.instance(self.instance_name, self.instance_uuid)
         if self.timeout < 0:
             raise BadRequest("the timeout cannot be negative")
         if instance.admin_state == "offline" and not self.force:
@@ -41,16 +41,16 @@ class InstanceShutdown:
             primary_online(config, instance)
 
     def hooks(self, config: Config) -> Hooks:
-        instance = config.instance(self.instance_name)
+        instance = config.instance(self.instance_name, self.instance_uuid)
         return instance_hooks(config, "instance-stop", instance, {"TIMEOUT": self.timeout})
 
     async def run(self, context: Context) -> None:
         config = context.config
-        instance = config.instance(self.instance_name)
+        instance = config.instance(self.instance_name, self.instance_uuid)
         source = self.admin_state_source or "admin"
         if not self.no_remember and instance.admin_state != "offline":  # the wish before the deed
             config = await context.put(evolve(instance, admin_state="down", admin_state_source=source))
-            instance = config.instance(self.instance_name)
+            instance = config.instance(self.instance_name, self.instance_uuid)
         node = primary_of(config, instance)
         if node.offline:
             context.warn(f"{node.name} is offline: only marked {instance.name} down")

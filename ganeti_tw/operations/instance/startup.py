@@ -36,11 +36,11 @@ class InstanceStartup:
     shutdown_timeout: float = 120
 
     def locks(self, config: Config) -> dict[str, int]:
-        instance = config.instance(self.instance_name)
+        instance = config.instance(self.instance_name, self.instance_uuid)
         return {f"instance/{instance.name}": EXCLUSIVE, f"node-res/{instance.primary_node}": 0}
 
     def check(self, config: Config) -> None:
-        instance = config.instance(self.instance_name)
+        instance = config.instance(self.instance_name, self.instance_uuid)
         if instance.admin_state == "offline":
             raise WrongState(f"{instance.name} is marked offline; set it online with gnt-instance modify --online")
         if instance.forthcoming:
@@ -50,15 +50,15 @@ class InstanceStartup:
         self._once(config)
 
     def hooks(self, config: Config) -> Hooks:
-        instance = config.instance(self.instance_name)
+        instance = config.instance(self.instance_name, self.instance_uuid)
         return instance_hooks(config, "instance-start", instance, {"FORCE": self.force})
 
     async def run(self, context: Context) -> None:
         config = context.config
-        instance = config.instance(self.instance_name)
+        instance = config.instance(self.instance_name, self.instance_uuid)
         if not self.no_remember and not instance.admin_up:
             config = await context.put(evolve(instance, admin_state="up", admin_state_source="admin"))
-            instance = config.instance(self.instance_name)
+            instance = config.instance(self.instance_name, self.instance_uuid)
         node = primary_of(config, instance)
         if node.offline:
             context.warn(f"{node.name} is offline: only marked {instance.name} up")
@@ -71,7 +71,7 @@ class InstanceStartup:
 
     def _once(self, config: Config) -> tuple[dict[str, Any], dict[str, Any]]:
         """Parameters that count for this start only, converted and checked."""
-        instance = config.instance(self.instance_name)
+        instance = config.instance(self.instance_name, self.instance_uuid)
         return (
             hv_input(instance.hypervisor, {}, self.hvparams),
             be_input({}, self.beparams, config.filled_beparams(instance)),

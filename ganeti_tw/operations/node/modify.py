@@ -146,7 +146,7 @@ class NodeSetParams:
         return self.master_candidate is False or bool(self.offline or self.drained) or self.master_capable is False
 
     def _node(self, config: Config) -> Node:
-        return config.node(self.node_uuid or self.node_name)
+        return config.node(self.node_name, self.node_uuid)
 
     def _changed(self, config: Config) -> Node:
         """The node as it will be; every reason why it cannot be is raised."""

@@ -95,7 +95,7 @@ class OobCommand:
     def _nodes(self, config: Config) -> list[Node]:
         """By name."""
         if self.node_names or self.node_uuids:
-            nodes = {n.uuid: n for n in (config.node(name) for name in self.node_uuids or self.node_names)}
+            nodes = {n.uuid: n for n in config.nodes_named(self.node_names, self.node_uuids)}
         else:
             nodes = dict(config.nodes)
             if self.command in (OFF, CYCLE):

@@ -26,11 +26,11 @@ class NodePowercycle:
         return {}
 
     def check(self, config: Config) -> None:
-        node = config.node(self.node_uuid or self.node_name)
+        node = config.node(self.node_name, self.node_uuid)
         if node.uuid == config.cluster.master_node and not self.force:
             raise BadRequest(f"{node.name} is the master: --force reboots it nevertheless")
 
     async def run(self, context: Context) -> str:
-        node = context.config.node(self.node_uuid or self.node_name)
+        node = context.config.node(self.node_name, self.node_uuid)
         text: str = await context.on_node(node, PowercycleNode(context.config.cluster.default_hypervisor), TIMEOUT)
         return text

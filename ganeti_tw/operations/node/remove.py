@@ -6,15 +6,12 @@ from attrs import evolve, frozen
 
 from ganeti_tw.errors import GanetiError, WrongState
 from ganeti_tw.model.config import Config
-from ganeti_tw.model.paths import Paths
 from ganeti_tw.model.roles import promotions
 from ganeti_tw.nodes.certificates import without_certificate
 from ganeti_tw.operations.context import Context, names
 from ganeti_tw.operations.hooks import Hooks, all_nodes
 from ganeti_tw.operations.registry import operation
 from ganeti_tw.protocol.config import Changes
-
-HOST_STATE = Paths("").host_state
 
 
 @operation("OP_NODE_REMOVE", summary="node_name", big_lock=True)
@@ -29,7 +26,7 @@ class NodeRemove:
         return {}
 
     def check(self, config: Config) -> None:
-        node = config.node(self.node_uuid or self.node_name)
+        node = config.node(self.node_name, self.node_uuid)
         if node.uuid == config.cluster.master_node:
             raise WrongState(f"{node.name} is the master: move the master to another node first")
         held = (*config.primaries(node.uuid), *config.secondaries_on(node.uuid))
@@ -38,12 +35,12 @@ class NodeRemove:
 
     def hooks(self, config: Config) -> Hooks:
         """The node itself is told of its removal just before it leaves."""
-        name = config.node(self.node_uuid or self.node_name).name
+        name = config.node(self.node_name, self.node_uuid).name
         others = tuple(other for other in all_nodes(config) if other != name)
         return Hooks("node-remove", "NODE", {"OP_TARGET": name, "NODE_NAME": name}, others, others)
 
     async def run(self, context: Context) -> None:
-        node = context.config.node(self.node_uuid or self.node_name)
+        node = context.config.node(self.node_name, self.node_uuid)
 
         def remove(config: Config) -> Changes:
             self.check(config)
@@ -67,5 +64,5 @@ class NodeRemove:
         except GanetiError as e:
             context.warn(
                 f"{node.name} could not be told to leave: {e.text}; "
-                f"before it joins a cluster again, remove {HOST_STATE} on it and restart its process"
+                "before it joins a cluster again, run 'gnt-node token --leave' on it"
             )

@@ -42,4 +42,4 @@ class RestrictedCommand:
         return [(False, a.text) if isinstance(a, GanetiError) else (True, a) for _, a in answers]
 
     def _nodes(self, config: Config) -> list[Node]:
-        return [config.node(name) for name in self.node_uuids or self.nodes]
+        return config.nodes_named(self.nodes, self.node_uuids)

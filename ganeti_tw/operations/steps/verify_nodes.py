@@ -27,6 +27,7 @@ from ganeti_tw.operations.steps.spec import disk_spec
 from ganeti_tw.protocol.node import InstanceDisk, NodeReport, OsStatus, VerifyNode
 
 CLOCK_SKEW = 150.0
+PEERS = 3  # nodes that each node tries to reach
 DAY = 86400.0
 CERTIFICATE_ERROR, CERTIFICATE_WARNING = 7 * DAY, 30 * DAY
 
@@ -78,12 +79,22 @@ def question(config: Config, node: Node) -> VerifyNode:
         disks=tuple(disks_on(config, node)),
         paths={use.path: use.kind for use in path_uses(config, node)},
         files=ancillary_paths(config),
+        peers=dict(_peers(config, node)),
     )
 
 
 def ancillary_paths(config: Config) -> tuple[str, ...]:
     """Files beside the configuration that are the same everywhere."""
     return tuple(f.path for f in ancillary_files(config.cluster))
+
+
+def _peers(config: Config, node: Node) -> Iterator[tuple[str, str]]:
+    """What to call them and addresses of the next few nodes of the group: together they try every node."""
+    group = [n for n in config.nodes_of(node.group) if not n.offline]
+    here = next((index for index, n in enumerate(group) if n.uuid == node.uuid), 0)
+    for other in (group[here + 1 :] + group[:here])[:PEERS]:
+        for address in dict.fromkeys((other.primary_ip, other.secondary_ip)):
+            yield f"{other.name} ({address})", address
 
 
 def disks_on(config: Config, node: Node) -> Iterator[InstanceDisk]:
@@ -153,8 +164,10 @@ def node_findings(config: Config, answer: Answer) -> Iterator[Finding]:
             yield Finding(use.code, "node", node.name, f"{use.what}: {report.paths[use.path]}")
     for template, problem in report.storage.items():
         yield Finding(UNUSABLE[template], "node", node.name, f"directory of template {template}: {problem}")
+    for peer, problem in report.unreachable.items():
+        yield Finding("ENODENET", "node", node.name, f"it cannot reach {peer}: {problem}")
     for problem in report.forbidden_paths:
-        yield Finding("ENODEFILESTORAGEPATHS", "node", node.name, f"in its settings, file_storage_dirs: {problem}")
+        yield Finding("ENODEFILESTORAGEPATHS", "node", node.name, f"directories for disks in {problem}")
 
 
 def _version(node: Node, report: NodeReport) -> Iterator[Finding]:

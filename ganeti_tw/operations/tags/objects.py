@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from ganeti_tw.errors import BadRequest
@@ -17,13 +18,13 @@ def tagged(config: Config, kind: Kind, name: str | None) -> Any:
         return config.cluster
     if not name:
         raise BadRequest(f"tags of a {kind}: its name is missing")
-    find = {
+    find: dict[str, Callable[[str], Any]] = {
         "instance": config.instance,
         "network": config.network,
         "node": config.node,
         "nodegroup": config.group,
-    }[kind]
-    return find(name)
+    }
+    return find[kind](name)
 
 
 def tag_locks(config: Config, kind: Kind, name: str | None, *, shared: bool = False) -> dict[str, int]:

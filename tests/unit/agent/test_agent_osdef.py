@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from typing import Any
 
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from agent_samples import HostTestCase, disk, nic, spec
+from agent_samples import HostTestCase, RecordingSpawner, disk, nic, spec
 from ganeti_tw.agent.osdef.definition import OsDefinition, OsDefinitions, parse_parameters, parse_variants
 from ganeti_tw.agent.osdef.environment import core_environment, script_environment
-from ganeti_tw.errors import NotFound, WrongState
+from ganeti_tw.agent.osdef.scripts import OsScripts
+from ganeti_tw.agent.processes import ProcessEnd
+from ganeti_tw.errors import BadRequest, NotFound, WrongState
 from ganeti_tw.protocol.instance import NetworkSpec
 
 NOOP = OsDefinition("noop", "/srv/ganeti/os/noop", 20, ("default", "other"))
@@ -210,3 +214,46 @@ class DefinitionTests(HostTestCase):
         tree = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
         found = self.result(OsDefinitions([os.path.join(tree, "etc/os")], self.blocking).list())
         self.assertEqual([(o.name, o.problem) for o in found], [("tiny", "")])
+
+
+class VerifyTests(HostTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.spawner = RecordingSpawner()
+        logs = os.path.join(self.directory, "log")
+        self.logs = logs
+
+    def scripts(self, api: int) -> OsScripts:
+        definition = evolve(NOOP, api=api)
+
+        class One:
+            async def get(self, os_name: str) -> OsDefinition:
+                return definition
+
+        definitions: Any = One()
+        return OsScripts(definitions, self.spawner, self.logs, lambda: 1000.0)
+
+    def test_it_gets_the_parameters_alone(self) -> None:
+        self.result(self.scripts(20).verify("noop+other", {"color": "red"}))
+        (call,) = self.spawner.calls
+        self.assertEqual(call["argv"], ["/srv/ganeti/os/noop/verify", "parameters"])
+        self.assertEqual((call["env"]["OSP_COLOR"], call["env"]["OS_VARIANT"]), ("red", "other"))
+        self.assertFalse([name for name in call["env"] if name.startswith("INSTANCE")])
+
+    def test_what_it_says_against_them(self) -> None:
+        self.spawner.end = ProcessEnd(1, None, ("red hurts the eye",))
+        error = self.failure(self.scripts(20).verify("noop", {"color": "red"}), BadRequest)
+        self.assertIn("exit status 1: red hurts the eye", error.text)
+
+    def test_what_it_says_is_kept_nowhere(self) -> None:
+        def says(argv: Any, *, output: str, **options: Any) -> Any:
+            Path(output).write_text("the secret is 42")
+            return RecordingSpawner.run(self.spawner, argv, output=output, **options)
+
+        self.spawner.run = says  # type: ignore[method-assign]
+        self.result(self.scripts(20).verify("noop", {}))
+        self.assertEqual(os.listdir(self.logs), [])
+
+    def test_old_definitions_cannot(self) -> None:
+        self.result(self.scripts(15).verify("noop", {"color": "red"}))
+        self.assertEqual(self.spawner.calls, [])

@@ -53,9 +53,17 @@ class VerifyTests(HostTestCase):
             HostSurvey(self.paths, allowed),
             self.blocking,
             lambda: NOW,
+            self,
         )
         report: NodeReport = self.result(inspector.inspect(VerifyNode(**{"hypervisors": ("fake",), **asked})))
         return report
+
+    async def problem(self, address: str) -> str:
+        return "" if address == "192.0.2.2" else "nobody answers"
+
+    def test_peers(self) -> None:
+        report = self.inspect(peers={"n2": "192.0.2.2", "n3": "192.0.2.3"})
+        self.assertEqual(report.unreachable, {"n3": "nobody answers"})
 
     def test_a_sound_host(self) -> None:
         report = self.inspect(storage={"file": "/disks"})
@@ -109,7 +117,29 @@ class VerifyTests(HostTestCase):
             storage={"file": "/plain", "sharedfile": "/not/yet"}, allowed=(self.below("/etc/x"), self.below("/srv"))
         )
         self.assertEqual(report.storage, {"file": f"{self.below('/plain')} is no directory"})
-        self.assertEqual(report.forbidden_paths, ("/etc/x: not a place for disks",))
+        self.assertEqual(report.forbidden_paths, (f"{self.paths.settings}: /etc/x: not a place for disks",))
+
+    def test_places_for_disks_in_the_file_of_the_host(self) -> None:
+        os.makedirs(os.path.dirname(self.paths.file_storage_paths))
+        self.write(self.paths.file_storage_paths, "# comment\n/disks\nrelative\n/usr/bin\n")
+        report = self.inspect(storage={"file": "/disks/a", "sharedfile": "/elsewhere", "gluster": "/disks"})
+        self.assertEqual(list(report.storage), ["sharedfile"])
+        self.assertIn("/elsewhere: not below", report.storage["sharedfile"])
+        where = self.paths.file_storage_paths
+        self.assertEqual(
+            report.forbidden_paths,
+            (f"{where}: relative: not an absolute path", f"{where}: /usr/bin: not a place for disks"),
+        )
+
+    def test_a_forbidden_place(self) -> None:
+        report = self.inspect(storage={"file": "/etc/disks"})
+        self.assertEqual(report.storage, {"file": "/etc/disks: not a place for disks"})
+
+    def test_a_file_that_cannot_be_read_allows_nothing(self) -> None:
+        os.makedirs(self.paths.file_storage_paths)
+        report = self.inspect(storage={"file": "/disks"})
+        self.assertIn("it has none", report.storage["file"])
+        self.assertIn("cannot be read", report.forbidden_paths[0])
 
     def test_disks(self) -> None:
         there, gone, odd = (
@@ -132,6 +162,12 @@ class VerifyTests(HostTestCase):
         self.assertEqual(path_problem(self.directory, "directory"), "")
         self.assertIn("no file", path_problem(self.directory, "file"))
         self.assertEqual(self.inspect(paths={program: "file", "/nowhere": "file"}).paths.keys(), {"/nowhere"})
+
+    def test_programs_are_below_the_root(self) -> None:
+        self.write(self.below("/helper"))
+        self.assertIn("cannot be executed", self.inspect(paths={"/helper": "program"}).paths["/helper"])
+        os.chmod(self.below("/helper"), 0o755)
+        self.assertEqual(self.inspect(paths={"/helper": "program"}).paths, {})
 
     def test_directories(self) -> None:
         self.assertEqual(writable_problem(self.directory), "")

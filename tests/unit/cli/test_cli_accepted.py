@@ -32,6 +32,7 @@ class AcceptedTests(SynchronousTestCase):
         ("gnt-network", "remove", "net1"),
         ("gnt-network", "add-tags", "net1", "a"),
         ("gnt-network", "remove-tags", "net1", "a"),
+        ("gnt-os", "modify", "-O", "a=b", "--hidden", "yes", "noop"),
         ("gnt-os", "list"),
         ("gnt-os", "diagnose"),
         ("gnt-os", "info"),

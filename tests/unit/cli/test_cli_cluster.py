@@ -40,6 +40,10 @@ class InitTests(SynchronousTestCase):
             *("--file-storage-dir", "/f", "--shared-file-storage-dir", "/s", "--gluster-storage-dir", "/g"),
             *("-I", "hail", "--prealloc-wipe-disks", "yes", "--user-shutdown", "no"),
             *("--maintain-node-health", "no", "--no-etc-hosts", "--no-ssh-init"),
+            *("--compression-tools", "", "--default-iallocator-params", "a=b", "--disk-state", "plain/vg:disk_total=9"),
+            *("--drbd-usermode-helper", "/bin/false", "--hypervisor-state", "kvm:mem_node=5", "--install-image", "/i"),
+            *("--primary-ip-version", "6", "--ssh-key-bits", "384", "--ssh-key-type", "ecdsa", "--uid-pool", "5-9,11"),
+            *("--use-external-mip-script", "yes", "--vg-name", "vg", "--zeroing-image", "/z"),
         )
         self.assertEqual(
             given,
@@ -66,17 +70,34 @@ class InitTests(SynchronousTestCase):
                 "maintain_node_health": False,
                 "modify_etc_hosts": False,
                 "modify_ssh_setup": False,
+                "compression_tools": ["none", "gzip", "gzip-fast", "gzip-slow"],
+                "default_iallocator_params": {"a": "b"},
+                "disk_state": {"plain": {"vg": {"disk_total": 9}}},
+                "drbd_helper": "/bin/false",
+                "hv_state": {"kvm": {"mem_node": 5}},
+                "install_image": "/i",
+                "primary_ip_version": 6,
+                "ssh_key_bits": 384,
+                "ssh_key_type": "ecdsa",
+                "uid_pool": [[5, 9], [11, 11]],
+                "use_external_mip_script": True,
+                "vg_name": "vg",
+                "zeroing_image": "/z",
             },
         )
+        self.assertIn("vg_name is kept for later", self.world.err)
 
     def test_the_cluster_knows_all_that_can_be_sent(self) -> None:
         sent = {*AS_GIVEN, *LISTS, "cluster_name", "master_netmask"}
-        sent |= {"hvparams", "beparams", "nicparams", "ndparams", "diskparams"}
+        sent |= {"hvparams", "beparams", "nicparams", "ndparams", "diskparams", "hv_state", "disk_state"}
+        sent |= {"compression_tools", "primary_ip_version", "uid_pool"}
         self.assertEqual(sent - {field.name for field in fields(NewCluster)}, set())
 
     def test_what_is_wrong_is_named(self) -> None:
         cases = {
             ("--master-netmask", "24x"): "'24x' is not the length",
+            ("--primary-ip-version", "5"): "'5' is no version of IP",
+            ("--uid-pool", "a-b"): "'a' is not a whole number",
             ("--master-netmask", "129"): "'129' is not the length",
             ("-H", "kvm:frob=1"): "frob",
             ("-H", "no_kvm"): "kvm",
@@ -123,7 +144,7 @@ class NodeAddTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.world = World()
         self.world.jobs_end()
-        self.world.answer_query([], {"name": "text"})
+        self.world.answer_query([], {"name": "text", "role": "text"})
 
     def add(self, *argv: str) -> int:
         return self.world.run("gnt-node", "add", *argv, "n2.example.com")
@@ -179,10 +200,29 @@ class NodeAddTests(SynchronousTestCase):
         self.assertIn("it printed no token", self.world.err)
 
     def test_a_node_of_the_cluster_is_not_asked(self) -> None:
-        self.world.answer_query([{"name": "n2.example.com"}])
+        self.world.answer_query([{"name": "n2.example.com", "role": "R"}])
         self.assertEqual(self.add(), 1)
         self.assertIn("error type: already_exists", self.world.err)
+        self.assertIn("--readd", self.world.err)
         self.assertEqual(self.world.machine.commands, [])
+
+    def test_readd(self) -> None:
+        self.world.answer_query([{"name": "n2.example.com", "role": "O"}])
+        states = ("--hypervisor-state", "kvm:mem_node=5", "--disk-state", "plain/vg:disk_total=9")
+        self.assertEqual(self.world.run("gnt-node", "add", "--readd", "--token", "t", *states, "n2"), 0)
+        op = self.world.submitted()[0]
+        self.assertEqual((op["node_name"], op["readd"], op["secondary_ip"]), ("n2.example.com", True, None))
+        self.assertEqual(
+            (op["hv_state"], op["disk_state"]), ({"kvm": {"mem_node": 5}}, {"plain": {"vg": {"disk_total": 9}}})
+        )
+
+    def test_readd_only_of_other_nodes_that_are_known(self) -> None:
+        self.assertEqual(self.add("--readd", "--token", "t"), 1)
+        self.assertIn("no node of this cluster", self.world.err)
+        self.world.answer_query([{"name": "n2.example.com", "role": "M"}])
+        self.assertEqual(self.add("--readd", "--token", "t"), 1)
+        self.assertIn("is the master", self.world.err)
+        self.assertEqual(self.world.submitted(), [])
 
     def test_an_unknown_name_is_right(self) -> None:
         self.world.client.answers["query"] = NotFound("no node n2.example.com")
@@ -204,6 +244,23 @@ class NodeTests(SynchronousTestCase):
         world.client.answers["join_token"] = lambda ttl: {"token": f"gtw1.{ttl}"}
         self.assertEqual((world.run("gnt-node", "token"), world.out), (0, "gtw1.3600\n"))
         self.assertEqual((world.run("gnt-node", "token", "--ttl", "60"), world.out), (0, "gtw1.60\n"))
+
+    def test_token_of_a_host_that_leaves(self) -> None:
+        world = World()
+        answers = world.client.answers
+        answers |= {"join_token": {"token": "gtw1.x"}, "forget_cluster": None}
+
+        def run(role: str, *argv: str) -> tuple[int, int]:
+            answers["host_state"] = {"name": "n2", "cluster": "c" if role != "none" else "", "role": role}
+            world.client.calls.clear()
+            return world.run("gnt-node", "token", "--leave", *argv), len(world.client.asked("forget_cluster"))
+
+        self.assertEqual(run("none"), (0, 0))
+        self.assertEqual(run("node"), (1, 0))  # nobody confirms
+        self.assertEqual(run("candidate", "--yes"), (0, 1))
+        self.assertEqual(world.out, "gtw1.x\n")
+        self.assertEqual(run("master", "--yes"), (1, 0))
+        self.assertIn("is the master", world.err)
 
     def test_remove(self) -> None:
         world = World()

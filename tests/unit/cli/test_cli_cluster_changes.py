@@ -204,7 +204,9 @@ class CopyTests(ClusterCase):
         self.run_cluster("copyfile", path)
         (asked,) = self.world.client.asked("put_file")
         self.assertEqual((asked["node"], asked["path"], asked["mode"], asked["mtime"]), ("n2", path, 0o640, 5.0))
-        self.assertEqual(base64.b64decode(asked["content"]), b"text")
+        self.assertEqual((base64.b64decode(asked["content"]), asked["replication"]), (b"text", False))
+        self.run_cluster("copyfile", "--use-replication-network", path)
+        self.assertTrue(self.world.client.asked("put_file")[1]["replication"])
 
     def test_places_of_a_virtual_host(self) -> None:
         root = os.path.abspath(self.mktemp())

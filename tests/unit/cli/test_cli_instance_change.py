@@ -20,7 +20,6 @@ NOT_YET = {
         ("-m", "64"),
         ("--hotplug",),
         ("--hotplug-if-possible",),
-        ("-c", "yes"),
         ("-e", "provider=x"),
         ("--file-driver", "loop"),
         ("--file-storage-dir", "x"),

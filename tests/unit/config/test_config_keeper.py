@@ -186,6 +186,23 @@ class EditTests(KeeperCase):
         self.failureResultOf(self.edit(no), Exists)
         self.assertEqual(self.ledger.commits, [])
 
+    def test_a_bug_in_an_edit_is_told_to_its_asker_and_hurts_nobody_else(self) -> None:
+        def wrong(config: Config) -> Changes:
+            return Changes((evolve(config.nodes["nowhere"]),))
+
+        broken = evolve(node(3), tags=(object(),))  # no JSON
+        self.edit(adding(2))
+        bad = [self.edit(wrong), self.edit(lambda config: Changes((broken,)))]
+        good = self.edit(adding(4))
+        self.stored()
+        self.stored()
+        self.successResultOf(good)
+        errors = [self.failureResultOf(d, ActorCrashed).value.text for d in bad]
+        self.assertIn("KeyError: 'nowhere'", errors[0])
+        self.assertIn("a bug", errors[1])
+        self.assertEqual(self.names, ["n1", "n2", "n4"])
+        self.assertEqual([formatEvent(e) for e in self.events], ["config: a change of the configuration failed"] * 2)
+
     def test_what_could_not_be_read_again_is_refused(self) -> None:
         broken = evolve(node(2), tags=({"no": "tag"},))
         self.failureResultOf(self.edit(lambda config: Changes((broken,))), Corrupt)

@@ -52,7 +52,28 @@ BAD: tuple[tuple[dict[str, Any], str], ...] = (
     ({"mac_prefix": "zz:00:00"}, "zz:00:00"),
     ({"master_netmask": -1}, "netmask"),
     ({"master_netmask": 33}, "netmask"),
-    ({"secondary_ip": "198.51.100.1"}, "secondary IP"),
+    ({"secondary_ip": "192.0.2.10"}, "the cluster itself"),
+    ({"secondary_ip": "2001:db8::1"}, "no IPv4 address"),
+    ({"secondary_ip": "host"}, "'host'"),
+    ({"primary_ip_version": 5}, "4 and 6"),
+    ({"primary_ip_version": 6}, "the address of cluster"),
+    ({"primary_ip_version": "6"}, "primary_ip_version"),
+    ({"ssh_key_type": "ed25519"}, "ssh_key_type"),
+    ({"ssh_key_type": "dsa", "ssh_key_bits": 2048}, "dsa have 1024"),
+    ({"ssh_key_type": "ecdsa", "ssh_key_bits": 2048}, "256, 384, 521"),
+    ({"ssh_key_bits": 512}, "at least 768"),
+    ({"compression_tools": ["a b"]}, "'a b'"),
+    ({"default_iallocator": "/bin/hail"}, "/bin/hail"),
+    ({"default_iallocator_params": 3}, "default_iallocator_params"),
+    ({"disk_state": {"tape": {}}}, "tape"),
+    ({"hv_state": {"kvm": {"nonsense": 1}}}, "nonsense"),
+    ({"drbd_helper": "true"}, "drbd_helper"),
+    ({"enabled_disk_templates": ["drbd"], "drbd_helper": ""}, "drbd_helper"),
+    ({"enabled_disk_templates": ["plain"], "vg_name": ""}, "vg_name"),
+    ({"install_image": "image"}, "install_image"),
+    ({"zeroing_image": "image"}, "zeroing_image"),
+    ({"uid_pool": [[5, 4]]}, "5-4"),
+    ({"use_external_mip_script": "no"}, "use_external_mip_script"),
     ({"file_storage_dir": "srv"}, "'srv'"),
     ({"file_storage_dir": "/srv/../etc"}, "/srv/../etc"),
     ({"shared_file_storage_dir": "srv"}, "'srv'"),
@@ -103,6 +124,49 @@ class OptionTests(SynchronousTestCase):
         self.assertEqual((c.beparams["default"]["minmem"], c.nicparams["default"]["link"]), (1024, "br1"))
         self.assertEqual((c.file_storage_dir, c.candidate_pool_size, c.master_netmask), ("/files", 3, 24))
         self.assertEqual(c.master_netdev, "br1")
+
+    def test_settings_of_which_modify_knows_the_rules(self) -> None:
+        given: dict[str, Any] = {
+            "compression_tools": ["gzip", "zstd"],
+            "default_iallocator": "hail",
+            "default_iallocator_params": {"ignore-soft-errors": True},
+            "disk_state": {"plain": {"xenvg": {"disk_total": 10}}},
+            "hv_state": {"kvm": {"mem_node": 512}},
+            "install_image": "/images/install",
+            "zeroing_image": "https://example.com/zero",
+            "ssh_key_type": "ecdsa",
+            "use_external_mip_script": True,
+        }
+        c = begin(**given, uid_pool=[[5, 9], [11, 11]], vg_name="vg", drbd_helper="/bin/false").cluster
+        found = {name: getattr(c, name) for name in given if hasattr(c, name)}
+        wanted = {**given, "compression_tools": ("gzip", "zstd")}
+        self.assertEqual(found, {name: wanted[name] for name in found})
+        self.assertEqual(c.hv_state_static["kvm"]["mem_node"], 512)
+        self.assertEqual(c.disk_state_static, given["disk_state"])
+        self.assertEqual((c.uid_pool, c.ssh_key_bits), (([5, 9], [11, 11]), 256))
+        self.assertEqual((c.volume_group_name, c.drbd_usermode_helper), ("vg", "/bin/false"))
+        self.assertEqual(c.diskparams["drbd"]["metavg"], "vg")
+
+    def test_lvm_and_drbd_have_defaults_where_they_are_enabled(self) -> None:
+        c = begin(enabled_disk_templates=["drbd", "plain"]).cluster
+        self.assertEqual((c.volume_group_name, c.drbd_usermode_helper), ("xenvg", "/bin/true"))
+        c = begin().cluster
+        self.assertEqual((c.volume_group_name, c.drbd_usermode_helper), (None, None))
+
+    def test_a_network_for_replication(self) -> None:
+        master = begin(secondary_ip="198.51.100.1").master
+        self.assertEqual((master.primary_ip, master.secondary_ip), ("192.0.2.1", "198.51.100.1"))
+
+    def test_ipv6(self) -> None:
+        new = parse({"cluster_name": "c", "primary_ip_version": 6, "secondary_ip": "198.51.100.1"})
+        made = {"node_name": "n1", "now": 1.0, "new_uuid": lambda: "u"}
+        cluster = beginning(new, node_ip="2001:db8::1", master_ip="2001:db8::2", **made).cluster
+        self.assertEqual((cluster.primary_ip_family, cluster.master_netmask), (10, 128))
+        mixed = self.assertRaises(BadRequest, beginning, new, node_ip="192.0.2.1", master_ip="2001:db8::2", **made)
+        self.assertIn("this host is 192.0.2.1", mixed.text)
+        alone = parse({"cluster_name": "c", "primary_ip_version": 6})
+        lacks = self.assertRaises(BadRequest, beginning, alone, node_ip="2001:db8::1", master_ip="2001:db8::2", **made)
+        self.assertIn("secondary IP", lacks.text)
 
     def test_secrets_are_rows_of_their_own_kind(self) -> None:
         self.assertEqual([(p.kind, p.key) for p in secret_rows("CA", "key")], [("secret", "ca"), ("secret", "hmac")])

@@ -163,6 +163,7 @@ class JobCase(SynchronousTestCase):
             directory=directory,
             hosts=Nobody(),  # type: ignore[arg-type]
             bells=SimulatedBells(),
+            spreader=self.locks,
             clock=self.clock,
             now=lambda: 1000.0 + self.clock.seconds(),
             new_uuid=lambda: "",

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti_tw.errors import Corrupt, NoCluster, NotFound
+from ganeti_tw.errors import BadRequest, Corrupt, NoCluster, NotFound, NotUnique
 from ganeti_tw.model.codec import row
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.disk import Disk
@@ -48,6 +48,23 @@ class LookupTests(SynchronousTestCase):
 
     def test_a_uuid_is_found(self) -> None:
         self.assertEqual(self.config().instance(uuid(3)).name, "db.example")
+
+    def test_a_uuid_beside_the_name_must_fit(self) -> None:
+        config = self.config()
+        self.assertEqual(config.instance("db", uuid(3)).name, "db.example")
+        self.assertEqual(config.instance("", uuid(3)).name, "db.example")
+        self.assertIn(uuid(3), self.assertRaises(NotUnique, config.instance, "db", uuid(2)).text)
+        self.assertIn(uuid(9), self.assertRaises(NotFound, config.instance, "", uuid(9)).text)
+        self.assertRaises(NotFound, config.instance, "", "db")
+        self.assertRaises(NotUnique, config.node, "a1", N2)
+
+    def test_several_nodes_by_name_uuid_or_both(self) -> None:
+        config = self.config()
+        for names, uuids in ((["a1", "a2"], None), ([], [N1, N2]), (["a1", "a2"], [N1, N2]), ([N1, N2], None)):
+            self.assertEqual([n.uuid for n in config.nodes_named(names, uuids)], [N1, N2])
+        self.assertEqual(config.nodes_named([]), [])
+        self.assertRaises(NotUnique, config.nodes_named, ["a1", "a2"], [N2, N1])
+        self.assertRaises(BadRequest, config.nodes_named, ["a1", "a2"], [N1])
 
     def test_a_short_name_is_found_ignoring_case(self) -> None:
         self.assertEqual(self.config().instance("DB").name, "db.example")

@@ -18,7 +18,7 @@ from ganeti_tw.model.config import Config
 from ganeti_tw.model.new import new_cluster, new_node
 from ganeti_tw.model.rows import Delete
 from ganeti_tw.nodes.directory import Directory
-from ganeti_tw.nodes.updater import FIRST_PAUSE, INTERVAL, LONGEST_PAUSE, NodeUpdater, Spreader, host_update
+from ganeti_tw.nodes.updater import FIRST_PAUSE, INTERVAL, LONGEST_PAUSE, Joined, NodeUpdater, Spreader, host_update
 from ganeti_tw.protocol.config import ConfigChanged
 from ganeti_tw.protocol.node import UpdateHost
 
@@ -196,6 +196,13 @@ class SpreaderTests(NodesCase):
         self.turn(INTERVAL)
         self.assertEqual(self.told(), {"n1": 1, "n2": 1, "n3": 1})
         self.assertEqual(self.hosts["n1"].told[0].serial, config.serial)
+
+    def test_a_host_that_joined_is_told_all_again(self) -> None:
+        self.spread(cluster())
+        for name in ("n2", "n9"):
+            self.spreader.tell(Joined(name))
+        self.turn(INTERVAL)
+        self.assertEqual(self.told(), {"n1": 1, "n2": 2, "n3": 1})
 
     def test_news_of_no_consequence_is_not_spread(self) -> None:
         config = cluster()

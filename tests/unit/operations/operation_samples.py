@@ -14,6 +14,7 @@ from ganeti_tw.model.codec import key_of, row
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.new import new_cluster, new_disk, new_group, new_instance, new_nic, new_node
 from ganeti_tw.model.rows import Delete
+from ganeti_tw.model.versions import PROTOCOL_VERSION, VCS
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.registry import load_all, parse
 from ganeti_tw.protocol.ancillary import ReadAncillary, WriteAncillary
@@ -21,7 +22,7 @@ from ganeti_tw.protocol.config import Changes
 from ganeti_tw.protocol.instance import CreateDisk
 from ganeti_tw.protocol.ledger import Position
 from ganeti_tw.protocol.masterip import MasterIpEnd, SetMasterIp
-from ganeti_tw.protocol.node import GetFigures, ListOses, NodeFigures, OsStatus
+from ganeti_tw.protocol.node import GetFigures, ListOses, NodeFigures, NodeReport, OsStatus, VerifyNode
 
 KINDS = load_all()
 NOW = 1000.0
@@ -88,6 +89,28 @@ NOOP = OsStatus("noop", "/os/noop", True, "", (), (("color", "of the walls"),), 
 FIGURES = NodeFigures(4096, 2048, 100, 4, 1, 1, 100000, 90000, "boot")
 
 
+def well(m: VerifyNode, **fields: Any) -> NodeReport:
+    """What a node reports that has nothing to complain of."""
+    values: dict[str, Any] = {
+        "protocol": PROTOCOL_VERSION,
+        "release": VCS,
+        "time": NOW,
+        "hypervisors": dict.fromkeys(m.hypervisors, ""),
+        "guests": (),
+        "setup": (),
+        "files": {},
+        "certificates": {},
+        "oses": (),
+        "storage": {},
+        "forbidden_paths": (),
+        "paths": {},
+        "disks": {},
+        "memory_free": 1024,
+        **fields,
+    }
+    return NodeReport(**values)
+
+
 class FakeHands:
     """Changes the configuration at once and remembers what was asked of nodes, by node name.
 
@@ -100,6 +123,7 @@ class FakeHands:
             ListOses: (NOOP,),
             GetFigures: FIGURES,
             CreateDisk: "/dev/null",
+            VerifyNode: well,
             **(answers or {}),
         }
         self.ledger = LedgerState(Position(5, 1), 1, 5, 0, "", (FollowerState("n3.example", True, 5, 0, 0.5, ""),))

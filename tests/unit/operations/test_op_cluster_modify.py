@@ -7,10 +7,11 @@ from typing import Any
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti_tw.errors import BadRequest, GanetiError, NotFound, NotUnique, ResolverError, WrongState
+from ganeti_tw.errors import BadRequest, GanetiError, NotSent, NotUnique, ResolverError, WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.registry import input_of, parse
-from operation_samples import DISK1, GROUP2, N1, N2, N3, WEB1, FakeHands, changed, cluster, operation, ran
+from ganeti_tw.protocol.node import CheckOs, VerifyNode
+from operation_samples import DISK1, GROUP2, N1, N2, N3, WEB1, FakeHands, changed, cluster, operation, ran, well
 
 SMALL = {"cpu-count": 1, "disk-count": 0, "disk-size": 0, "memory-size": 4, "nic-count": 0, "spindle-use": 0}
 LARGE = {"cpu-count": 9, "disk-count": 9, "disk-size": 999, "memory-size": 99, "nic-count": 9, "spindle-use": 9}
@@ -117,9 +118,66 @@ class RefusalTests(SettingsCase):
         bridged = changed(config, config.instances[WEB1], nics=(evolve(nic, nicparams={"mode": "bridged"}),))
         self.done(bridged, nicparams={"mode": "routed"})
 
-    def test_names_that_must_exist(self) -> None:
-        self.refused(NotFound, "net1", instance_communication_network="net1")
-        self.refused(NotFound, "hidden_os", hidden_os=[["remove", "x"]])
+
+class OnNodesTests(SettingsCase):
+    """What only the nodes know."""
+
+    def asked(self, report: dict[str, Any], **parameters: Any) -> Any:
+        """The question to n2, and how the operation ended with such reports."""
+        hands = self.hands = FakeHands(cluster(), {VerifyNode: lambda m: well(m, **report)})
+        ended = ran(modify(**parameters), hands)
+        self.assertEqual(sorted(node for node, m in hands.asked), ["n1.example", "n2.example", "n3.example"])
+        return hands.messages(VerifyNode)[0], ended
+
+    def test_hypervisors_directories_and_paths_that_are_new(self) -> None:
+        question, ended = self.asked(
+            {},
+            enabled_hypervisors=["fake", "kvm", "lxc"],
+            enabled_disk_templates=["file", "diskless", "sharedfile", "gluster"],
+            file_storage_dir="/disks",
+            hvparams={"kvm": {"kernel_path": "/boot/mine", "initrd_path": ""}},
+            os_hvp={"noop": {"kvm": {"initrd_path": "/boot/ram"}}},
+        )
+        self.successResultOf(ended)
+        self.assertEqual(question.hypervisors, ("lxc",))
+        self.assertEqual(question.storage, {"file": "/disks", "gluster": "/var/run/ganeti/gluster"})
+        self.assertEqual(question.paths, {"/boot/mine": "file", "/boot/ram": "file"})
+
+    def test_what_nodes_cannot_do_is_refused_unless_forced(self) -> None:
+        for report, parameters in (
+            ({"hypervisors": {"lxc": "no driver"}}, {"enabled_hypervisors": ["fake", "kvm", "lxc"]}),
+            ({"storage": {"file": "no driver: full"}}, {"file_storage_dir": "/disks"}),
+            ({"paths": {"/k": "/k: no driver"}}, {"hvparams": {"kvm": {"kernel_path": "/k"}}}),
+        ):
+            before = cluster().cluster
+            _, ended = self.asked(report, **parameters)
+            self.assertIn("no driver", self.failureResultOf(ended, WrongState).value.text)
+            self.assertEqual(self.hands.config().cluster, before)
+            self.successResultOf(self.asked(report, **parameters, force=True)[1])
+            self.assertEqual(len([line for line in self.hands.said if "no driver" in line]), 3)
+
+    def test_a_node_that_does_not_answer(self) -> None:
+        hands = FakeHands(cluster(), {VerifyNode: NotSent("no link")})
+        ended = ran(modify(file_storage_dir="/disks"), hands)
+        self.assertIn("n3.example gave no answer: no link", self.failureResultOf(ended, WrongState).value.text)
+
+    def test_offline_nodes_and_those_without_instances_are_not_asked(self) -> None:
+        config = changed(cluster(), cluster().nodes[N2], offline=True)
+        config = changed(config, config.nodes[N3], vm_capable=False)
+        self.done(config, file_storage_dir="/disks")
+        self.assertEqual([node for node, _ in self.hands.asked], ["n1.example"])
+
+    def test_nobody_is_asked_about_the_rest(self) -> None:
+        self.done(candidate_pool_size=5, beparams={"vcpus": 2}, hvparams={"xen-pvm": {"kernel_path": "/boot/x"}})
+        self.assertEqual(self.hands.asked, [])
+
+    def test_os_parameters_are_looked_at_on_the_master(self) -> None:
+        hands = FakeHands(cluster(), {CheckOs: BadRequest("the color hurts")})
+        ended = ran(modify(osparams={"noop": {"color": "pink"}}), hands)
+        self.assertIn("hurts", self.failureResultOf(ended, BadRequest).value.text)
+        ended = ran(modify(osparams={"noop": {"size": "1"}}), hands)
+        self.assertIn("no parameter size", self.failureResultOf(ended, BadRequest).value.text)
+        self.assertEqual({node for node, _ in hands.asked}, {"n1.example"})
 
 
 class StoredTests(SettingsCase):
@@ -178,11 +236,13 @@ class StoredTests(SettingsCase):
         stored = self.done(
             os_hvp={"noop": {"kvm": {"acpi": False}}},
             osparams={"noop": {"color": "red"}},
-            osparams_private_cluster={"noop": {"key": "x"}},
+            osparams_private_cluster={"noop": {"color": "x"}, "unknown+a": {"any": "y"}},
         )
         self.assertEqual(stored.os_hvp, {"noop": {"kvm": {"acpi": False}}})
         self.assertEqual(stored.osparams, {"noop": {"color": "red"}})
-        self.assertEqual(stored.osparams_private_cluster, {"noop": {"key": "x"}})
+        self.assertEqual(stored.osparams_private_cluster, {"noop": {"color": "x"}, "unknown+a": {"any": "y"}})
+        self.assertEqual(self.hands.messages(CheckOs), [CheckOs("noop", {"color": "x"})])
+        self.assertIn("OS unknown is not there", self.hands.said[0])
         config = self.hands.config()
         stored = self.done(config, os_hvp={"noop": {"kvm": {"acpi": None}}}, osparams={"noop": {"color": "default"}})
         self.assertEqual((stored.os_hvp, stored.osparams), ({}, {}))
@@ -204,6 +264,18 @@ class StoredTests(SettingsCase):
             (("a.*",), ("gzip", "lzop"), ("a",), ("c",)),
         )
         self.assertEqual(stored.enabled_hypervisors, ("fake", "lxc"))
+
+    def test_what_changes_nothing_of_a_list_is_said(self) -> None:
+        config = cluster(hidden_os=("a",))
+        stored = self.done(config, hidden_os=[["add", "a"]], blacklisted_os=[["remove", "b"]])
+        self.assertEqual((stored.hidden_os, stored.blacklisted_os), (("a",), ()))
+        self.assertEqual(
+            self.hands.said,
+            [
+                " - INFO: OS a is hidden already, nothing to do about that",
+                " - INFO: OS b is not blacklisted anyway, nothing to do about that",
+            ],
+        )
 
     def test_user_ids(self) -> None:
         stored = self.done(uid_pool=[[1, 5], [7, 7]], add_uids=[[9, 10]], remove_uids=[[1, 5]])

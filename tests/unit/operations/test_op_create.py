@@ -21,7 +21,7 @@ from ganeti_tw.errors import (
 )
 from ganeti_tw.model.config import Config
 from ganeti_tw.protocol.instance import CreateDisk, InstallOs, RemoveDisk, StartInstance
-from ganeti_tw.protocol.node import GetFigures, ListOses
+from ganeti_tw.protocol.node import CheckOs, GetFigures, ListOses
 from operation_samples import N2, NOOP, FakeHands, changed, cluster, operation, ran
 
 DEFAULTS: dict[str, Any] = {
@@ -159,7 +159,8 @@ class RunTests(SynchronousTestCase):
         hands = self.hands()
         self.assertEqual(self.successResultOf(ran(create(), hands)), ["n2.example"])
         self.assertEqual(
-            [type(m) for m in hands.messages()], [ListOses, GetFigures, CreateDisk, InstallOs, StartInstance]
+            [type(m) for m in hands.messages()],
+            [ListOses, CheckOs, GetFigures, CreateDisk, InstallOs, StartInstance],
         )
         self.assertEqual({node for node, _ in hands.asked}, {"n2.example"})
 

@@ -8,7 +8,7 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti_tw.errors import BadRequest, Exists, GanetiError, NotFound, WrongState
+from ganeti_tw.errors import BadRequest, Exists, GanetiError, NotFound, NotUnique, WrongState
 from ganeti_tw.model.codec import row
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.defaults import IPOLICY
@@ -301,10 +301,11 @@ class AssignNodesTests(GroupCase):
         self.done(self.assign("n3"))
         self.assertEqual(self.config.node("n3").serial_no, before.node("n3").serial_no)
 
-    def test_uuids_count_more_than_names(self) -> None:
-        self.done(self.assign("whatever", node_uuids=[N1]))
+    def test_uuids_go_with_names(self) -> None:
+        self.done(self.assign("n1", node_uuids=[N1]))
         self.assertEqual(self.config.node("n1").group, GROUP2)
-        self.refused(self.assign("n1", node_uuids=[N1, N2]), cluster(), BadRequest, "node_uuids")
+        self.refused(self.assign("n1", node_uuids=[N1, N2]), cluster(), BadRequest, "2 UUIDs")
+        self.refused(self.assign("n1", node_uuids=[N2]), cluster(), NotUnique, N2)
 
     def test_unknown_nodes(self) -> None:
         self.refused(self.assign("n9"), cluster(), NotFound, "n9")

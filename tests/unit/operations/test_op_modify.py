@@ -100,7 +100,6 @@ class ParameterTests(ModifyCase):
             ("iallocator", "hail"),
             ("hotplug", True),
             ("hotplug_if_possible", True),
-            ("instance_communication", True),
         ):
             error = self.assertRaises(BadRequest, modify, **{name: value})
             self.assertIn(name, error.text)

@@ -104,6 +104,67 @@ class NodeAddTests(RefusalCase):
         self.failureResultOf(ran(self.add(), FakeHands(apart)), BadRequest)
         self.successResultOf(ran(self.add(secondary_ip="198.51.100.4"), FakeHands(apart)))
 
+    def test_addresses_are_of_the_version_of_the_cluster(self) -> None:
+        config = cluster()
+        self.refused(self.add(primary_ip="2001:db8::4"), config, BadRequest, "IP version 4")
+        self.refused(self.add(secondary_ip="2001:db8::4"), config, BadRequest, "IP version 4")
+        new = changed(config, config.cluster, primary_ip_family=10)
+        self.refused(self.add(), new, BadRequest, "IP version 6")
+        self.add(primary_ip="2001:db8::4").check(new)
+
+    def test_states_are_kept(self) -> None:
+        hands = FakeHands(cluster())
+        given = {"hv_state": {"kvm": {"mem_node": 5}}, "disk_state": {"plain": {"vg": {"disk_total": 9}}}}
+        self.refused(self.add(hv_state={"kvm": {"x": 1}}), hands.config(), BadRequest, "'x'")
+        self.successResultOf(ran(self.add(**given), hands))
+        node = hands.config().node("n4")
+        self.assertEqual((node.hv_state_static, node.disk_state_static), (given["hv_state"], given["disk_state"]))
+
+    def again(self, **parameters: Any) -> Any:
+        return self.add(**{"node_name": "n2.example", "primary_ip": "192.0.2.22", "readd": True, **parameters})
+
+    def test_adding_again_is_refused(self) -> None:
+        for parameters, kind, word in (
+            ({"node_name": "n4.example"}, NotFound, "n4.example"),
+            ({"node_name": "n1.example"}, WrongState, "is the master"),
+            ({"group": "other"}, BadRequest, "assign-nodes"),
+            ({"secondary_ip": "192.0.2.9"}, BadRequest, "192.0.2.2"),
+            ({"primary_ip": "192.0.2.3"}, NotUnique, "n3.example"),
+            ({"token": ""}, BadRequest, "gnt-node token"),
+        ):
+            self.refused(self.again(**parameters), cluster(), kind, word)
+
+    def test_a_node_that_is_back_keeps_all_but_its_troubles(self) -> None:
+        config = cluster()
+        before = evolve(config.nodes[N2], offline=True, tags=("t",), vm_capable=False, ndparams={"ssh_port": 23})
+        hands = FakeHands(changed(config, before))
+        self.successResultOf(ran(self.again(ndparams={"spindle_count": 2}), hands))
+        node = hands.config().nodes[N2]
+        self.assertEqual((node.offline, node.drained, node.master_candidate, node.powered), (False, False, True, True))
+        self.assertEqual((node.primary_ip, node.secondary_ip), ("192.0.2.22", "192.0.2.22"))
+        self.assertEqual((node.tags, node.vm_capable, node.group), (("t",), False, before.group))
+        self.assertEqual(node.ndparams, {"ssh_port": 23, "spindle_count": 2})
+        self.assertEqual(hands.joined, ["n2.example"])
+        again = self.again(vm_capable=True, master_capable=False, primary_ip=None)
+        hands.addresses["n2.example"] = "192.0.2.2"
+        self.successResultOf(ran(again, hands))
+        node = hands.config().nodes[N2]
+        self.assertEqual((node.vm_capable, node.master_candidate, node.primary_ip), (True, False, "192.0.2.2"))
+
+    def test_its_second_network_stays(self) -> None:
+        config = cluster()
+        apart = changed(config, config.master, secondary_ip="198.51.100.1")
+        apart = changed(apart, apart.nodes[N2], secondary_ip="198.51.100.2")
+        hands = FakeHands(apart)
+        self.successResultOf(ran(self.again(), hands))
+        self.assertEqual(hands.config().nodes[N2].secondary_ip, "198.51.100.2")
+
+    def test_one_that_is_back_stays_when_it_cannot_be_written_down(self) -> None:
+        hands = FakeHands(cluster())
+        hands.editing = DriverError("disk full")
+        self.failureResultOf(ran(self.again(), hands), DriverError)
+        self.assertEqual(hands.left, [])
+
     def test_a_host_that_joined_leaves_again_when_it_cannot_be_written_down(self) -> None:
         hands = FakeHands(cluster())
         hands.editing = DriverError("disk full")

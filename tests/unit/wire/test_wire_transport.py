@@ -244,6 +244,18 @@ class LossTests(Case):
         self.assertEqual(self.successResultOf(asked), b"1")
         self.assertEqual(self.world.notes[1:], ["2"])
 
+    def test_a_renewed_link_does_not_wait_for_its_pause(self) -> None:
+        self.world.up = False
+        for _ in range(20):
+            self.world.worker.ask(Echo(b"x"), 30)
+            self.world.settle(1)
+        self.world.up = True
+        waiting = self.world.worker.ask(Echo(b"y"), 30)
+        self.world.settle()
+        self.assertEqual(self.world.link.state().state, "pausing")
+        self.world.link.renew()
+        self.assertEqual(self.settled(waiting), b"y")
+
     def test_pauses_grow_and_the_link_recovers(self) -> None:
         self.world.up = False
         dials = []

@@ -1,0 +1,1 @@
+Completion of bash knows which argument is which, words to choose from, lists with commas and pairs of nodes.

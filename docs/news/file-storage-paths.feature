@@ -1,0 +1,1 @@
+/etc/ganeti/file-storage-paths says which directories may hold disks, as in Ganeti.

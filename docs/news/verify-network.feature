@@ -1,0 +1,1 @@
+gnt-cluster verify tells which nodes cannot reach each other (ENODENET).
