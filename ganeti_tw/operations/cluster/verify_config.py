@@ -14,8 +14,9 @@ from ganeti_tw.model.filled import cluster_hvparams
 from ganeti_tw.model.hvparams import HYPERVISORS
 from ganeti_tw.model.verify import CLUSTER_CFG, DANGLING_INSTANCES, DANGLING_NODES, Finding, verify_config
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.inputs import VERIFY_CODES
 from ganeti_tw.operations.registry import SHARED, operation
-from ganeti_tw.operations.steps.verify_report import Report, check_codes
+from ganeti_tw.operations.steps.verify_report import Report
 
 CHECKED = (CLUSTER_CFG, DANGLING_NODES, DANGLING_INSTANCES)
 
@@ -27,14 +28,14 @@ class ClusterVerifyConfig:
 
     debug_simulate_errors: bool = False
     error_codes: bool = False
-    ignore_errors: list[str] = field(factory=list)
+    ignore_errors: list[str] = field(factory=list, validator=VERIFY_CODES)
     verbose: bool = False
 
     def locks(self, config: Config) -> dict[str, int]:
         return {f"{level}/{LOCKSET}": SHARED for level in LEVELS if level != "cluster"}
 
     def check(self, config: Config) -> None:
-        check_codes(self.ignore_errors)
+        return None
 
     async def run(self, context: Context) -> bool:
         config = context.config

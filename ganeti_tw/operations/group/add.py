@@ -12,8 +12,9 @@ from ganeti_tw.model.group import Group
 from ganeti_tw.model.names import object_name
 from ganeti_tw.model.new import new_group
 from ganeti_tw.operations.context import Context
-from ganeti_tw.operations.group.settings import AllocPolicy, DiskTemplate, with_settings
+from ganeti_tw.operations.group.settings import with_settings
 from ganeti_tw.operations.hooks import Hooks, group_hooks
+from ganeti_tw.operations.inputs import AllocPolicy, DiskTemplate, Filled
 from ganeti_tw.operations.registry import operation
 from ganeti_tw.protocol.config import Changes
 
@@ -23,7 +24,7 @@ from ganeti_tw.protocol.config import Changes
 class GroupAdd:
     """Make a group without nodes; no network is connected to it."""
 
-    group_name: str
+    group_name: Filled
     alloc_policy: AllocPolicy | None = None
     ndparams: dict[str, Any] | None = None
     diskparams: dict[DiskTemplate, dict[str, Any]] | None = None

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import SHARED, operation
 
 
@@ -21,7 +22,7 @@ class GroupVerifyDisks:
     them nobody has to be asked.
     """
 
-    group_name: str
+    group_name: Filled
 
     def locks(self, config: Config) -> dict[str, int]:
         group = config.group(self.group_name)

@@ -10,6 +10,7 @@ from ganeti_tw.model.paths import Paths
 from ganeti_tw.model.roles import promotions
 from ganeti_tw.operations.context import Context, names
 from ganeti_tw.operations.hooks import Hooks, all_nodes
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import operation
 from ganeti_tw.protocol.config import Changes
 
@@ -21,8 +22,8 @@ HOST_STATE = Paths("").host_state
 class NodeRemove:
     """Take a node without instances out of the cluster; others are promoted to fill the candidate pool."""
 
-    node_name: str
-    node_uuid: str | None = None
+    node_name: Filled
+    node_uuid: Filled | None = None
 
     def locks(self, config: Config) -> dict[str, int]:
         return {}

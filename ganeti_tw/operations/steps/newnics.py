@@ -35,12 +35,6 @@ def drafts(config: Config, group: Group, wanted: list[dict[str, Any]]) -> tuple[
 
 def draft(config: Config, group: Group, index: int, nic: dict[str, Any]) -> Nic:
     """One of :func:`drafts`."""
-    unknown = sorted(set(nic) - set(FIELDS))
-    if unknown:
-        raise BadRequest(f"nic/{index}: unknown or not yet supported parameter {', '.join(unknown)}")
-    wrong = [name for name, value in nic.items() if value is not None and not isinstance(value, str)]
-    if wrong:
-        raise BadRequest(f"nic/{index}: {wrong[0]} {nic[wrong[0]]!r} is no text")
     given = dict(nic)
     bridge = given.pop("bridge", None)
     if bridge is not None:

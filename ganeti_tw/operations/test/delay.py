@@ -7,6 +7,7 @@ from attrs import field, frozen
 from ganeti_tw.errors import BadRequest
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.inputs import Filled, NotNegative
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
 from ganeti_tw.protocol.node import Ping
 
@@ -22,9 +23,9 @@ class TestDelay:
 
     duration: float
     on_master: bool = True
-    on_nodes: list[str] = field(factory=list)
-    on_node_uuids: list[str] | None = None
-    repeat: int = 0
+    on_nodes: list[Filled] = field(factory=list)
+    on_node_uuids: list[Filled] | None = None
+    repeat: NotNegative = 0
     interruptible: bool = False
     no_locks: bool = True
 
@@ -32,8 +33,8 @@ class TestDelay:
         return {} if self.no_locks else {f"node/{uuid}": EXCLUSIVE for uuid in self._nodes(config)}
 
     def check(self, config: Config) -> None:
-        if self.duration < 0 or self.repeat < 0:
-            raise BadRequest("duration and repeat cannot be negative")
+        if self.duration < 0:
+            raise BadRequest("the duration cannot be negative")
         self._nodes(config)
 
     async def run(self, context: Context) -> None:
