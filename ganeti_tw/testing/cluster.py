@@ -321,13 +321,13 @@ class Cluster:
         """Call a method without letting time pass; nothing ever comes when the master is killed meanwhile."""
         return Deferred.fromCoroutine(_call(self.master.api, method, dict(arguments or {})))
 
-    def run(self, program: str, *argv: str) -> Command:
+    def run(self, program: str, *argv: str, environ: Mapping[str, str] | None = None) -> Command:
         """Run a command to its end."""
         out, err = io.StringIO(), io.StringIO()
         code = main(
             program,
             argv,
-            environ={},
+            environ=environ or {},
             stdin=io.StringIO(),
             stdout=out,
             stderr=err,
