@@ -185,7 +185,7 @@ class _Hosts:
     async def resolve(self, name: str) -> str:
         if name not in self._cluster.hosts:
             raise ResolverError(f"{name} has no address")
-        return address(name)
+        return self._cluster.addresses[name]
 
     async def answers(self, address: str) -> bool:
         return False
@@ -199,17 +199,32 @@ def address(name: str) -> str:
 class Cluster:
     """``nodes`` hosts called node1, node2, ...; the first is the master, all are candidates.
 
-    The ``spare`` hosts after them are in no cluster.
+    The ``spare`` hosts after them are in no cluster.  ``addresses`` are those of
+    hosts of other names; ``settings`` are what ``new_cluster`` takes.
     """
 
-    def __init__(self, nodes: int = 3, seed: int = 0, spare: int = 0) -> None:
+    def __init__(
+        self,
+        nodes: int = 3,
+        seed: int = 0,
+        spare: int = 0,
+        *,
+        name: str = "cluster",
+        addresses: Mapping[str, str] | None = None,
+        **settings: Any,
+    ) -> None:
+        self.name, self._settings = name, settings
+        if addresses is None:
+            addresses = {f"node{i}": address(f"node{i}") for i in range(1, nodes + spare + 1)}
+        self.addresses = dict(addresses)
+        self.master_name = next(iter(self.addresses))
         self.clock = Clock()
         self.random = random.Random(seed)
         self.network = MemoryNetwork(self.clock, 0.0005)
-        self.hosts = {f"node{i}": SimulatedHost(self, f"node{i}") for i in range(1, nodes + spare + 1)}
+        self.hosts = {host: SimulatedHost(self, host) for host in self.addresses}
         members = tuple(self.hosts)[:nodes]
         self.fatal: list[str] = []
-        master = self.hosts["node1"]
+        master = self.hosts[self.master_name]
         master.store.install(Snapshot(1, 1, {(p.kind, p.key): p.value for p in self._first_rows(members)}))
         for name in members[1:]:
             self.hosts[name].follow()
@@ -244,8 +259,8 @@ class Cluster:
     # -- hosts -----------------------------------------------------------------------------------------------------
 
     def start_master(self) -> None:
-        """Begin a reign on node1, from what is on its disk."""
-        host = self.hosts["node1"]
+        """Begin a reign on the first host, from what is on its disk."""
+        host = self.hosts[self.master_name]
         host.epoch += 1
         found: Found = self.result(Deferred.fromCoroutine(read_ledger(host.store, InlineBlocking())))
         self.master = Master(
@@ -271,7 +286,7 @@ class Cluster:
         host = self.hosts[name]
         host.kill()
         host.boot()
-        if name == "node1":
+        if name == self.master_name:
             self.start_master()
         else:
             host.follow()
@@ -287,27 +302,31 @@ class Cluster:
         return self.master.published.config
 
     def _first_rows(self, members: Iterable[str]) -> Iterable[Any]:
+        settings: dict[str, Any] = {
+            "master_ip": "192.0.2.254",
+            "enabled_hypervisors": ("fake",),
+            "enabled_disk_templates": ("file", "diskless", "sharedfile"),
+            **self._settings,
+        }
         beginning = new_cluster(
-            "cluster",
+            self.name,
             now=self.now(),
             uuid=self.new_uuid,
-            node_name="node1",
-            node_ip=address("node1"),
-            master_ip="192.0.2.254",
-            enabled_hypervisors=("fake",),
-            enabled_disk_templates=("file", "diskless", "sharedfile"),
+            node_name=self.master_name,
+            node_ip=self.addresses[self.master_name],
+            **settings,
         )
         others = [
             new_node(
                 name=name,
                 uuid=self.new_uuid(),
                 now=self.now(),
-                primary_ip=address(name),
+                primary_ip=self.addresses[name],
                 group=beginning.group.uuid,
                 master_candidate=True,
             )
             for name in members
-            if name != "node1"
+            if name != self.master_name
         ]
         return [*beginning.rows(), *(row(node) for node in others), *secret_rows("", "key\n")]
 

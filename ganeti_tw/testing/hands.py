@@ -116,16 +116,17 @@ class SimulatedStorage:
 
 
 class SimulatedOses:
-    """One OS definition, ``noop``, whose script fails for the instances in ``broken``."""
+    """One OS definition, ``noop``, whose script fails for the instances in ``broken``; ``statuses`` tell of it."""
 
     def __init__(self) -> None:
+        self.statuses = (OsStatus("noop", "/simulated/os/noop", True, "", (), (), (20,), True),)
         self.broken: set[str] = set()
         self.installed: list[str] = []
         self.renamed: list[tuple[str, str]] = []
         self.definitions = self
 
     async def list(self) -> tuple[OsStatus, ...]:
-        return (OsStatus("noop", "/simulated/os/noop", True, "", (), (), (20,), True),)
+        return self.statuses
 
     async def create(self, spec: InstanceSpec, disks: Mapping[int, str], **options: Any) -> None:
         if spec.name in self.broken:

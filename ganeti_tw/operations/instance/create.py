@@ -56,8 +56,6 @@ HYPERVISORS_WITH_PORT = ("kvm", "xen-hvm")  # their consoles need a TCP port
         "forthcoming",
         "commit",
         "instance_communication",
-        "helper_startup_timeout",
-        "helper_shutdown_timeout",
     ),
 )
 @frozen
@@ -110,7 +108,7 @@ class InstanceCreate:
     commit: bool = False
     tags: list[Filled] = field(factory=list)
     instance_communication: bool = False
-    helper_startup_timeout: int | None = None
+    helper_startup_timeout: int | None = None  # both are sent by clients; nothing here starts a helper
     helper_shutdown_timeout: int | None = None
 
     def locks(self, config: Config) -> dict[str, int]:

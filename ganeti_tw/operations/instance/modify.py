@@ -67,7 +67,6 @@ class _Plan:
         "runtime_mem",
         "disk_template",
         "ext_params",
-        "file_driver",
         "file_storage_dir",
         "remote_node",
         "remote_node_uuid",
@@ -97,7 +96,7 @@ class InstanceSetParams:
     hvparams: dict[str, Any] = field(factory=dict)
     disk_template: DiskTemplate | None = None
     ext_params: dict[str, Any] = field(factory=dict)
-    file_driver: FileDriver | None = None
+    file_driver: FileDriver | None = None  # clients send it always; only other disk templates need it
     file_storage_dir: Filled | None = None
     pnode: Filled | None = None
     pnode_uuid: Filled | None = None
