@@ -94,7 +94,6 @@ class ParameterTests(ModifyCase):
             ("runtime_mem", 64),
             ("disk_template", "plain"),
             ("ext_params", {"a": 1}),
-            ("file_driver", "loop"),
             ("file_storage_dir", "x"),
             ("remote_node", "n1"),
             ("iallocator", "hail"),
