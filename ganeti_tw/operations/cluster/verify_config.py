@@ -12,7 +12,7 @@ from ganeti_tw.locks.allocation import LEVELS, LOCKSET
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.filled import cluster_hvparams
 from ganeti_tw.model.hvparams import HYPERVISORS
-from ganeti_tw.model.verify import CLUSTER_CFG, DANGLING_INSTANCES, DANGLING_NODES, Finding, verify_config
+from ganeti_tw.model.verify import CLUSTER_CFG, DANGLING_INSTANCES, DANGLING_NODES, Finding, verify_parts
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.inputs import VERIFY_CODES
 from ganeti_tw.operations.registry import SHARED, operation
@@ -41,10 +41,12 @@ class ClusterVerifyConfig:
         config = context.config
         report = Report(context.say, codes=self.error_codes, ignored=set(self.ignore_errors), verbose=self.verbose)
         report.heading("Verifying cluster config")
-        findings = verify_config(config)
+        findings: list[Finding] = []
+        for part in verify_parts(config):
+            findings += part
+            await context.sleep(0)  # others may come in between
         dangling = (DANGLING_NODES, DANGLING_INSTANCES)
         report.tell(f for f in findings if f.code not in dangling)
-        await context.sleep(0)  # others may come in between
         report.heading("Verifying hypervisor parameters")
         report.tell(hypervisor_findings(config))
         report.heading("Verifying all nodes belong to an existing group")

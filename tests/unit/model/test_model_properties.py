@@ -32,7 +32,8 @@ PARAMETERS = [p for table in TABLES.values() for p in table.values()]
 FULL = {name: table for name, table in TABLES.items() if table}
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
-scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | texts
+numbers = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+scalars = st.none() | st.booleans() | numbers | texts
 words = st.sampled_from(["default", "DEFAULT", "none", "yes", "No", "12", "-1", "1.5", "4G", "", "/a/b", "a,b", "0"])
 anything = st.recursive(
     scalars | words,
