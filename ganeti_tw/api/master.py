@@ -215,7 +215,8 @@ def call(api: Any, method: str, arguments: dict[str, Any]) -> Awaitable[Any]:
     function = None if method.startswith("_") else getattr(api, method, None)
     if function is None or not inspect.iscoroutinefunction(function):
         raise NotFound(f"there is no method {method!r}")
-    signature, types = _described(type(api), method)
+    kind: Any = type(api)
+    signature, types = _described(kind, method)
     try:
         signature.bind(api, **arguments)
     except TypeError as e:
