@@ -109,12 +109,16 @@ def finished(
 
     Addresses in networks have been taken from their pools already.
     """
+    if not nics:
+        return ()
     taken = {nic.mac for instance in config.instances.values() for nic in instance.nics}
-    addresses = {nic.ip for i in config.instances.values() for nic in i.nics if nic.ip and not nic.network}
+    addresses: set[str | None] = set()
+    if conflicts_check and any(nic.ip and nic.network is None for nic in nics):
+        addresses = {nic.ip for i in config.instances.values() for nic in i.nics if nic.ip and not nic.network}
     spare = iter(octets)
     result = []
     for nic, uuid in zip(nics, uuids, strict=True):
-        if conflicts_check and nic.network is None and nic.ip in addresses:
+        if nic.network is None and nic.ip in addresses:
             raise NotUnique(f"IP {nic.ip} is used by another instance")
         mac = nic.mac if nic.mac not in GENERATED else _free_mac(_mac_prefix(config, nic), taken, spare)
         if mac in taken:
