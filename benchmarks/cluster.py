@@ -66,9 +66,18 @@ class VirtualCluster:
     def client(self) -> Client:
         return Client(Paths(str(self.directory / "node1")).socket, timeout=120)
 
+    def pid(self, host: str) -> int:
+        """Of a host's process."""
+        return int(Path(Paths(str(self.directory / host)).pid).read_text())
+
+    def cpu_seconds(self, host: str) -> float:
+        """Processor time that a host's process has had; it is the same on a busy machine."""
+        fields = Path(f"/proc/{self.pid(host)}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def resident_mib(self, host: str) -> float:
         """Resident memory of a host's process."""
-        pid = int(Path(Paths(str(self.directory / host)).pid).read_text())
+        pid = self.pid(host)
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) / 1024

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
+from functools import cache
 from typing import Any, get_type_hints
 
 import msgspec
@@ -242,18 +243,25 @@ def call(api: Any, method: str, arguments: dict[str, Any]) -> Awaitable[Any]:
     function = None if method.startswith("_") else getattr(api, method, None)
     if function is None or not inspect.iscoroutinefunction(function):
         raise NotFound(f"there is no method {method!r}")
-    signature = inspect.signature(function)
+    kind: Any = type(api)
+    signature, types = _described(kind, method)
     try:
-        signature.bind(**arguments)
+        signature.bind(api, **arguments)
     except TypeError as e:
         raise BadRequest(f"{method}: {e}") from None
-    types = get_type_hints(function)
     converted = {
         name: _converted(method, name, value, types[name]) if name in signature.parameters else value
         for name, value in arguments.items()
     }
     result: Awaitable[Any] = function(**converted)
     return result
+
+
+@cache
+def _described(cls: Hashable, method: str) -> tuple[inspect.Signature, dict[str, Any]]:
+    """What a method takes, the object itself included: finding out costs more than many a call."""
+    function = getattr(cls, method)
+    return inspect.signature(function), get_type_hints(function)
 
 
 def _converted(method: str, name: str, value: Any, wanted: Any) -> Any:

@@ -94,7 +94,9 @@ class Client:
     def _connected(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            connection.settimeout(self.timeout)
+            # A socket that does not block is refused at once while many others are connecting.
+            whole, rest = divmod(self.timeout, 1)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(whole), int(rest * 1e6)))
             connection.connect(self.path)
         except (FileNotFoundError, ConnectionRefusedError):
             connection.close()
@@ -102,6 +104,9 @@ class Client:
         except PermissionError:
             connection.close()
             raise NotSent(f"you may not connect to {self.path}: it belongs to another user") from None
+        except BlockingIOError:
+            connection.close()
+            raise NotSent(f"{self.path} takes no connection: the host process is too busy, try again later") from None
         except OSError as e:
             connection.close()
             raise NotSent(f"cannot connect to {self.path}: {e}") from None

@@ -38,15 +38,24 @@ class Column(NamedTuple):
 
 
 def lines(
-    rows: Sequence[Sequence[Any]], columns: Sequence[Column], *, headers: bool, separator: str | None
+    rows: Sequence[Sequence[Any]],
+    columns: Sequence[Column],
+    *,
+    headers: bool,
+    separator: str | None,
+    full_width: bool = False,
 ) -> list[str]:
-    """The table; with a separator, bare values between separators."""
+    """The table; with a separator, bare values between separators.
+
+    A last column of texts has no blanks after it, except with ``full_width``, as
+    in those of Ganeti's tables that are not answers of queries.
+    """
     texts = [[column.title for column in columns]] if headers else []
     texts += [[column.show(value) for column, value in zip(columns, row, strict=True)] for row in rows]
     if separator is not None:
         return [separator.join(row) for row in texts]
     widths = [max((len(row[index]) for row in texts), default=0) for index in range(len(columns))]
-    if columns and not columns[-1].right:
+    if columns and not columns[-1].right and not full_width:
         widths[-1] = 0  # nothing follows: no blanks at the ends of lines
     pads = [str.rjust if column.right else str.ljust for column in columns]
     return [" ".join(pad(text, width) for pad, text, width in zip(pads, row, widths, strict=True)) for row in texts]

@@ -15,6 +15,9 @@ def _each(get: Callable[[OpRecord], Any]) -> Callable[[JobRecord], Any]:
     return lambda job: [get(op) for op in job.ops]
 
 
+SHOWN_EMPTY = ("comment", "depends")
+"""Parameters that Ganeti shows though they are null; it leaves others out."""
+
 FIELDS: dict[str, Callable[[JobRecord], Any]] = {
     "archived": lambda job: job.archived,
     "end_ts": lambda job: job.end_timestamp,
@@ -24,7 +27,7 @@ FIELDS: dict[str, Callable[[JobRecord], Any]] = {
     "oplog": _each(lambda op: op.log),
     "oppriority": _each(lambda op: op.priority),
     "opresult": _each(lambda op: op.result),
-    "ops": _each(lambda op: op.input),
+    "ops": _each(lambda op: {k: v for k, v in op.input.items() if v is not None or k in SHOWN_EMPTY}),
     "opstart": _each(lambda op: op.start_timestamp),
     "opstatus": _each(lambda op: op.status.value),
     "priority": lambda job: job.priority,

@@ -32,8 +32,12 @@ class Finding(NamedTuple):
 
 def verify_config(config: Config) -> list[Finding]:
     """All inconsistencies; empty for a sound configuration."""
+    return [finding for part in verify_parts(config) for finding in part]
+
+
+def verify_parts(config: Config) -> Iterator[list[Finding]]:
+    """The same piece by piece, for those who let others work in between."""
     name = config.cluster.cluster_name
-    texts: list[str] = []
     for check in (
         _cluster_faults,
         _node_faults,
@@ -44,9 +48,9 @@ def verify_config(config: Config) -> list[Finding]:
         _duplicate_addresses,
         _duplicate_storage,
     ):
-        texts.extend(check(config))
-    findings = [Finding(CLUSTER_CFG, "cluster", name, text) for text in texts]
-    return findings + list(_dangling_nodes(config)) + list(_dangling_instances(config))
+        yield [Finding(CLUSTER_CFG, "cluster", name, text) for text in check(config)]
+    yield list(_dangling_nodes(config))
+    yield list(_dangling_instances(config))
 
 
 def _cluster_faults(config: Config) -> Iterator[str]:

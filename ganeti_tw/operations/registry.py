@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import math
 import pkgutil
+import re
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, Protocol, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 import attrs
 import msgspec
@@ -66,6 +67,8 @@ DEEPEST = 20  # levels of lists and objects in an opcode
 LARGEST_JOB = 10**18
 LARGEST_NUMBER = 2**63 - 1
 
+_FIELD = re.compile(r"`\$\.(\w+)")
+
 
 @attrs.frozen
 class Kind:
@@ -84,7 +87,7 @@ class Common:
     """Parameters that every operation has."""
 
     dry_run: bool | None = None
-    debug_level: int | None = None
+    debug_level: Annotated[int, msgspec.Meta(ge=0)] | None = None
     priority: int = 0
     depends: list[Depends] | None = None
     comment: str | None = None
@@ -136,7 +139,10 @@ def parse(opcode: Any) -> tuple[Kind, Operation, Common]:
     kind = find(opcode.get("OP_ID"))
     _storable(kind.op_id, opcode)
     given = {k: v for k, v in opcode.items() if k != "OP_ID"}
-    common = _convert(kind.op_id, {k: given.pop(k) for k in _COMMON if k in given}, Common)
+    shared = {k: given.pop(k) for k in _COMMON if k in given}
+    if shared.get("reason", ()) is None:  # as good as none
+        del shared["reason"]
+    common = _convert(kind.op_id, shared, Common)
     if common.priority not in PRIORITIES:
         raise BadRequest(f"{kind.op_id}: priority {common.priority} is none of -10, 0, 10")
     if any(not -LARGEST_JOB < number < LARGEST_JOB or not number for number, _ in common.depends or ()):
@@ -233,4 +239,18 @@ def _convert(op_id: str, given: dict[str, Any], cls: type[Any]) -> Any:
     try:
         return msgspec.convert(given, cls)
     except (msgspec.ValidationError, ValueError) as e:
-        raise BadRequest(f"{op_id}: {e}") from None
+        raise BadRequest(f"{op_id}: {_explained(str(e), cls)}") from None
+
+
+def _explained(text: str, cls: type[Any]) -> str:
+    """With the words that are possible where only one of some is."""
+    where = _FIELD.search(text)
+    if where is None or not text.startswith("Invalid enum value"):
+        return text
+    return f"{text}: it must be one of {', '.join(_words(get_type_hints(cls)[where[1]]))}"
+
+
+def _words(hint: Any) -> list[str]:
+    if get_origin(hint) is Literal:
+        return [str(word) for word in get_args(hint)]
+    return [word for inner in get_args(hint) for word in _words(inner)]

@@ -158,10 +158,10 @@ class SimulatedHost:
         return None
 
     async def address_of(self, name: str, family: int = 0) -> str:
-        return address(name)
+        return self.cluster.addresses[name]
 
     async def own_address(self, family: int = 0) -> str:
-        return address(self.name)
+        return self.cluster.addresses[self.name]
 
     async def is_own(self, address: str) -> bool:
         return False
@@ -281,7 +281,8 @@ class _Hosts:
             raise Refused(f"{name} is in a cluster already")
         ours = self._record()
         identity: Any = f"identity of {name}"
-        await host.process.joined(record_of(name, uuid, ours.epoch, ours.name, (ours.name,)), identity, "key\n")
+        record = record_of(self._cluster, name, uuid, ours.epoch, ours.name, (ours.name,))
+        await host.process.joined(record, identity, "key\n")
         return {}
 
     async def leave(self, name: str) -> None:
@@ -294,23 +295,25 @@ class _Hosts:
     async def resolve(self, name: str) -> str:
         if name not in self._cluster.hosts:
             raise ResolverError(f"{name} has no address")
-        return address(name)
+        return self._cluster.addresses[name]
 
     async def answers(self, address: str) -> bool:
         return False
 
 
-def record_of(name: str, uuid: str, epoch: int, master: str, candidates: tuple[str, ...]) -> HostRecord:
+def record_of(
+    cluster: Cluster, name: str, uuid: str, epoch: int, master: str, candidates: tuple[str, ...]
+) -> HostRecord:
     """What a host of a simulated cluster remembers."""
     return HostRecord(
-        cluster="cluster",
+        cluster=cluster.name,
         cluster_uuid="",
         name=name,
         uuid=uuid,
         epoch=epoch,
         master=master,
         candidates=candidates,
-        addresses={candidate: address(candidate) for candidate in candidates},
+        addresses={candidate: cluster.addresses[candidate] for candidate in candidates},
         hypervisors=("fake",),
     )
 
@@ -338,27 +341,42 @@ def address(name: str) -> str:
 class Cluster:
     """``nodes`` hosts called node1, node2, ...; the first is the master, all are candidates.
 
-    The ``spare`` hosts after them are in no cluster.
+    The ``spare`` hosts after them are in no cluster.  ``addresses`` are those of
+    hosts of other names; ``settings`` are what ``new_cluster`` takes.
     """
 
-    def __init__(self, nodes: int = 3, seed: int = 0, spare: int = 0) -> None:
+    def __init__(
+        self,
+        nodes: int = 3,
+        seed: int = 0,
+        spare: int = 0,
+        *,
+        name: str = "cluster",
+        addresses: Mapping[str, str] | None = None,
+        **settings: Any,
+    ) -> None:
+        self.name, self._settings = name, settings
+        if addresses is None:
+            addresses = {f"node{i}": address(f"node{i}") for i in range(1, nodes + spare + 1)}
+        self.addresses = dict(addresses)
+        self.master_name = next(iter(self.addresses))
         self.clock = Clock()
         self.random = random.Random(seed)
         self.network = MemoryNetwork(self.clock, 0.0005)
         self.bells = SimulatedBells()
-        self.hosts = {f"node{i}": SimulatedHost(self, f"node{i}") for i in range(1, nodes + spare + 1)}
+        self.hosts = {host: SimulatedHost(self, host) for host in self.addresses}
         members = tuple(self.hosts)[:nodes]
         self.fatal: list[str] = []
         self.asked_at: list[tuple[str, str]] = []  # nodes asked over other addresses than their first
-        self._master_host = self.hosts["node1"]
+        self._master_host = self.hosts[self.master_name]
         self._used: SimulatedHost | None = None
         rows = {(p.kind, p.key): p.value for p in self._first_rows(members)}
         uuids = {key: value for (kind, key), value in rows.items() if kind == "node"}
         for name, host in self.hosts.items():
             if name in members:
                 (uuid,) = (key for key, value in uuids.items() if json.loads(value)["name"] == name)
-                host.kept = record_of(name, uuid, 1, "node1", members)
-        self.result(MemoryStore(self.hosts["node1"].disk).install(Snapshot(1, 1, rows)))
+                host.kept = record_of(self, name, uuid, 1, self.master_name, members)
+        self.result(MemoryStore(self.hosts[self.master_name].disk).install(Snapshot(1, 1, rows)))
         for host in reversed(self.hosts.values()):  # the master last: it asks the others
             host.boot()
         self.settle(1)
@@ -423,27 +441,31 @@ class Cluster:
         return self.master.published.config
 
     def _first_rows(self, members: Iterable[str]) -> Iterable[Any]:
+        settings: dict[str, Any] = {
+            "master_ip": "192.0.2.254",
+            "enabled_hypervisors": ("fake",),
+            "enabled_disk_templates": ("file", "diskless", "sharedfile"),
+            **self._settings,
+        }
         beginning = new_cluster(
-            "cluster",
+            self.name,
             now=self.now(),
             uuid=self.new_uuid,
-            node_name="node1",
-            node_ip=address("node1"),
-            master_ip="192.0.2.254",
-            enabled_hypervisors=("fake",),
-            enabled_disk_templates=("file", "diskless", "sharedfile"),
+            node_name=self.master_name,
+            node_ip=self.addresses[self.master_name],
+            **settings,
         )
         others = [
             new_node(
                 name=name,
                 uuid=self.new_uuid(),
                 now=self.now(),
-                primary_ip=address(name),
+                primary_ip=self.addresses[name],
                 group=beginning.group.uuid,
                 master_candidate=True,
             )
             for name in members
-            if name != "node1"
+            if name != self.master_name
         ]
         return [*beginning.rows(), *(row(node) for node in others), *secret_rows("", "key\n")]
 
@@ -468,13 +490,13 @@ class Cluster:
     def _at(self) -> SimulatedHost:
         return self._used or self.master_host
 
-    def run(self, program: str, *argv: str) -> Command:
+    def run(self, program: str, *argv: str, environ: Mapping[str, str] | None = None) -> Command:
         """Run a command to its end."""
         out, err = io.StringIO(), io.StringIO()
         code = main(
             program,
             argv,
-            environ={},
+            environ=environ or {},
             stdin=io.StringIO(),
             stdout=out,
             stderr=err,

@@ -123,16 +123,20 @@ class SimulatedStorage:
 
 
 class SimulatedOses:
-    """One OS definition, ``noop``, whose scripts fail for the instances in ``broken`` and for the value ``bad``."""
+    """One OS definition, ``noop``, whose scripts fail for the instances in ``broken`` and for the value ``bad``;
+    ``statuses`` tell of it.
+    """
 
     def __init__(self) -> None:
+        parameters = (("color", "of the walls"),)
+        self.statuses = (OsStatus("noop", "/simulated/os/noop", True, "", (), parameters, (20,), True),)
         self.broken: set[str] = set()
         self.installed: list[str] = []
         self.renamed: list[tuple[str, str]] = []
         self.definitions = self
 
     async def list(self) -> tuple[OsStatus, ...]:
-        return (OsStatus("noop", "/simulated/os/noop", True, "", (), (("color", "of the walls"),), (20,), True),)
+        return self.statuses
 
     async def verify(self, os_name: str, osparams: Mapping[str, Any]) -> None:
         bad = [name for name, value in osparams.items() if value == "bad"]

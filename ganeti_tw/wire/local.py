@@ -33,6 +33,7 @@ Handler = Callable[[str, dict[str, Any]], Any]
 
 CALL = b"Call"
 LONGEST_PATH = 107  # bytes the address of a UNIX socket can hold
+BACKLOG = 1024  # clients that may connect at the same moment; others wait for their turn
 
 
 class LocalConnection(BoxProtocol):
@@ -106,7 +107,7 @@ class LocalServer:
         """
         make_way(self.path)
         try:
-            self._port = self._reactor.listenUNIX(self.path, _Locals(self), mode=self._mode)
+            self._port = self._reactor.listenUNIX(self.path, _Locals(self), backlog=BACKLOG, mode=self._mode)
         except CannotListenError as e:
             raise DriverError(f"cannot listen on {self.path}: {e.socketError}") from None
 

@@ -108,7 +108,7 @@ class PowerTests(RoleCase):
     def test_power(self) -> None:
         self.commands.helper["power-status"] = said('{"powered": true}')
         shown = self.done("gnt-node", "power", "status", code=1).out
-        self.assertEqual(shown, "Node  Status\nnode1 (unavail)\nnode2 powered\nnode3 powered\n")
+        self.assertEqual(shown, "Node  Status   \nnode1 (unavail)\nnode2 powered  \nnode3 powered  \n")
         self.done("gnt-node", "power", "off", "node3", code=1)  # nobody is there to be asked
         done = self.done("gnt-node", "power", "-f", "--auto-promote", "off", "node3")
         self.assertEqual(done.out.splitlines()[-1], "node3 invoked")
@@ -126,7 +126,7 @@ class PowerTests(RoleCase):
         self.commands.helper["health"] = said('[["fan", "OK"], ["disk", "CRITICAL"]]')
         done = self.done("gnt-node", "health", "--no-headers", "node2")
         self.assertIn("item disk of node2 has status CRITICAL", done.out)
-        self.assertTrue(done.out.endswith("node2 fan=OK\n      disk=CRITICAL\n"), done.out)
+        self.assertTrue(done.out.endswith("node2 fan=OK       \n      disk=CRITICAL\n"), done.out)
 
     def test_restricted_commands(self) -> None:
         self.cluster.hosts["node2"].commands.restricted["date"] = "today\n"

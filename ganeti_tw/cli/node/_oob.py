@@ -14,7 +14,8 @@ _WORDS = {2: "(nodata)", 3: "(unavail)"}
 
 
 def show(context: Context, options: Values, rows: Sequence[tuple[str, str]]) -> None:
-    context.say_all(lines(rows, COLUMNS, headers=not options.no_headers, separator=options.separator))
+    headers = not options.no_headers
+    context.say_all(lines(rows, COLUMNS, headers=headers, separator=options.separator, full_width=True))
 
 
 def word(status: int) -> str:

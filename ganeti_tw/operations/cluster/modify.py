@@ -16,6 +16,7 @@ from ganeti_tw.operations.cluster.settings import needless, with_settings
 from ganeti_tw.operations.cluster.settings_on_nodes import check_on_nodes
 from ganeti_tw.operations.context import Context, names
 from ganeti_tw.operations.hooks import Hooks, master
+from ganeti_tw.operations.inputs import NIC, DiskTemplate, Filled, Hypervisor, NotNegative, Positive
 from ganeti_tw.operations.registry import PRIVATE, SHARED, operation
 from ganeti_tw.operations.steps.ancillary import spread_files
 from ganeti_tw.operations.steps.communication import network_jobs
@@ -23,8 +24,6 @@ from ganeti_tw.operations.steps.masterip import master_address, moved
 from ganeti_tw.operations.steps.nodes import at_random
 from ganeti_tw.protocol.config import Changes
 
-DiskTemplate = Literal["blockdev", "diskless", "drbd", "ext", "file", "gluster", "plain", "rbd", "sharedfile"]
-Hypervisor = Literal["chroot", "fake", "kvm", "lxc", "xen-hvm", "xen-pvm"]
 Addition = tuple[Literal["add", "attach", "detach", "remove"], str]
 ByName = dict[str, dict[str, Any]]
 
@@ -54,24 +53,24 @@ class ClusterSetParams:
     osparams: ByName | None = None
     osparams_private_cluster: ByName | None = field(default=None, metadata=PRIVATE)
     diskparams: dict[DiskTemplate, dict[str, Any]] | None = None
-    candidate_pool_size: int | None = None
-    max_running_jobs: int | None = None
-    max_tracked_jobs: int | None = None
+    candidate_pool_size: Positive | None = None
+    max_running_jobs: Positive | None = None
+    max_tracked_jobs: Positive | None = None
     uid_pool: list[tuple[int, int]] | None = None
     add_uids: list[tuple[int, int]] | None = None
     remove_uids: list[tuple[int, int]] | None = None
     maintain_node_health: bool | None = None
     prealloc_wipe_disks: bool | None = None
-    nicparams: dict[str, Any] | None = None
+    nicparams: dict[str, Any] | None = field(default=None, validator=NIC)
     ndparams: dict[str, Any] | None = None
     ipolicy: dict[str, Any] | None = None
     drbd_helper: str | None = None
     default_iallocator: str | None = None
     default_iallocator_params: dict[str, Any] | None = None
-    mac_prefix: str | None = None
+    mac_prefix: Filled | None = None
     master_netdev: str | None = None
-    master_netmask: int | None = None
-    reserved_lvs: list[str] | None = None
+    master_netmask: NotNegative | None = None
+    reserved_lvs: list[Filled] | None = None
     hidden_os: list[Addition] | None = None
     blacklisted_os: list[Addition] | None = None
     use_external_mip_script: bool | None = None
@@ -83,7 +82,7 @@ class ClusterSetParams:
     install_image: str | None = None
     instance_communication_network: str | None = None
     zeroing_image: str | None = None
-    compression_tools: list[str] | None = None
+    compression_tools: list[Filled] | None = None
     enabled_user_shutdown: bool | None = None
     enabled_data_collectors: dict[str, bool] | None = None
     data_collector_interval: dict[str, int] | None = None

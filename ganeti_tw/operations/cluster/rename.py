@@ -9,6 +9,7 @@ from ganeti_tw.model.config import Config
 from ganeti_tw.model.names import host_name
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, all_nodes, master
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import operation
 from ganeti_tw.operations.steps.masterip import moved
 from ganeti_tw.protocol.config import Changes
@@ -19,7 +20,7 @@ from ganeti_tw.protocol.config import Changes
 class ClusterRename:
     """Give the cluster another name, and the address that this name has.  Result: the name."""
 
-    name: str
+    name: Filled
 
     def locks(self, config: Config) -> dict[str, int]:
         return {}

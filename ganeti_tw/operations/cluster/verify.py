@@ -9,8 +9,9 @@ from attrs import field, frozen
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.names import natural_key
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.inputs import VERIFY_CODES, Filled
 from ganeti_tw.operations.registry import operation
-from ganeti_tw.operations.steps.verify_report import Optional, check_codes
+from ganeti_tw.operations.steps.verify_report import Optional
 
 
 @operation("OP_CLUSTER_VERIFY")
@@ -25,16 +26,15 @@ class ClusterVerify:
     debug_simulate_errors: bool = False
     error_codes: bool = False
     skip_checks: list[Optional] = field(factory=list)
-    ignore_errors: list[str] = field(factory=list)
+    ignore_errors: list[str] = field(factory=list, validator=VERIFY_CODES)
     verbose: bool = False
-    group_name: str | None = None
+    group_name: Filled | None = None
     verify_clutter: bool = False
 
     def locks(self, config: Config) -> dict[str, int]:
         return {}
 
     def check(self, config: Config) -> None:
-        check_codes(self.ignore_errors)
         if self.group_name is not None:
             config.group(self.group_name)
 

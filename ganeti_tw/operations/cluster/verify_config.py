@@ -12,10 +12,11 @@ from ganeti_tw.locks.allocation import LEVELS, LOCKSET
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.filled import cluster_hvparams
 from ganeti_tw.model.hvparams import HYPERVISORS
-from ganeti_tw.model.verify import CLUSTER_CFG, DANGLING_INSTANCES, DANGLING_NODES, Finding, verify_config
+from ganeti_tw.model.verify import CLUSTER_CFG, DANGLING_INSTANCES, DANGLING_NODES, Finding, verify_parts
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.inputs import VERIFY_CODES
 from ganeti_tw.operations.registry import SHARED, operation
-from ganeti_tw.operations.steps.verify_report import Report, check_codes
+from ganeti_tw.operations.steps.verify_report import Report
 
 CHECKED = (CLUSTER_CFG, DANGLING_NODES, DANGLING_INSTANCES)
 
@@ -27,23 +28,25 @@ class ClusterVerifyConfig:
 
     debug_simulate_errors: bool = False
     error_codes: bool = False
-    ignore_errors: list[str] = field(factory=list)
+    ignore_errors: list[str] = field(factory=list, validator=VERIFY_CODES)
     verbose: bool = False
 
     def locks(self, config: Config) -> dict[str, int]:
         return {f"{level}/{LOCKSET}": SHARED for level in LEVELS if level != "cluster"}
 
     def check(self, config: Config) -> None:
-        check_codes(self.ignore_errors)
+        return None
 
     async def run(self, context: Context) -> bool:
         config = context.config
         report = Report(context.say, codes=self.error_codes, ignored=set(self.ignore_errors), verbose=self.verbose)
         report.heading("Verifying cluster config")
-        findings = verify_config(config)
+        findings: list[Finding] = []
+        for part in verify_parts(config):
+            findings += part
+            await context.sleep(0)  # others may come in between
         dangling = (DANGLING_NODES, DANGLING_INSTANCES)
         report.tell(f for f in findings if f.code not in dangling)
-        await context.sleep(0)  # others may come in between
         report.heading("Verifying hypervisor parameters")
         report.tell(hypervisor_findings(config))
         report.heading("Verifying all nodes belong to an existing group")

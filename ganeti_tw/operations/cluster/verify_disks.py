@@ -9,6 +9,7 @@ from attrs import frozen
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.names import natural_key
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import SHARED, operation
 
 
@@ -17,7 +18,7 @@ from ganeti_tw.operations.registry import SHARED, operation
 class ClusterVerifyDisks:
     """A job for each group, or the one named.  Result: ``{"jobs": [...]}``."""
 
-    group_name: str | None = None
+    group_name: Filled | None = None
 
     def locks(self, config: Config) -> dict[str, int]:
         if self.group_name is not None:

@@ -19,10 +19,11 @@ from ganeti_tw.model.verify_codes import LEDGER
 from ganeti_tw.model.verify_group import verify_node
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import HookFailure, Hooks
+from ganeti_tw.operations.inputs import VERIFY_CODES, Filled
 from ganeti_tw.operations.registry import SHARED, operation
 from ganeti_tw.operations.steps import verify_nodes as nodes_step
 from ganeti_tw.operations.steps.verify_nodes import Answer
-from ganeti_tw.operations.steps.verify_report import Optional, Report, check_codes
+from ganeti_tw.operations.steps.verify_report import Optional, Report
 from ganeti_tw.protocol.node import NodeReport, VerifyNode
 
 NODE_TIMEOUT = 90.0
@@ -73,11 +74,11 @@ class ClusterVerifyGroup:
     ``NODE_TIMEOUT`` seconds gave no answer.
     """
 
-    group_name: str
+    group_name: Filled
     debug_simulate_errors: bool = False
     error_codes: bool = False
     skip_checks: list[Optional] = field(factory=list)
-    ignore_errors: list[str] = field(factory=list)
+    ignore_errors: list[str] = field(factory=list, validator=VERIFY_CODES)
     verbose: bool = False
     verify_clutter: bool = False  # no keys of ssh are spread, so none can be left over
 
@@ -90,7 +91,6 @@ class ClusterVerifyGroup:
         return wanted
 
     def check(self, config: Config) -> None:
-        check_codes(self.ignore_errors)
         config.group(self.group_name)
 
     def hooks(self, config: Config) -> Hooks:

@@ -12,8 +12,9 @@ from ganeti_tw.model.group import Group
 from ganeti_tw.model.names import object_name
 from ganeti_tw.model.new import new_group
 from ganeti_tw.operations.context import Context
-from ganeti_tw.operations.group.settings import AllocPolicy, DiskTemplate, with_settings
+from ganeti_tw.operations.group.settings import with_settings
 from ganeti_tw.operations.hooks import Hooks, group_hooks
+from ganeti_tw.operations.inputs import AllocPolicy, DiskTemplate, Filled
 from ganeti_tw.operations.registry import operation
 from ganeti_tw.operations.steps.communication import connect_job
 from ganeti_tw.protocol.config import Changes
@@ -28,7 +29,7 @@ class GroupAdd:
     where the cluster has it; by a job, which is the result then.
     """
 
-    group_name: str
+    group_name: Filled
     alloc_policy: AllocPolicy | None = None
     ndparams: dict[str, Any] | None = None
     diskparams: dict[DiskTemplate, dict[str, Any]] | None = None

@@ -11,6 +11,7 @@ from ganeti_tw.model.config import Config
 from ganeti_tw.model.instance import Instance
 from ganeti_tw.model.node import Node
 from ganeti_tw.operations.context import Context, names
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
 from ganeti_tw.protocol.config import Changes
 
@@ -20,10 +21,10 @@ from ganeti_tw.protocol.config import Changes
 class GroupAssignNodes:
     """Move nodes into a group; ``force`` when instances then have nodes in several groups."""
 
-    group_name: str
-    nodes: list[str]
+    group_name: Filled
+    nodes: list[Filled]
     force: bool = False
-    node_uuids: list[str] | None = None
+    node_uuids: list[Filled] | None = None
 
     def locks(self, config: Config) -> dict[str, int]:
         nodes = self._nodes(config)

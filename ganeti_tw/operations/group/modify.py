@@ -12,8 +12,9 @@ from ganeti_tw.model.filled import ipolicy as filled_ipolicy
 from ganeti_tw.model.group import Group
 from ganeti_tw.model.policy import size_of, violations
 from ganeti_tw.operations.context import Context, names
-from ganeti_tw.operations.group.settings import AllocPolicy, DiskTemplate, with_settings
+from ganeti_tw.operations.group.settings import with_settings
 from ganeti_tw.operations.hooks import Hooks, group_hooks
+from ganeti_tw.operations.inputs import AllocPolicy, DiskTemplate, Filled
 from ganeti_tw.operations.registry import EXCLUSIVE, SHARED, operation
 from ganeti_tw.protocol.config import Changes
 
@@ -39,7 +40,7 @@ class GroupSetParams:
     warning.  Result: pairs of a parameter that was given and the group's own value now.
     """
 
-    group_name: str
+    group_name: Filled
     alloc_policy: AllocPolicy | None = None
     ndparams: dict[str, Any] | None = None
     diskparams: dict[DiskTemplate, dict[str, Any]] | None = None

@@ -8,6 +8,7 @@ from ganeti_tw.errors import WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context, names
 from ganeti_tw.operations.hooks import Hooks, group_hooks
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
 from ganeti_tw.protocol.config import Changes
 
@@ -17,7 +18,7 @@ from ganeti_tw.protocol.config import Changes
 class GroupRemove:
     """Remove a group that has no nodes and is not the last one."""
 
-    group_name: str
+    group_name: Filled
 
     def locks(self, config: Config) -> dict[str, int]:
         return {f"nodegroup/{config.group(self.group_name).uuid}": EXCLUSIVE}

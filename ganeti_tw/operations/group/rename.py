@@ -10,6 +10,7 @@ from ganeti_tw.model.group import Group
 from ganeti_tw.model.names import object_name
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, group_nodes, master
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
 from ganeti_tw.protocol.config import Changes
 
@@ -19,8 +20,8 @@ from ganeti_tw.protocol.config import Changes
 class GroupRename:
     """Give a group another name; the result is that name."""
 
-    group_name: str
-    new_name: str
+    group_name: Filled
+    new_name: Filled
 
     def locks(self, config: Config) -> dict[str, int]:
         return {f"nodegroup/{config.group(self.group_name).uuid}": EXCLUSIVE}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from attrs import evolve
 
@@ -11,9 +11,7 @@ from ganeti_tw.model import policy
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.group import Group
 from ganeti_tw.model.parameters import GROUP, disk_state, diskparams, hv_state, ndparams
-
-AllocPolicy = Literal["last_resort", "preferred", "unallocable"]
-DiskTemplate = Literal["blockdev", "diskless", "drbd", "ext", "file", "gluster", "plain", "rbd", "sharedfile"]
+from ganeti_tw.operations.inputs import AllocPolicy
 
 
 class Settings(Protocol):

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import SHARED, operation
 
 
@@ -21,13 +22,20 @@ class GroupVerifyDisks:
     them nobody has to be asked.
     """
 
-    group_name: str
+    group_name: Filled
 
     def locks(self, config: Config) -> dict[str, int]:
         group = config.group(self.group_name)
-        nodes = config.nodes_of(group.uuid)
-        wanted = {f"nodegroup/{group.uuid}": SHARED, **{f"node/{n.uuid}": SHARED for n in nodes}}
-        return wanted | {f"instance/{i.name}": SHARED for n in nodes for i in config.primaries(n.uuid) if i.name}
+        own = config.nodes_of(group.uuid)
+        instances = [i for node in own for i in config.primaries(node.uuid) if i.name]
+        touched = {uuid for i in instances for uuid in config.nodes_holding(i) if uuid in config.nodes}
+        nodes = {node.uuid for node in own} | touched
+        return {
+            f"nodegroup/{group.uuid}": SHARED,
+            **{f"nodegroup/{config.nodes[uuid].group}": SHARED for uuid in sorted(nodes)},
+            **{f"node/{uuid}": SHARED for uuid in sorted(nodes)},
+            **{f"instance/{i.name}": SHARED for i in instances},
+        }
 
     def check(self, config: Config) -> None:
         config.group(self.group_name)

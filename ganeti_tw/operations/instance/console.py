@@ -8,6 +8,7 @@ from attrs import asdict, frozen
 
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import SHARED, operation
 from ganeti_tw.operations.steps.nodes import primary_online
 from ganeti_tw.operations.steps.spec import instance_spec
@@ -22,7 +23,7 @@ class InstanceConsole:
     """How to reach the console of a running instance."""
 
     instance_name: str
-    instance_uuid: str | None = None
+    instance_uuid: Filled | None = None
 
     def locks(self, config: Config) -> dict[str, int]:
         return {f"instance/{config.instance(self.instance_name, self.instance_uuid).name}": SHARED}

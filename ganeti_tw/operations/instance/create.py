@@ -18,6 +18,7 @@ from ganeti_tw.model.parameters import hvparams as hv_input
 from ganeti_tw.model.parameters import osparams as os_input
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, instance_variables, master_and
+from ganeti_tw.operations.inputs import DISKS, NICS, DiskTemplate, FileDriver, Filled, Hypervisor, Seconds
 from ganeti_tw.operations.instance.startup import START_TIMEOUT
 from ganeti_tw.operations.registry import EXCLUSIVE, PRIVATE, SHARED, operation
 from ganeti_tw.operations.steps import newdisks, newnics
@@ -55,8 +56,6 @@ HYPERVISORS_WITH_PORT = ("kvm", "xen-hvm")  # their consoles need a TCP port
         "forthcoming",
         "commit",
         "instance_communication",
-        "helper_startup_timeout",
-        "helper_shutdown_timeout",
     ),
 )
 @frozen
@@ -68,8 +67,8 @@ class InstanceCreate:
     """
 
     instance_name: str
-    disks: list[dict[str, Any]]
-    nics: list[dict[str, Any]]
+    disks: list[dict[str, Any]] = field(validator=DISKS)
+    nics: list[dict[str, Any]] = field(validator=NICS)
     mode: Literal["create", "import", "remote-import"]
     force_variant: bool = False
     wait_for_sync: bool = True
@@ -77,13 +76,13 @@ class InstanceCreate:
     ignore_ipolicy: bool = False
     opportunistic_locking: bool = False
     beparams: dict[str, Any] = field(factory=dict)
-    disk_template: str | None = None
-    group_name: str | None = None
-    file_driver: Literal["loop", "blktap", "blktap2"] | None = None
-    file_storage_dir: str | None = None
+    disk_template: DiskTemplate | None = None
+    group_name: Filled | None = None
+    file_driver: FileDriver | None = None
+    file_storage_dir: Filled | None = None
     hvparams: dict[str, Any] = field(factory=dict)
-    hypervisor: str | None = None
-    iallocator: str | None = None
+    hypervisor: Hypervisor | None = None
+    iallocator: Filled | None = None
     identify_defaults: bool = False
     ip_check: bool = True
     conflicts_check: bool = True
@@ -91,25 +90,25 @@ class InstanceCreate:
     osparams: dict[str, Any] = field(factory=dict)
     osparams_private: dict[str, Any] | None = field(default=None, metadata=PRIVATE)
     osparams_secret: dict[str, Any] | None = field(default=None, metadata=PRIVATE)
-    os_type: str | None = None
-    pnode: str | None = None
-    pnode_uuid: str | None = None
-    snode: str | None = None
-    snode_uuid: str | None = None
+    os_type: Filled | None = None
+    pnode: Filled | None = None
+    pnode_uuid: Filled | None = None
+    snode: Filled | None = None
+    snode_uuid: Filled | None = None
     source_handshake: list[Any] | None = None
-    source_instance_name: str | None = None
-    source_shutdown_timeout: float = 120
-    source_x509_ca: str | None = None
-    src_node: str | None = None
-    src_node_uuid: str | None = None
-    src_path: str | None = None
+    source_instance_name: Filled | None = None
+    source_shutdown_timeout: Seconds = 120
+    source_x509_ca: Filled | None = None
+    src_node: Filled | None = None
+    src_node_uuid: Filled | None = None
+    src_path: Filled | None = None
     compress: str = "none"
     start: bool = True
     forthcoming: bool = False
     commit: bool = False
-    tags: list[str] = field(factory=list)
+    tags: list[Filled] = field(factory=list)
     instance_communication: bool = False
-    helper_startup_timeout: int | None = None
+    helper_startup_timeout: int | None = None  # both are sent by clients; nothing here starts a helper
     helper_shutdown_timeout: int | None = None
 
     def locks(self, config: Config) -> dict[str, int]:

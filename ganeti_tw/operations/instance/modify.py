@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from attrs import evolve, field, frozen
 
@@ -17,6 +17,7 @@ from ganeti_tw.model.parameters import hvparams as hv_input
 from ganeti_tw.model.parameters import osparams as os_input
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, instance_hooks
+from ganeti_tw.operations.inputs import DISK_CHANGES, NIC_CHANGES, DiskTemplate, FileDriver, Filled, Positive
 from ganeti_tw.operations.registry import EXCLUSIVE, PRIVATE, SHARED, operation
 from ganeti_tw.operations.steps import changeddisks, changednics, communication, newnics
 from ganeti_tw.operations.steps.changeddisks import ChangedDisks
@@ -67,7 +68,6 @@ class _Plan:
         "runtime_mem",
         "disk_template",
         "ext_params",
-        "file_driver",
         "file_storage_dir",
         "remote_node",
         "remote_node_uuid",
@@ -85,25 +85,25 @@ class InstanceSetParams:
     """
 
     instance_name: str
-    instance_uuid: str | None = None
+    instance_uuid: Filled | None = None
     force: bool = False
     force_variant: bool = False
     ignore_ipolicy: bool = False
-    nics: list[Any] = field(factory=list)
-    disks: list[Any] = field(factory=list)
+    nics: list[Any] = field(factory=list, validator=NIC_CHANGES)
+    disks: list[Any] = field(factory=list, validator=DISK_CHANGES)
     beparams: dict[str, Any] = field(factory=dict)
-    runtime_mem: int | None = None
+    runtime_mem: Positive | None = None
     hvparams: dict[str, Any] = field(factory=dict)
-    disk_template: str | None = None
+    disk_template: DiskTemplate | None = None
     ext_params: dict[str, Any] = field(factory=dict)
-    file_driver: Literal["loop", "blktap", "blktap2"] | None = None
-    file_storage_dir: str | None = None
-    pnode: str | None = None
-    pnode_uuid: str | None = None
-    remote_node: str | None = None
-    remote_node_uuid: str | None = None
-    iallocator: str | None = None
-    os_name: str | None = None
+    file_driver: FileDriver | None = None  # clients send it always; only other disk templates need it
+    file_storage_dir: Filled | None = None
+    pnode: Filled | None = None
+    pnode_uuid: Filled | None = None
+    remote_node: Filled | None = None
+    remote_node_uuid: Filled | None = None
+    iallocator: Filled | None = None
+    os_name: Filled | None = None
     osparams: dict[str, Any] = field(factory=dict)
     osparams_private: dict[str, Any] | None = field(default=None, metadata=PRIVATE)
     wait_for_sync: bool = True

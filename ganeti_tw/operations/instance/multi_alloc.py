@@ -10,6 +10,7 @@ from ganeti_tw.errors import BadRequest, GanetiError
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.names import host_name
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.instance.create import InstanceCreate
 from ganeti_tw.operations.registry import OPCODES, operation, parse
 
@@ -26,7 +27,7 @@ class InstanceMultiAlloc:
     """
 
     opportunistic_locking: bool = False
-    iallocator: str | None = None
+    iallocator: Filled | None = None
     instances: list[Any] = field(factory=list, metadata=OPCODES)
 
     def locks(self, config: Config) -> dict[str, int]:

@@ -17,6 +17,7 @@ from ganeti_tw.model.instance import Instance, Nic
 from ganeti_tw.model.names import natural_key
 from ganeti_tw.model.node import Node
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import SHARED, operation
 from ganeti_tw.operations.steps.spec import disk_spec
 from ganeti_tw.protocol.instance import FindDisk, ListInstances
@@ -44,7 +45,7 @@ class InstanceQueryData:
     """
 
     use_locking: bool = False
-    instances: list[str] = field(factory=list)
+    instances: list[Filled] = field(factory=list)
     static: bool = False
 
     def locks(self, config: Config) -> dict[str, int]:

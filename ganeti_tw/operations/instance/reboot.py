@@ -10,6 +10,7 @@ from ganeti_tw.errors import WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, instance_hooks
+from ganeti_tw.operations.inputs import Filled, Seconds
 from ganeti_tw.operations.instance.shutdown import GRACE
 from ganeti_tw.operations.instance.startup import START_TIMEOUT
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
@@ -25,8 +26,8 @@ class InstanceReboot:
 
     instance_name: str
     reboot_type: Literal["soft", "hard", "full"]
-    instance_uuid: str | None = None
-    shutdown_timeout: float = 120
+    instance_uuid: Filled | None = None
+    shutdown_timeout: Seconds = 120
     ignore_secondaries: bool = False
 
     def locks(self, config: Config) -> dict[str, int]:

@@ -12,6 +12,7 @@ from ganeti_tw.model.instance import Instance
 from ganeti_tw.model.parameters import osparams as os_input
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, instance_hooks
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import EXCLUSIVE, PRIVATE, operation
 from ganeti_tw.operations.steps.down import marked_down, really_down
 from ganeti_tw.operations.steps.nodes import primary_online
@@ -33,9 +34,9 @@ class InstanceReinstall:
     """
 
     instance_name: str
-    instance_uuid: str | None = None
+    instance_uuid: Filled | None = None
     force_variant: bool = False
-    os_type: str | None = None
+    os_type: Filled | None = None
     osparams: dict[str, Any] | None = None
     osparams_private: dict[str, Any] | None = field(default=None, metadata=PRIVATE)
     osparams_secret: dict[str, Any] | None = field(default=None, metadata=PRIVATE)

@@ -8,6 +8,7 @@ from ganeti_tw.errors import GanetiError
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, instance_hooks, master
+from ganeti_tw.operations.inputs import Filled, Seconds
 from ganeti_tw.operations.instance.shutdown import GRACE
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
 from ganeti_tw.operations.steps.addresses import addresses_given_back
@@ -24,8 +25,8 @@ class InstanceRemove:
     """Shut an instance down and remove it with its disks."""
 
     instance_name: str
-    instance_uuid: str | None = None
-    shutdown_timeout: float = 120
+    instance_uuid: Filled | None = None
+    shutdown_timeout: Seconds = 120
     ignore_failures: bool = False
 
     def locks(self, config: Config) -> dict[str, int]:

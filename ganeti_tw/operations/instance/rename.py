@@ -15,6 +15,7 @@ from ganeti_tw.model.instance import Instance
 from ganeti_tw.model.names import host_name
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, instance_hooks
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
 from ganeti_tw.operations.steps.disks import DISK_TIMEOUT, holders
 from ganeti_tw.operations.steps.down import marked_down, really_down
@@ -37,8 +38,8 @@ class InstanceRename:
     """
 
     instance_name: str
-    new_name: str
-    instance_uuid: str | None = None
+    new_name: Filled
+    instance_uuid: Filled | None = None
     name_check: bool = True
     ip_check: bool = True
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from attrs import evolve, frozen
 
-from ganeti_tw.errors import BadRequest, WrongState
+from ganeti_tw.errors import WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, instance_hooks
+from ganeti_tw.operations.inputs import Filled, Person, Seconds
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
 from ganeti_tw.operations.steps.nodes import primary_of, primary_online
 from ganeti_tw.protocol.instance import StopInstance
@@ -21,20 +22,18 @@ class InstanceShutdown:
     """Stop an instance and remember that it should stay down."""
 
     instance_name: str
-    instance_uuid: str | None = None
+    instance_uuid: Filled | None = None
     force: bool = False
     ignore_offline_nodes: bool = False
-    timeout: float = 120  # seconds between asking politely and pulling the plug
+    timeout: Seconds = 120  # seconds between asking politely and pulling the plug
     no_remember: bool = False
-    admin_state_source: str | None = None
+    admin_state_source: Person | None = None
 
     def locks(self, config: Config) -> dict[str, int]:
         return {f"instance/{config.instance(self.instance_name, self.instance_uuid).name}": EXCLUSIVE}
 
     def check(self, config: Config) -> None:
         instance = config.instance(self.instance_name, self.instance_uuid)
-        if self.timeout < 0:
-            raise BadRequest("the timeout cannot be negative")
         if instance.admin_state == "offline" and not self.force:
             raise WrongState(f"{instance.name} is marked offline; use --force")
         if not self.ignore_offline_nodes:

@@ -12,6 +12,7 @@ from ganeti_tw.model.parameters import beparams as be_input
 from ganeti_tw.model.parameters import hvparams as hv_input
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, instance_hooks
+from ganeti_tw.operations.inputs import Filled, Seconds
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
 from ganeti_tw.operations.steps.nodes import primary_of, primary_online
 from ganeti_tw.operations.steps.spec import instance_spec
@@ -26,14 +27,14 @@ class InstanceStartup:
     """Start an instance and remember that it should run."""
 
     instance_name: str
-    instance_uuid: str | None = None
+    instance_uuid: Filled | None = None
     force: bool = False
     ignore_offline_nodes: bool = False
     hvparams: dict[str, Any] = field(factory=dict)
     beparams: dict[str, Any] = field(factory=dict)
     no_remember: bool = False
     startup_paused: bool = False
-    shutdown_timeout: float = 120
+    shutdown_timeout: Seconds = 120
 
     def locks(self, config: Config) -> dict[str, int]:
         instance = config.instance(self.instance_name, self.instance_uuid)

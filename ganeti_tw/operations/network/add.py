@@ -11,6 +11,7 @@ from ganeti_tw.model.names import added_tags, mac_prefix, object_name
 from ganeti_tw.model.network import Network
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, network_hooks, network_variables
+from ganeti_tw.operations.inputs import IPV4, IPV4_NETWORK, IPV4S, IPV6, IPV6_NETWORK, Filled
 from ganeti_tw.operations.registry import SHARED, operation
 from ganeti_tw.protocol.config import Changes
 
@@ -23,15 +24,15 @@ class NetworkAdd:
     With the check, addresses of nodes and of the cluster are kept from instances.
     """
 
-    network_name: str
-    network: str
-    gateway: str | None = None
-    network6: str | None = None
-    gateway6: str | None = None
-    mac_prefix: str | None = None
-    add_reserved_ips: list[str] | None = None
+    network_name: Filled
+    network: str = field(validator=IPV4_NETWORK)
+    gateway: str | None = field(default=None, validator=IPV4)
+    network6: str | None = field(default=None, validator=IPV6_NETWORK)
+    gateway6: str | None = field(default=None, validator=IPV6)
+    mac_prefix: Filled | None = None
+    add_reserved_ips: list[str] | None = field(default=None, validator=IPV4S)
     conflicts_check: bool = True
-    tags: list[str] = field(factory=list)
+    tags: list[Filled] = field(factory=list)
 
     def locks(self, config: Config) -> dict[str, int]:
         return {f"node/{uuid}": SHARED for uuid in config.nodes} if self.conflicts_check else {}

@@ -13,6 +13,7 @@ from ganeti_tw.model.parameters import CLUSTER
 from ganeti_tw.model.parameters import nicparams as nic_input
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, connection_hooks
+from ganeti_tw.operations.inputs import Filled, NetworkMode
 from ganeti_tw.operations.network.users import instances_of, occurrences
 from ganeti_tw.operations.registry import EXCLUSIVE, SHARED, operation
 from ganeti_tw.protocol.config import Changes
@@ -26,10 +27,10 @@ class NetworkConnect:
     With the check, no NIC outside of networks may have one of its addresses.
     """
 
-    group_name: str
-    network_name: str
-    network_mode: str
-    network_link: str
+    group_name: Filled
+    network_name: Filled
+    network_mode: NetworkMode
+    network_link: Filled
     network_vlan: str = ""
     conflicts_check: bool = True
 

@@ -8,6 +8,7 @@ from ganeti_tw.errors import WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, connection_hooks
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.network.users import instances_of, occurrences
 from ganeti_tw.operations.registry import EXCLUSIVE, SHARED, operation
 from ganeti_tw.protocol.config import Changes
@@ -18,8 +19,8 @@ from ganeti_tw.protocol.config import Changes
 class NetworkDisconnect:
     """Make a network unusable in a group none of whose instances uses it."""
 
-    group_name: str
-    network_name: str
+    group_name: Filled
+    network_name: Filled
 
     def locks(self, config: Config) -> dict[str, int]:
         group = config.group(self.group_name)

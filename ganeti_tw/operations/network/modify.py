@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from ganeti_tw.errors import BadRequest, WrongState
 from ganeti_tw.model.config import Config
@@ -11,6 +11,7 @@ from ganeti_tw.model.names import mac_prefix
 from ganeti_tw.model.network import Network
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, network_hooks, network_variables
+from ganeti_tw.operations.inputs import IPV4_OR_NONE, IPV4S, IPV6_NETWORK_OR_NONE, IPV6_OR_NONE, Filled
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
 from ganeti_tw.protocol.config import Changes
 
@@ -22,13 +23,13 @@ NONE = "none"
 class NetworkSetParams:
     """Change gateways, IPv6 network, MAC prefix or external reservations; ``none`` takes a value away."""
 
-    network_name: str
-    gateway: str | None = None
-    network6: str | None = None
-    gateway6: str | None = None
-    mac_prefix: str | None = None
-    add_reserved_ips: list[str] | None = None
-    remove_reserved_ips: list[str] | None = None
+    network_name: Filled
+    gateway: str | None = field(default=None, validator=IPV4_OR_NONE)
+    network6: str | None = field(default=None, validator=IPV6_NETWORK_OR_NONE)
+    gateway6: str | None = field(default=None, validator=IPV6_OR_NONE)
+    mac_prefix: Filled | None = None
+    add_reserved_ips: list[str] | None = field(default=None, validator=IPV4S)
+    remove_reserved_ips: list[str] | None = field(default=None, validator=IPV4S)
 
     def locks(self, config: Config) -> dict[str, int]:
         return {f"network/{config.network(self.network_name).uuid}": EXCLUSIVE}

@@ -9,6 +9,7 @@ from ganeti_tw.model.config import Config
 from ganeti_tw.model.names import naturally
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, network_hooks
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.network.users import occurrences
 from ganeti_tw.operations.registry import EXCLUSIVE, SHARED, operation
 from ganeti_tw.protocol.config import Changes
@@ -19,7 +20,7 @@ from ganeti_tw.protocol.config import Changes
 class NetworkRemove:
     """Remove a network that no group is connected to."""
 
-    network_name: str
+    network_name: Filled
     force: bool = False  # accepted, but what is in use stays
 
     def locks(self, config: Config) -> dict[str, int]:

@@ -9,6 +9,7 @@ from ganeti_tw.model.config import Config
 from ganeti_tw.model.names import object_name
 from ganeti_tw.model.network import Network
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
 from ganeti_tw.protocol.config import Changes
 
@@ -18,8 +19,8 @@ from ganeti_tw.protocol.config import Changes
 class NetworkRename:
     """Give a network another name.  Result: that name."""
 
-    network_name: str
-    new_name: str
+    network_name: Filled
+    new_name: Filled
 
     def locks(self, config: Config) -> dict[str, int]:
         return {f"network/{config.network(self.network_name).uuid}": EXCLUSIVE}

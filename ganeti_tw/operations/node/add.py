@@ -17,6 +17,7 @@ from ganeti_tw.model.parameters import ndparams as nd_input
 from ganeti_tw.model.roles import should_promote_self
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, all_nodes
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import PRIVATE, operation
 from ganeti_tw.operations.steps.ancillary import spread_files
 from ganeti_tw.protocol.config import Changes
@@ -32,13 +33,13 @@ class NodeAdd:
     comes back keeps all but the flags offline and drained, and what is given.
     """
 
-    node_name: str
+    node_name: Filled
     hv_state: dict[str, Any] | None = None
     disk_state: dict[str, Any] | None = None
-    primary_ip: str | None = None
-    secondary_ip: str | None = None
+    primary_ip: Filled | None = None
+    secondary_ip: Filled | None = None
     readd: bool = False
-    group: str | None = None
+    group: Filled | None = None
     master_capable: bool | None = None
     vm_capable: bool | None = None
     ndparams: dict[str, Any] | None = None

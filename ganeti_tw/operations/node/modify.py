@@ -15,6 +15,7 @@ from ganeti_tw.model.parameters import disk_state, hv_state, ndparams
 from ganeti_tw.model.roles import pool, promotions, should_promote_self
 from ganeti_tw.operations.context import Context, names
 from ganeti_tw.operations.hooks import Hooks, master_and
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import EXCLUSIVE, SHARED, operation
 from ganeti_tw.operations.steps.ancillary import spread_files
 from ganeti_tw.operations.steps.nodes import at_random
@@ -46,8 +47,8 @@ class NodeSetParams:
     room.  Result: pairs of a flag or address that changed and its new value as text.
     """
 
-    node_name: str
-    node_uuid: str | None = None
+    node_name: Filled
+    node_uuid: Filled | None = None
     force: bool = False
     hv_state: dict[str, Any] | None = None
     disk_state: dict[str, Any] | None = None
@@ -57,7 +58,7 @@ class NodeSetParams:
     auto_promote: bool = False
     master_capable: bool | None = None
     vm_capable: bool | None = None
-    secondary_ip: str | None = None
+    secondary_ip: Filled | None = None
     ndparams: dict[str, Any] | None = None
     powered: bool | None = None
 

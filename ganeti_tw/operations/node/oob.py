@@ -12,6 +12,7 @@ from ganeti_tw.model.config import Config
 from ganeti_tw.model.names import natural_key
 from ganeti_tw.model.node import Node
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
 from ganeti_tw.protocol.config import Changes
 from ganeti_tw.protocol.node import ProgramEnd, RunOob
@@ -37,8 +38,8 @@ class OobCommand:
     """
 
     command: Command
-    node_names: list[str] = field(factory=list)
-    node_uuids: list[str] | None = None
+    node_names: list[Filled] = field(factory=list)
+    node_uuids: list[Filled] | None = None
     timeout: int = 60
     ignore_status: bool = False
     power_delay: float = 2.0

@@ -7,6 +7,7 @@ from attrs import frozen
 from ganeti_tw.errors import BadRequest
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import operation
 from ganeti_tw.protocol.node import PowercycleNode
 
@@ -18,8 +19,8 @@ TIMEOUT = 60.0
 class NodePowercycle:
     """Have a machine reboot at once, without its guests' consent.  Result: what will happen, in words."""
 
-    node_name: str
-    node_uuid: str | None = None
+    node_name: Filled
+    node_uuid: Filled | None = None
     force: bool = False
 
     def locks(self, config: Config) -> dict[str, int]:

@@ -10,6 +10,7 @@ from ganeti_tw.model.roles import promotions
 from ganeti_tw.nodes.certificates import without_certificate
 from ganeti_tw.operations.context import Context, names
 from ganeti_tw.operations.hooks import Hooks, all_nodes
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import operation
 from ganeti_tw.protocol.config import Changes
 
@@ -19,8 +20,8 @@ from ganeti_tw.protocol.config import Changes
 class NodeRemove:
     """Take a node without instances out of the cluster; others are promoted to fill the candidate pool."""
 
-    node_name: str
-    node_uuid: str | None = None
+    node_name: Filled
+    node_uuid: Filled | None = None
 
     def locks(self, config: Config) -> dict[str, int]:
         return {}

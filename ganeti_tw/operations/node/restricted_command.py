@@ -8,6 +8,7 @@ from ganeti_tw.errors import BadRequest, GanetiError
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.node import Node
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import EXCLUSIVE, SHARED, operation
 from ganeti_tw.protocol.node import RunRestricted
 
@@ -22,18 +23,16 @@ class RestrictedCommand:
     Result, per node in the order given: ``[true, what it said]`` or ``[false, why not]``.
     """
 
-    nodes: list[str]
-    command: str
+    nodes: list[Filled]
+    command: Filled
     use_locking: bool = False
-    node_uuids: list[str] | None = None
+    node_uuids: list[Filled] | None = None
 
     def locks(self, config: Config) -> dict[str, int]:
         mode = EXCLUSIVE if self.use_locking else SHARED
         return {f"node/{node.uuid}": mode for node in self._nodes(config)}
 
     def check(self, config: Config) -> None:
-        if not self.command:
-            raise BadRequest("command: the name of a restricted command is needed")
         if not self._nodes(config):
             raise BadRequest("nodes: at least one is needed")
 

@@ -9,6 +9,7 @@ from attrs import field, frozen
 from ganeti_tw.errors import BadRequest, GanetiError
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import operation
 from ganeti_tw.protocol.node import ListOses, OsStatus
 
@@ -36,8 +37,8 @@ class OsDiagnose:
     first counts.  Offline nodes and those that hold no instances are left out.
     """
 
-    output_fields: list[str]
-    names: list[str] = field(factory=list)
+    output_fields: list[Filled]
+    names: list[Filled] = field(factory=list)
 
     def locks(self, config: Config) -> dict[str, int]:
         return {}

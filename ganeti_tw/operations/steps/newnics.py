@@ -35,12 +35,6 @@ def drafts(config: Config, group: Group, wanted: list[dict[str, Any]]) -> tuple[
 
 def draft(config: Config, group: Group, index: int, nic: dict[str, Any]) -> Nic:
     """One of :func:`drafts`."""
-    unknown = sorted(set(nic) - set(FIELDS))
-    if unknown:
-        raise BadRequest(f"nic/{index}: unknown or not yet supported parameter {', '.join(unknown)}")
-    wrong = [name for name, value in nic.items() if value is not None and not isinstance(value, str)]
-    if wrong:
-        raise BadRequest(f"nic/{index}: {wrong[0]} {nic[wrong[0]]!r} is no text")
     given = dict(nic)
     bridge = given.pop("bridge", None)
     if bridge is not None:
@@ -115,12 +109,16 @@ def finished(
 
     Addresses in networks have been taken from their pools already.
     """
+    if not nics:
+        return ()
     taken = {nic.mac for instance in config.instances.values() for nic in instance.nics}
-    addresses = {nic.ip for i in config.instances.values() for nic in i.nics if nic.ip and not nic.network}
+    addresses: set[str | None] = set()
+    if conflicts_check and any(nic.ip and nic.network is None for nic in nics):
+        addresses = {nic.ip for i in config.instances.values() for nic in i.nics if nic.ip and not nic.network}
     spare = iter(octets)
     result = []
     for nic, uuid in zip(nics, uuids, strict=True):
-        if conflicts_check and nic.network is None and nic.ip in addresses:
+        if nic.network is None and nic.ip in addresses:
             raise NotUnique(f"IP {nic.ip} is used by another instance")
         mac = nic.mac if nic.mac not in GENERATED else _free_mac(_mac_prefix(config, nic), taken, spare)
         if mac in taken:

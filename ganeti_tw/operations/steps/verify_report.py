@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import Literal
 
-from ganeti_tw.errors import BadRequest
 from ganeti_tw.model.verify import Finding
 from ganeti_tw.model.verify_codes import CODES
 
 Optional = Literal["nplusone_mem"]
 """Checks that may be left out."""
-
-
-def check_codes(ignored: Iterable[str]) -> None:
-    """BadRequest names codes that there are not."""
-    unknown = sorted(set(ignored) - set(CODES))
-    if unknown:
-        raise BadRequest(f"ignore_errors: there is no code {', '.join(unknown)}")
 
 
 class Report:

@@ -11,6 +11,7 @@ from attrs import frozen
 from ganeti_tw.errors import BadRequest
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import operation
 
 
@@ -19,7 +20,7 @@ from ganeti_tw.operations.registry import operation
 class TagsSearch:
     """Tags in which a regular expression matches, as pairs of a path like ``/instances/<name>`` and the tag."""
 
-    pattern: str
+    pattern: Filled
 
     def locks(self, config: Config) -> dict[str, int]:
         return {}
@@ -32,8 +33,6 @@ class TagsSearch:
         return [(path, tag) for path, thing in _tagged(context.config) for tag in thing.tags if found.search(tag)]
 
     def _compiled(self) -> re.Pattern[str]:
-        if not self.pattern:
-            raise BadRequest("pattern: a regular expression is needed")
         try:
             return re.compile(self.pattern)
         except (re.error, RecursionError, OverflowError) as e:

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from ganeti_tw.errors import BadRequest
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
+from ganeti_tw.operations.inputs import Filled, NotNegative
 from ganeti_tw.operations.progress import INTERVAL
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
 from ganeti_tw.protocol.node import Ping
@@ -33,9 +34,9 @@ class TestDelay:
 
     duration: float
     on_master: bool = True
-    on_nodes: list[str] = field(factory=list)
-    on_node_uuids: list[str] | None = None
-    repeat: int = 0
+    on_nodes: list[Filled] = field(factory=list)
+    on_node_uuids: list[Filled] | None = None
+    repeat: NotNegative = 0
     interruptible: bool = False
     no_locks: bool = True
 
@@ -43,8 +44,8 @@ class TestDelay:
         return {} if self.no_locks else {f"node/{uuid}": EXCLUSIVE for uuid in self._nodes(config)}
 
     def check(self, config: Config) -> None:
-        if self.duration < 0 or self.repeat < 0:
-            raise BadRequest("duration and repeat cannot be negative")
+        if self.duration < 0:
+            raise BadRequest("the duration cannot be negative")
         self._nodes(config)
 
     async def run(self, context: Context) -> None:

@@ -109,7 +109,7 @@ class PowerTests(NodeCase):
         first, last = self.submitted()
         self.assertEqual((first["OP_ID"], first["node_name"], first["offline"]), ("OP_NODE_SET_PARAMS", "n2", True))
         self.assertEqual((last["OP_ID"], last["command"]), ("OP_OOB_COMMAND", "power-off"))
-        self.assertEqual(self.world.out, "Node Status\nn1   invoked\n")
+        self.assertEqual(self.world.out, "Node Status \nn1   invoked\n")
         self.setUp()
         self.world.answer_query([{"name": "n2"}])
         self.result((0, None))
@@ -133,7 +133,7 @@ class PowerTests(NodeCase):
         self.result((0, [["fan", "OK"], ["disk", "WARNING"]]), (2, None))
         self.assertEqual(
             self.run_node("health", "--oob-timeout", "5", code=1),
-            "Node Status\nn1   fan=OK\n     disk=WARNING\nn2   (nodata)\n",
+            "Node Status      \nn1   fan=OK      \n     disk=WARNING\nn2   (nodata)    \n",
         )
         self.assertEqual(self.submitted()[0]["timeout"], 5)
 

@@ -23,7 +23,7 @@ def modify(**parameters: Any) -> Any:
 
 class SettingsCase(SynchronousTestCase):
     def refused(self, kind: type[GanetiError], word: str, config: Config | None = None, **parameters: Any) -> None:
-        error = self.assertRaises(kind, modify(**parameters).check, config or cluster())
+        error = self.assertRaises(kind, lambda: modify(**parameters).check(config or cluster()))
         self.assertIn(word, error.text)
 
     def done(self, config: Config | None = None, **parameters: Any) -> Any:

@@ -45,7 +45,7 @@ class CheckTests(SynchronousTestCase):
     def refused(
         self, *words: str, kind: type[GanetiError] = BadRequest, config: Config | None = None, **p: Any
     ) -> None:
-        error = self.assertRaises(kind, create(**p).check, config or cluster())
+        error = self.assertRaises(kind, lambda: create(**p).check(config or cluster()))
         for word in words:
             self.assertIn(word, error.text)
 

@@ -58,7 +58,7 @@ class CheckTests(SynchronousTestCase):
     def test_parameters(self) -> None:
         self.refused(op("STARTUP", hvparams={"nonsense": 1}), cluster(), BadRequest, "nonsense")
         self.refused(op("STARTUP", beparams={"vcpus": "many"}), cluster(), BadRequest, "vcpus")
-        self.refused(op("SHUTDOWN", timeout=-1), cluster(), BadRequest, "negative")
+        self.assertIn("timeout", self.assertRaises(BadRequest, op, "SHUTDOWN", timeout=-1).text)
         self.assertRaises(BadRequest, op, "REBOOT", reboot_type="gentle")
 
 

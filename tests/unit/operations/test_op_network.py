@@ -53,7 +53,7 @@ class NetworkCase(SynchronousTestCase):
         return self.hands.config()
 
     def refused(self, kind: type[GanetiError], config: Config, *words: str, **parameters: Any) -> None:
-        error = self.assertRaises(kind, self.op(**parameters).check, config)
+        error = self.assertRaises(kind, lambda: self.op(**parameters).check(config))
         for word in words:
             self.assertIn(word, error.text)
 

@@ -367,8 +367,8 @@ class ReportTests(VerifyTestCase):
             ("OP_CLUSTER_VERIFY_CONFIG", {}),
             ("OP_CLUSTER_VERIFY_GROUP", {"group_name": "default"}),
         ):
-            op = operation(op_id, ignore_errors=["ENONSENSE"], **more)
-            self.assertIn("ENONSENSE", self.assertRaises(BadRequest, op.check, self.config).text)
+            error = self.assertRaises(BadRequest, operation, op_id, ignore_errors=["ENONSENSE"], **more)
+            self.assertIn("ENONSENSE", error.text)
 
     def test_simulated_errors(self) -> None:
         good, said = self.run_group(debug_simulate_errors=True, skip_checks=["nplusone_mem"])

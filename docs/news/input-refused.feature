@@ -1,0 +1,1 @@
+Parameters of the wrong type, empty names, negative times and words that are not possible are refused when a job is submitted, with the parameter and what it takes named; before, some of them became jobs that failed.
