@@ -165,9 +165,7 @@ def one_by_one(members: Sequence[int], candidates: Sequence[int], limits: Limits
     return search
 
 
-def try_move(
-    cluster: Cluster, members: Sequence[int], instance: Instance, move: Move, force: bool
-) -> Best | None:
+def try_move(cluster: Cluster, members: Sequence[int], instance: Instance, move: Move, force: bool) -> Best | None:
     """The move with its score over these nodes; None when a check forbids it."""
     outcome = attempt(cluster, instance, move, force)
     if isinstance(outcome, Fail):

@@ -93,12 +93,16 @@ class Instance:
         # Tags of which a node should have one instance, and tags it wishes its node to have.
         self.exclusion: tuple[str, ...] = ()
         self.desired: frozenset[str] = frozenset()
-        self.running = status in _RUNNING
-        self.used_memory = memory if status in _USES_MEMORY and not forthcoming else 0
-        self.used_cpus = 0 if status == "ADMIN_offline" else vcpus
-        self.local_disk = template in LOCAL
-        self.reserved = memory if template == DRBD and auto_balance and status != "ADMIN_offline" else 0
-        self.movable = template in MOVABLE
+        self._derive()
+
+    def _derive(self) -> None:
+        offline = self.status == "ADMIN_offline"
+        self.running = self.status in _RUNNING
+        self.used_memory = self.memory if self.status in _USES_MEMORY and not self.forthcoming else 0
+        self.used_cpus = 0 if offline else self.vcpus
+        self.local_disk = self.template in LOCAL
+        self.reserved = self.memory if self.template == DRBD and self.auto_balance and not offline else 0
+        self.movable = self.template in MOVABLE
 
     @property
     def mirrored(self) -> bool:
@@ -110,4 +114,11 @@ class Instance:
         new = Instance.__new__(Instance)
         for name in Instance.__slots__:
             setattr(new, name, getattr(self, name))
+        return new
+
+    def as_template(self, template: str) -> Instance:
+        """The same instance on other disks."""
+        new = self.copy()
+        new.template = template
+        new._derive()
         return new

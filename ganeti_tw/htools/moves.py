@@ -105,9 +105,7 @@ def _replace_and_failover(cluster: Cluster, instance: Instance, target: int, for
 def _replace_primary(cluster: Cluster, instance: Instance, target: int, force: bool) -> Outcome | Fail:
     p, s, old_location = cluster.places[instance.index]
     old_p, old_s, old_t = cluster.nodes[p], cluster.nodes[s], cluster.nodes[target]
-    if not (
-        old_p.hardware.admits_migration_to(old_s.hardware) and old_s.hardware.admits_migration_to(old_t.hardware)
-    ):
+    if not (old_p.hardware.admits_migration_to(old_s.hardware) and old_s.hardware.admits_migration_to(old_t.hardware)):
         return Fail.MIG
     force = force or old_p.offline
     location = cluster.common_locations(target, s)

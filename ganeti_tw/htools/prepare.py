@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import trunc
-from os.path import commonprefix
 from typing import NamedTuple
 
 from ganeti_tw.htools.cluster import NOWHERE, BadData, Cluster, find_by_name
@@ -96,7 +95,7 @@ def set_aliases(cluster: Cluster) -> str:
     """Cut the domain shared by all names from the aliases; the domain, or nothing."""
     hardware = [node.hardware for node in cluster.nodes]
     names = [each.name for each in hardware] + [each.name for each in cluster.instances]
-    shared = commonprefix([name[::-1] for name in names])[::-1]
+    shared = _common_end(names)
     # A name must not be cut to nothing.
     start = 0 if all(len(name) > len(shared) for name in names) else 1
     dot = shared.find(".", start)
@@ -107,6 +106,16 @@ def set_aliases(cluster: Cluster) -> str:
         for instance in cluster.instances:
             instance.alias = instance.name[: -len(suffix)]
     return suffix
+
+
+def _common_end(names: Sequence[str]) -> str:
+    """What all names end in.  First and last in the order of their reverses differ most."""
+    backwards = [name[::-1] for name in names]
+    first, last = min(backwards, default=""), max(backwards, default="")
+    length = 0
+    while length < len(first) and length < len(last) and first[length] == last[length]:
+        length += 1
+    return first[:length][::-1]
 
 
 def _missing(cluster: Cluster) -> list[str]:

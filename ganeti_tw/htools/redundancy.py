@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ganeti_tw.htools.cluster import NOWHERE, Cluster, Place
+from ganeti_tw.htools.estimate import Contest
 from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.instance import Instance
-from ganeti_tw.htools.moves import Kind, Move, attempt
+from ganeti_tw.htools.moves import Kind, Move, Outcome, attempt
 from ganeti_tw.htools.node import Node
 from ganeti_tw.htools.policy import violation
-from ganeti_tw.htools.score import score
 from ganeti_tw.htools.templates import DRBD, RESTARTED_ELSEWHERE
 
 
@@ -47,7 +47,7 @@ class Checker:
 def can_be_lost(cluster: Cluster, members: Sequence[int], index: int) -> bool:
     """Fail over, restart or create anew each instance of a node, in this order."""
     node = cluster.nodes[index]
-    instances = [cluster.instances[i] for i in node.primaries]
+    instances = [cluster.instances[i] for i in node.primaries if cluster.places[i].primary == index]
     mirrored = [instance for instance in instances if instance.template == DRBD]
     if not _can_fail_over(cluster, node, mirrored):
         return False
@@ -95,18 +95,15 @@ def _can_fail_over(cluster: Cluster, node: Node, instances: Iterable[Instance]) 
 
 def _restart(cluster: Cluster, instance: Instance, targets: Sequence[int], group: Sequence[int]) -> bool:
     """On the node that leaves the group most even; the later one of equals."""
-    best = None
-    best_score = 0.0
+    contest = Contest[Outcome](cluster, group)
     for target in targets:
         outcome = attempt(cluster, instance, Move(Kind.FAILOVER_TO, target), True)
-        if isinstance(outcome, Fail):
-            continue
-        value = score([outcome.nodes[n] if n in outcome.nodes else cluster.nodes[n] for n in group])
-        if best is None or value <= best_score:
-            best, best_score = outcome, value
+        if not isinstance(outcome, Fail):
+            contest.enter(outcome.nodes, outcome)
+    best = contest.last()
     if best is None:
         return False
-    cluster.settle(best.nodes, instance.index, best.place)
+    cluster.settle(best[1].nodes, instance.index, best[1].place)
     return True
 
 
@@ -114,18 +111,17 @@ def _create_anew(cluster: Cluster, instance: Instance, targets: Sequence[int], m
     place = cluster.places[instance.index]
     source = cluster.nodes[place.primary].without_primary(instance, place.location)
     cluster.nodes[place.primary] = source
-    best: tuple[float, int, Node] | None = None
+    contest = Contest[tuple[int, Node]](cluster, members)
     for target in targets:
         hardware = cluster.nodes[target].hardware
         if violation(cluster.groups[hardware.group].policy, instance, hardware.exclusive_storage) is not None:
             continue
         node = cluster.nodes[target].with_primary(instance, place.location, True)
-        if isinstance(node, Fail):
-            continue
-        value = score([node if n == target else cluster.nodes[n] for n in members])
-        if best is None or value <= best[0]:
-            best = value, target, node
+        if not isinstance(node, Fail):
+            contest.enter({target: node}, (target, node))
+    best = contest.last()
     if best is None:
         return False
-    cluster.settle({best[1]: best[2]}, instance.index, Place(best[1], place.secondary, place.location))
+    _, (target, node) = best
+    cluster.settle({target: node}, instance.index, Place(target, place.secondary, place.location))
     return True

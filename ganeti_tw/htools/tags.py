@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from ganeti_tw.htools.cluster import NOWHERE, Cluster
+from ganeti_tw.htools.instance import Instance
 
 _EXCLUSION = "htools:iextags:"
 _DESIRED = "htools:desiredlocation:"
@@ -21,11 +22,10 @@ def apply_tags(cluster: Cluster, exclusion: Sequence[str] = ()) -> None:
     conflicting = tuple(_named_by(cluster.tags, _EXCLUSION)) + tuple(f"{name}:" for name in exclusion)
     desired = tuple(_named_by(cluster.tags, _DESIRED))
     for instance in cluster.instances:
-        instance.exclusion = tuple(_starting(instance.tags, conflicting))
-        instance.desired = frozenset(_starting(instance.tags, desired))
+        _tag(instance, conflicting, desired)
     location = tuple(f"{name}:" for name in _named_by(cluster.tags, _LOCATION))
     migration = tuple(f"{name}:" for name in _named_by(cluster.tags, _MIGRATION))
-    allowed = [pair for pair in (rest.split("::") for rest in _named_by(cluster.tags, _ALLOW_MIGRATION))]
+    allowed = [rest.split("::") for rest in _named_by(cluster.tags, _ALLOW_MIGRATION)]
     sources = [(pair[0], pair[1]) for pair in allowed if len(pair) == 2]
     for node in cluster.nodes:
         hardware = node.hardware
@@ -39,6 +39,16 @@ def apply_tags(cluster: Cluster, exclusion: Sequence[str] = ()) -> None:
             else place
             for place in cluster.places
         ]
+
+
+def tag_instance(cluster: Cluster, instance: Instance) -> None:
+    """Evaluate the tags of an instance that is new to the cluster."""
+    _tag(instance, tuple(_named_by(cluster.tags, _EXCLUSION)), tuple(_named_by(cluster.tags, _DESIRED)))
+
+
+def _tag(instance: Instance, conflicting: tuple[str, ...], desired: tuple[str, ...]) -> None:
+    instance.exclusion = tuple(_starting(instance.tags, conflicting))
+    instance.desired = frozenset(_starting(instance.tags, desired))
 
 
 def _named_by(tags: Collection[str], start: str) -> list[str]:

@@ -218,16 +218,18 @@ def _bounds(owner: str, text: str) -> tuple[tuple[Spec, Spec], ...]:
     return tuple(zip(specs[::2], specs[1::2], strict=True))
 
 
-def serialize(cluster: Cluster) -> str:
-    """The text of a cluster as it is now; free memory and node memory stay as they were loaded."""
+def serialize(cluster: Cluster, newest: int = 0) -> str:
+    """The text of a cluster as it is now; free memory and node memory stay as they were loaded.
+
+    The ``newest`` instances, which stand last, are written first.
+    """
+    old = len(cluster.instances) - newest
+    pairs = list(zip(cluster.instances, cluster.places, strict=True))
     uuids = [group.uuid for group in cluster.groups]
     sections = [
         "".join(f"{_group_line(group)}\n" for group in cluster.groups),
         "".join(f"{_node_line(node, uuids)}\n" for node in cluster.nodes),
-        "".join(
-            f"{_instance_line(cluster, instance, place)}\n"
-            for instance, place in zip(cluster.instances, cluster.places, strict=True)
-        ),
+        "".join(f"{_instance_line(cluster, instance, place)}\n" for instance, place in pairs[old:] + pairs[:old]),
         "".join(f"{tag}\n" for tag in cluster.tags),
         "".join(
             f"{_policy_line(owner, policy)}\n"

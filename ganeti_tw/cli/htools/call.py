@@ -15,6 +15,7 @@ from ganeti_tw.htools.text import parse, serialize
 Backend = Callable[[Options], Cluster]
 """A live source: the RAPI, the master's socket."""
 
+
 class ProgramError(Exception):
     """Stop with ``Error: TEXT`` and status 1."""
 
@@ -97,12 +98,12 @@ class Call:
             raise ProgramError(str(error)) from error
         return prepared
 
-    def save(self, cluster: Cluster, suffix: str, when: str) -> None:
-        """Write the state beside the others of this run, if asked to."""
+    def save(self, cluster: Cluster, suffix: str, when: str, newest: int = 0) -> None:
+        """Write the state beside the others of this run, if asked to; its ``newest`` instances come first."""
         if self.options.save is None:
             return
         path = f"{self.options.save}.{suffix}"
-        self.write_file(path, serialize(cluster))
+        self.write_file(path, serialize(cluster, newest))
         self.warn(f"The cluster state {when} has been written to file '{path}'")
 
     def write_file(self, path: str, text: str) -> None:

@@ -109,9 +109,7 @@ def _say_what_is_wrong(call: Call, nodes: Sequence[Node]) -> None:
     bad = bad_nodes(nodes)
     call.say(f"Initial check done: {len(bad)} bad nodes, {len(bad_instances(bad))} bad instances.", 1)
     if bad:
-        call.say(
-            "Cluster is not N+1 happy, continuing but no guarantee that the cluster will end N+1 happy."
-        )
+        call.say("Cluster is not N+1 happy, continuing but no guarantee that the cluster will end N+1 happy.")
     breaking = [node for node in nodes if node not in bad and breaks_policy(node)]
     if breaking:
         call.say(f"The cluster contains {len(breaking)} policy-violating nodes.")

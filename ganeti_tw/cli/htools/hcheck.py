@@ -61,9 +61,7 @@ def _verdict(simulation: bool, unhealthy: bool) -> str:
     return "Cluster needs rebalancing." if unhealthy else "No need to rebalance cluster, no problems found."
 
 
-def _report(
-    call: Call, groups: Sequence[Group], found: Sequence[Health], unhealthy: bool, *, initially: bool
-) -> None:
+def _report(call: Call, groups: Sequence[Group], found: Sequence[Health], unhealthy: bool, *, initially: bool) -> None:
     totals = [sum(one.problems[column] for one in found) for column in range(len(found[0].problems))] if found else []
     if call.options.machine_readable:
         phase = "INIT" if initially else "FINAL"

@@ -174,7 +174,6 @@ def _o(long: str, tools: str, apply: Apply, text: str, **more: Any) -> _Entry:
     return _Entry(Option(long, text=text, **more), tools, apply)
 
 
-
 _BIG = "hbal hspace hinfo hcheck hroller"
 _TABLE = (
     _o("text-data", "hbal hspace hinfo hcheck hroller hsqueeze hail", _value("data_file"),

@@ -84,7 +84,20 @@ def node_table(cluster: Cluster, nodes: Iterable[Node], fields: str) -> str:
     return table("", [title for title, _, _ in columns], rows, [right for _, right, _ in columns])
 
 
-_INSTANCE_COLUMNS = ("F", "Name", "Pri_node", "Sec_node", "Auto_bal", "vcpu", "mem", "dsk", "lCpu", "lMem", "lDsk", "lNet")
+_INSTANCE_COLUMNS = (
+    "F",
+    "Name",
+    "Pri_node",
+    "Sec_node",
+    "Auto_bal",
+    "vcpu",
+    "mem",
+    "dsk",
+    "lCpu",
+    "lMem",
+    "lDsk",
+    "lNet",
+)
 
 
 def instance_table(cluster: Cluster, indices: Iterable[int]) -> str:
