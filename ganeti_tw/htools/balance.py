@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from ganeti_tw.htools.cluster import NOWHERE, Cluster, Place
+from ganeti_tw.htools.estimate import Contest
 from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.instance import Instance
 from ganeti_tw.htools.moves import Kind, Move, Outcome, attempt
@@ -147,20 +148,21 @@ def leaving_offline(cluster: Cluster, place: Place) -> bool:
 
 
 def one_by_one(members: Sequence[int], candidates: Sequence[int], limits: Limits) -> Search:
-    """A search that makes every move for real."""
+    """A search that tries one move after the other."""
 
     def search(cluster: Cluster, now: float) -> Best | None:
         targets = [n for n in members if not cluster.nodes[n].offline]
-        best: Best | None = None
+        contest = Contest[tuple[Instance, Move, Outcome]](cluster, members)
         for index in candidates:
             instance = cluster.instances[index]
             if limits.evacuating and not leaving_offline(cluster, cluster.places[index]):
                 continue
             for move in moves_of(cluster, instance, targets, limits):
-                found = try_move(cluster, members, instance, move, limits.ignore_soft_errors)
-                if found is not None and found.score < (best.score if best else now):
-                    best = found
-        return best
+                outcome = attempt(cluster, instance, move, limits.ignore_soft_errors)
+                if not isinstance(outcome, Fail):
+                    contest.enter(outcome.nodes, (instance, move, outcome))
+        winner = contest.first()
+        return Best(*winner[1], winner[0]) if winner is not None and winner[0] < now else None
 
     return search
 

@@ -89,6 +89,14 @@ def components(nodes: Sequence[Node]) -> list[float]:
     return values
 
 
+def without_spreads(nodes: Sequence[Node]) -> float:
+    """The part of the score that simply adds up."""
+    values = components(nodes)
+    for position in SPREAD:
+        values[position] = 0.0
+    return total(values)
+
+
 def spread(values: Sequence[float]) -> float:
     """The standard deviation of the whole population."""
     count = len(values)
