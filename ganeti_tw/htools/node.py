@@ -369,6 +369,8 @@ class Node:
             new._add_load(instance)
             new.location_score += location + self._unmet_wishes(instance)
         if not force:
+            if instance.exclusion and any(self.exclusion.get(tag) for tag in instance.exclusion):
+                return Fail.TAGS
             if new.planned_free_memory <= 0:
                 return Fail.MEM
             fail = new._overplanned(instance)
@@ -394,8 +396,6 @@ class Node:
             return Fail.MEM
         if _exceeds(new.used_cpus, hardware):
             return Fail.CPU
-        if instance.exclusion and any(self.exclusion.get(tag) for tag in instance.exclusion):
-            return Fail.TAGS
         return None
 
     def with_secondary(

@@ -285,7 +285,7 @@ class Block:
         return np.where(allowed, score, np.inf)
 
     def _replace_primary(self, elsewhere: Bools) -> Floats:
-        nodes, p, s, targets = self.nodes, self.primary, self.secondary, self.targets
+        nodes, s, targets = self.nodes, self.secondary, self.targets
         fits, hard = self.takes_primary
         peers = nodes.peers[s][:, targets]
         new_s = np.maximum(self.left_s[:, None], peers + self.reserved[:, None])
@@ -371,8 +371,9 @@ class Block:
         soft = (was_bad | (left > self.left_s) | (self.real == 0)) & self._keeps_disk(s)
         soft &= (self.cpus <= nodes.cpu_room[s]) & (self.memory < nodes.planned_memory[s])
         if self.tags.shape[1]:
-            soft &= ((self.tags * (nodes.tags[s] > 0)).sum(axis=1) == 0) | (self.real == 0)
-        return hard & (soft | self.force_primary)
+            soft &= (self.tags * (nodes.tags[s] > 0)).sum(axis=1) == 0
+        result: Bools = hard & (soft | self.force_primary)
+        return result
 
     def _takes_primary(self) -> tuple[Bools, Bools]:
         """Whether each target takes each instance as primary: all checks, and the hard ones only."""
@@ -390,7 +391,7 @@ class Block:
         soft &= self._less(self.memory, nodes.planned_memory[t])
         if self.tags.shape[1]:
             clash = self.tags @ (nodes.tags[t] > 0).T.astype(np.float64)
-            soft &= (clash == 0) | (self.real == 0)[:, None]
+            soft &= clash == 0
         return soft, hard
 
     def _takes_disk(self) -> Bools:
@@ -413,7 +414,8 @@ class Block:
 
     @staticmethod
     def _less(of_instance: Floats, of_node: Floats) -> Bools:
-        return np.less(of_instance[:, None], of_node[None, :])
+        result: Bools = np.less(of_instance[:, None], of_node[None, :])
+        return result
 
     def _as_secondary_of(self, primary: Ints) -> tuple[Floats, Bools]:
         """Memory reserved on each target once it is the secondary, and whether that passes."""
@@ -507,7 +509,7 @@ class Block:
         else:
             delta = np.zeros((len(self.rows), 1))
             twice = delta
-        variance = delta * (twice + delta)
+        variance: Floats = delta * (twice + delta)
         variance += (self.squares[RESERVED] + square)[:, None]
         variance /= n
         moved = delta + change[:, None]

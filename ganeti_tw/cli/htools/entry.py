@@ -13,7 +13,7 @@ from ganeti_tw.cli.htools.call import Backend, Call, ProgramError
 from ganeti_tw.cli.htools.getopt import UsageError, usage
 from ganeti_tw.cli.htools.options import BadValue, options_of, read_options
 
-TOOLS = ("hail", "hbal", "hcheck", "hinfo", "hroller", "hspace", "hsqueeze")
+TOOLS = ("hail", "hbal", "hcheck", "hinfo")
 
 # Kind, least and most number of arguments, for the tools that take any.
 _ARGUMENTS = {"hail": "file 1 1", "hscan": "host 0 none"}
@@ -86,6 +86,8 @@ def dispatch(argv: Sequence[str] | None = None, environ: Mapping[str, str] | Non
 
 
 def _run(tool: str, argv: Sequence[str]) -> int:
+    # NumPy's threads would only cost: its products here are small.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         status = main(tool, argv, stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr)
         sys.stdout.flush()

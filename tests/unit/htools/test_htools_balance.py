@@ -1,0 +1,120 @@
+"""Plans that make a group more even, and the two ways to find them."""
+
+from __future__ import annotations
+
+from unittest import TestCase
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from clusters import clusters
+from ganeti_tw.htools.balance import Limits, balance, movable, one_by_one
+from ganeti_tw.htools.cluster import NOWHERE, Cluster
+from ganeti_tw.htools.failures import Fail
+from ganeti_tw.htools.jobs import job_sets
+from ganeti_tw.htools.moves import attempt
+from ganeti_tw.htools.prepare import derive
+from ganeti_tw.htools.score import clashes, score
+from ganeti_tw.htools.search import vectorised
+
+properties = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+
+limits = st.builds(
+    Limits,
+    steps=st.just(6),
+    restricted_migration=st.booleans(),
+    ignore_soft_errors=st.booleans(),
+    evacuating=st.booleans(),
+    disk_moves=st.booleans(),
+    instance_moves=st.booleans(),
+)
+
+
+def group_score(cluster: Cluster) -> float:
+    return score(cluster.nodes)
+
+
+class SearchTests(TestCase):
+    @properties
+    @given(clusters(), limits)
+    def test_arrays_and_one_by_one_find_the_same_moves(self, cluster: Cluster, wanted: Limits) -> None:
+        members = cluster.members(0)
+        candidates = movable(cluster, 0, wanted)
+        slow = one_by_one(members, candidates, wanted)
+        fast = vectorised(cluster, members, candidates, wanted)
+        now = group_score(cluster)
+        for _ in range(wanted.steps):
+            one, other = slow(cluster, now), fast(cluster, now)
+            if one is None or other is None:
+                self.assertEqual((one, other), (None, None))
+                return
+            self.assertEqual((one.instance.name, one.move, one.score), (other.instance.name, other.move, other.score))
+            cluster.settle(other.outcome.nodes, other.instance.index, other.outcome.place)
+            now = other.score
+
+
+class PlanTests(TestCase):
+    @properties
+    @given(clusters())
+    def test_a_plan_replayed_gives_the_scores_promised(self, cluster: Cluster) -> None:
+        replay = cluster.copy()
+        steps = list(balance(cluster, 0, Limits(steps=8)))
+        for step in steps:
+            outcome = attempt(replay, step.instance, step.move)
+            assert not isinstance(outcome, Fail)
+            replay.settle(outcome.nodes, step.instance.index, outcome.place)
+            self.assertEqual(outcome.place, step.new)
+            self.assertEqual(group_score(replay), step.score)
+
+    @properties
+    @given(clusters())
+    def test_every_step_is_better_and_what_was_sound_stays_so(self, cluster: Cluster) -> None:
+        before = cluster.copy()
+        last = group_score(cluster)
+        for step in balance(cluster, 0, Limits(steps=8)):
+            self.assertLess(step.score, last)
+            last = step.score
+        for old, new in zip(before.nodes, cluster.nodes, strict=True):
+            if len(new.primaries) > len(old.primaries):
+                self.assertFalse(new.offline)
+                self.assertGreater(new.unused_memory, 0)
+            if new.hardware.offline:
+                self.assertLessEqual(set(new.primaries), set(old.primaries) | set(old.secondaries))
+            if old.free_disk > 0 and not old.offline:
+                self.assertGreater(new.free_disk, 0)
+            if not old.n1_failure and not new.offline:
+                self.assertFalse(new.n1_failure)
+            self.assertLessEqual(clashes(new), clashes(old))
+
+    @properties
+    @given(clusters())
+    def test_books_kept_move_by_move_equal_books_made_anew(self, cluster: Cluster) -> None:
+        for _ in balance(cluster, 0, Limits(steps=8)):
+            pass
+        kept = [
+            (n.unused_memory, n.reserved, n.used_cpus, n.instance_spindles, n.exclusion, n.location_score, n.n1_failure)
+            for n in cluster.nodes
+        ]
+        lost = [node.hardware.lost_memory for node in cluster.nodes]
+        derive(cluster)
+        for node, memory in zip(cluster.nodes, lost, strict=True):
+            node.hardware.lost_memory = memory
+            node._settle_memory()
+        again = [
+            (n.unused_memory, n.reserved, n.used_cpus, n.instance_spindles, n.exclusion, n.location_score, n.n1_failure)
+            for n in cluster.nodes
+        ]
+        self.assertEqual(kept, again)
+
+    @properties
+    @given(clusters())
+    def test_no_set_of_jobs_touches_a_node_twice(self, cluster: Cluster) -> None:
+        steps = list(balance(cluster, 0, Limits(steps=8)))
+        sets = job_sets(steps)
+        self.assertEqual([step for each in sets for step in each], steps)
+        for each in sets:
+            touched: set[int] = set()
+            for step in each:
+                nodes = {*step.old[:2], *step.new[:2]} - {NOWHERE}
+                self.assertTrue(touched.isdisjoint(nodes))
+                touched |= nodes
