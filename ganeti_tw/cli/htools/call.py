@@ -123,6 +123,8 @@ class Call:
 
     def _load_raw(self) -> Cluster:
         options = self.options
+        if options.mond or options.mond_data is not None:
+            raise BadData("this version cannot use monitoring data (--mond, --mond-data); use -U with a file")
         files = [options.master, options.luxi, options.data_file]
         if len([each for each in files if each is not None]) > 1:
             raise ProgramError("Only one of the rapi, luxi, and data files options should be given.")
