@@ -230,7 +230,12 @@ def _storage(instance: Instance, exclusive: bool) -> tuple[float, float]:
 
 
 class Columns:
-    """The metrics worth computing: equal ones are taken together, their weights added."""
+    """The metrics worth computing: equal ones are taken together, their weights added.
+
+    ``which`` holds their numbers, with that of reserved memory as the last;
+    ``weights`` and the changes by a primary and a secondary are of all but that.
+    ``of_primaries`` and ``of_secondaries`` are the places of those that change at all.
+    """
 
     def __init__(self, nodes: Nodes, candidates: Candidates) -> None:
         weights: dict[tuple[bytes, ...], tuple[int, float]] = {}
@@ -245,4 +250,11 @@ class Columns:
             )
             first, weight = weights.get(key, (metric, 0.0))
             weights[key] = first, weight + WEIGHTS[SPREAD[metric]]
-        self.each = sorted(weights.values())
+        each = sorted(weights.values())
+        distinct = [metric for metric, _ in each]
+        self.which = np.array([*distinct, RESERVED], dtype=np.intp)
+        self.weights = np.array([weight for _, weight in each])
+        self.as_primary = candidates.as_primary[distinct]
+        self.as_secondary = candidates.as_secondary[distinct]
+        self.of_primaries = np.flatnonzero(self.as_primary.any(axis=1))
+        self.of_secondaries = np.flatnonzero(self.as_secondary.any(axis=1))
