@@ -108,4 +108,3 @@ class Checks(Rows):
         enough &= self._less(self.planned_reserved, nodes.planned_memory[t])
         enough &= self.takes_disk
         return np.maximum(nodes.reserved[t][None, :], peers), enough
-

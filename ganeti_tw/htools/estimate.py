@@ -34,7 +34,7 @@ TOLERANCE = 1e-7
 
 _RESERVED = 2
 _RESERVED_WEIGHT = WEIGHTS[RESERVED_TOTAL]
-_SPREADS = tuple(enumerate(WEIGHTS[position] for position in SPREAD))
+_SPREAD_WEIGHTS = tuple(WEIGHTS[position] for position in SPREAD)
 
 
 class Estimator:
@@ -51,25 +51,38 @@ class Estimator:
         self._squares = [
             sum((value - mean) ** 2 for value in column) for column, mean in zip(columns, self._means, strict=True)
         ]
+        # What each spread counts as it is.
+        self._spreads = [
+            weight * sqrt(amount / self._count) for weight, amount in zip(_SPREAD_WEIGHTS, self._squares, strict=True)
+        ]
         self._fixed = without_spreads(nodes)
+        self._plain_parts = {index: _plain_part(node) for index, node in self._nodes.items()}
         self._counts = location_counts(online)
 
     def score(self, changed: Mapping[int, Node]) -> float:
         pairs = [(self._nodes[index], node) for index, node in changed.items() if index in self._nodes]
-        result = self._fixed + sum(_plain_part(new) - _plain_part(old) for old, new in pairs)
+        result = self._fixed
+        for index, node in changed.items():
+            if index in self._plain_parts:
+                result += _plain_part(node) - self._plain_parts[index]
         if self._counts or any(new.exclusion and new.hardware.location_tags for _, new in pairs):
             result += self._location_part(pairs)
         online = [(old.metrics(), new.metrics()) for old, new in pairs if not old.offline]
+        if not online:
+            return result + sum(self._spreads)
         count = self._count
-        for number, weight in _SPREADS:
-            mean = self._means[number]
+        befores = zip(*[before for before, _ in online], strict=True)
+        afters = zip(*[after for _, after in online], strict=True)
+        for weight, mean, squares, spread, before, after in zip(
+            _SPREAD_WEIGHTS, self._means, self._squares, self._spreads, befores, afters, strict=True
+        ):
+            if before == after:
+                result += spread
+                continue
             moved = 0.0
-            squares = self._squares[number]
-            for before, after in online:
-                x, y = before[number], after[number]
-                if x != y:
-                    moved += y - x
-                    squares += (y - x) * (y + x - 2.0 * mean)
+            for x, y in zip(before, after, strict=True):
+                moved += y - x
+                squares += (y - x) * (y + x - 2.0 * mean)
             moved /= count
             variance = squares / count - moved * moved
             if variance > 0.0:

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from ganeti_tw.htools.cluster import NOWHERE, BadData, Cluster, Place
 from ganeti_tw.htools.group import ALLOCATION, Group
+from ganeti_tw.htools.hardware import Hardware
 from ganeti_tw.htools.instance import Instance
-from ganeti_tw.htools.node import Hardware, Node
+from ganeti_tw.htools.node import Node
 from ganeti_tw.htools.numbers import shortened
 from ganeti_tw.htools.policy import DEFAULT, Policy, Spec
 from ganeti_tw.htools.templates import TEMPLATES

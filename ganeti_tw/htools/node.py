@@ -6,103 +6,11 @@ give a new one.  ``None`` in place of a failure means that the instance fits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from math import floor, trunc
+from math import trunc
 
 from ganeti_tw.htools.failures import Fail
+from ganeti_tw.htools.hardware import Hardware
 from ganeti_tw.htools.instance import Instance
-
-
-class Hardware:
-    """What a node is, apart from what runs on it; memory and disk in MiB.
-
-    ``lost_memory`` is what neither the node nor its instances account for, as
-    found when the data was loaded.
-    """
-
-    __slots__ = (
-        "accepted_migrations",
-        "alias",
-        "cpu_speed",
-        "cpus",
-        "exclusive_storage",
-        "free_memory",
-        "group",
-        "index",
-        "location_tags",
-        "lost_memory",
-        "low_disk",
-        "master",
-        "max_cpus",
-        "max_spindles",
-        "memory",
-        "migration_tags",
-        "name",
-        "node_cpus",
-        "node_memory",
-        "offline",
-        "spindles",
-        "tags",
-        "total_disk",
-        "vcpu_ratio",
-    )
-
-    def __init__(
-        self,
-        index: int,
-        name: str,
-        *,
-        group: int,
-        memory: float,
-        node_memory: int,
-        free_memory: int,
-        total_disk: float,
-        cpus: float,
-        node_cpus: int = 1,
-        cpu_speed: float = 1.0,
-        offline: bool = False,
-        master: bool = False,
-        spindles: int = 1,
-        exclusive_storage: bool = False,
-        tags: Iterable[str] = (),
-    ) -> None:
-        self.index = index
-        self.name = self.alias = name
-        self.group = group
-        self.memory = memory
-        self.node_memory = node_memory
-        self.free_memory = free_memory
-        self.total_disk = total_disk
-        self.cpus = cpus
-        self.node_cpus = node_cpus
-        self.cpu_speed = cpu_speed
-        self.offline = offline
-        self.master = master
-        self.spindles = spindles
-        self.exclusive_storage = exclusive_storage
-        self.tags = tuple(tags)
-        self.location_tags: frozenset[str] = frozenset()
-        self.migration_tags: frozenset[str] = frozenset()
-        self.accepted_migrations: frozenset[str] = frozenset()
-        self.lost_memory = 0
-        self.low_disk = 0
-        self.set_limits(4.0, 32.0, 0.0)
-
-    def set_limits(self, vcpu_ratio: float, spindle_ratio: float, min_disk: float) -> None:
-        """How far CPUs and spindles may be shared, and the part of the disk to keep free."""
-        self.vcpu_ratio = vcpu_ratio
-        self.max_cpus = floor(vcpu_ratio * self.cpus)
-        self.max_spindles = spindle_ratio * self.spindles
-        self.low_disk = floor(min_disk * self.total_disk)
-
-    def copy(self) -> Hardware:
-        new = Hardware.__new__(Hardware)
-        for name in Hardware.__slots__:
-            setattr(new, name, getattr(self, name))
-        return new
-
-    def admits_migration_to(self, other: Hardware) -> bool:
-        return not self.migration_tags or self.migration_tags <= (other.migration_tags | other.accepted_migrations)
 
 
 class Node:
@@ -115,6 +23,8 @@ class Node:
 
     __slots__ = (
         "_metrics",
+        "_without_primary",
+        "_without_secondary",
         "cpu_load",
         "disk_load",
         "exclusion",
@@ -143,6 +53,8 @@ class Node:
     def __init__(self, hardware: Hardware, free_disk: int, free_spindles: int) -> None:
         self.hardware = hardware
         self._metrics: tuple[float, ...] | None = None
+        self._without_primary: tuple[Instance, int, Node] | None = None
+        self._without_secondary: tuple[Instance, int, Node] | None = None
         self.free_disk = self.planned_free_disk = free_disk
         self.free_spindles = self.planned_free_spindles = free_spindles
         self.clear()
@@ -166,7 +78,7 @@ class Node:
         self.planned_free_spindles = self.free_spindles
         self.exclusion: dict[str, int] = {}
         self.location_score = 0
-        self._metrics = None
+        self._metrics = self._without_primary = self._without_secondary = None
 
     def load_primary(self, instance: Instance, location: int) -> None:
         """Count an instance whose disks the reported figures include."""
@@ -276,26 +188,41 @@ class Node:
     def metrics(self) -> tuple[float, ...]:
         """The values whose spread over the nodes is scored, in the order of ``score.SPREAD``."""
         if self._metrics is None:
+            hardware = self.hardware
+            memory, cpus = hardware.memory or 1.0, hardware.cpus or 1.0
+            speed, spindles = hardware.cpu_speed or 1.0, hardware.max_spindles or 1.0
             self._metrics = (
-                self.free_memory_part,
+                self.unused_memory / memory,
                 self.free_disk_part,
-                self.reserved_part,
-                self.speed_ratio,
+                self.reserved / memory,
+                self.used_cpus / cpus / speed,
                 self.cpu_load,
                 self.memory_load,
                 self.disk_load,
                 self.net_load,
-                self.spindle_ratio,
-                self.planned_free_memory_part,
+                self.instance_spindles / spindles,
+                self.planned_free_memory / memory,
                 self.planned_free_disk_part,
-                self.planned_speed_ratio,
-                self.planned_spindle_ratio,
+                self.planned_cpus / cpus / speed,
+                self.planned_spindles / spindles,
             )
         return self._metrics
 
-    # -- removing
+    # -- removing; the last answers are kept, since many moves of one instance begin alike
 
     def without_primary(self, instance: Instance, location: int) -> Node:
+        kept = self._without_primary
+        if kept is None or kept[0] is not instance or kept[1] != location:
+            self._without_primary = kept = instance, location, self._remove_primary(instance, location)
+        return kept[2]
+
+    def without_secondary(self, instance: Instance, primary: int) -> Node:
+        kept = self._without_secondary
+        if kept is None or kept[0] is not instance or kept[1] != primary:
+            self._without_secondary = kept = instance, primary, self._remove_secondary(instance, primary)
+        return kept[2]
+
+    def _remove_primary(self, instance: Instance, location: int) -> Node:
         new = self._copy()
         if instance.exclusion:
             new._remove_tags(instance)
@@ -317,7 +244,7 @@ class Node:
         new._settle_memory()
         return new
 
-    def without_secondary(self, instance: Instance, primary: int) -> Node:
+    def _remove_secondary(self, instance: Instance, primary: int) -> Node:
         new = self._copy()
         if instance.local_disk:
             new._give_back_disk(instance)
@@ -475,7 +402,7 @@ class Node:
 
     def _copy(self) -> Node:
         new = Node.__new__(Node)
-        new._metrics = None
+        new._metrics = new._without_primary = new._without_secondary = None
         new.hardware = self.hardware
         new.free_disk = self.free_disk
         new.free_spindles = self.free_spindles

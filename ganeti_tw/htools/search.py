@@ -33,8 +33,9 @@ from ganeti_tw.htools.score import SPREAD, WEIGHTS, components
 _FEW = 16_000
 # Pairs looked at in one go: more do not stay in the processor's cache.
 _AT_ONCE = 24_000
-# Of the instances that might win, so many are looked at before the bar is set anew.
-_BATCH = 48
+# Of the instances that might win, so many are looked at to set the bar; then this many times more.
+_BATCH = 32
+_MORE = 8
 
 
 def vectorised(
@@ -108,11 +109,14 @@ class _Search:
         """At what touches changed nodes, then at the rest from the most promising on."""
         touched = np.isin(self.rows.primary, changed) | np.isin(self.rows.secondary, changed)
         scan.look_at(np.flatnonzero(touched & scan.is_wanted))
-        columns = np.array(sorted(self.target_of[n] for n in changed if n in self.target_of), dtype=np.intp)
+        columns = np.array(sorted(1 + self.target_of[n] for n in changed if n in self.target_of), dtype=np.intp)
         if len(columns):
             scan.look_at(np.flatnonzero(~touched & scan.is_wanted), columns)
-        while len(rows := scan.promising()):
-            scan.look_at(rows)
+        many = _BATCH
+        while len(rows := scan.promising(many)):
+            scan.look_at(rows, self.bounds.within(rows, scan.limit))
+            scan.leave(rows)
+            many *= _MORE
 
     def _choose(self, cluster: Cluster, now: float, close: Sequence[tuple[int, int]]) -> Best | None:
         """The first of equals in the order of ``balance.moves_of``."""
@@ -155,10 +159,15 @@ class Bounds:
         result: Floats = self._least - self._loose
         return result
 
-    def set(self, rows: Ints, columns: Ints | slice, values: Floats) -> None:
-        """New values, one column for each of ``columns``."""
+    def within(self, rows: Ints, limit: float) -> Ints:
+        """The columns in which any of these instances may do with so little."""
+        entries = self._entries[rows] <= (self._loose[rows] + limit)[:, None]
+        return np.flatnonzero(entries.any(axis=0))
+
+    def set(self, rows: Ints, columns: Ints | None, values: Floats) -> None:
+        """New values for these columns, or for all."""
         values = values + self._loose[rows][:, None]
-        if isinstance(columns, slice):
+        if columns is None:
             self._entries[rows] = values
             self._least[rows] = values.min(axis=1)
             return
@@ -191,8 +200,13 @@ class Scan:
             wanted = wanted & (~online[rows.primary] | ((rows.secondary >= 0) & ~online[rows.secondary]))
         return wanted
 
+    @property
+    def limit(self) -> float:
+        """What a move may add to the score and still be among the lowest."""
+        return self.lowest + self.margin - self.present.score
+
     def look_at(self, rows: Ints, columns: Ints | None = None) -> None:
-        """Score the moves of these instances, to some of the targets or in all ways."""
+        """Score moves of these instances: all, or those in some of the bounds' columns."""
         width = max(1, len(self.search.targets) if columns is None else len(columns))
         many = max(1, _AT_ONCE // width)
         mirrored = self.search.mirrored[rows]
@@ -200,36 +214,40 @@ class Scan:
             for start in range(0, len(part), many):
                 self._look_at(part[start : start + many], columns)
         if columns is None:
-            self._left[rows] = False
+            self.leave(rows)
+
+    def leave(self, rows: Ints) -> None:
+        """Nothing more is to be learnt of these."""
+        self._left[rows] = False
 
     def _look_at(self, rows: Ints, columns: Ints | None) -> None:
         search = self.search
-        targets = search.targets if columns is None else search.targets[columns]
+        failovers = columns is None or (len(columns) > 0 and columns[0] == 0)
+        places = np.arange(len(search.targets)) if columns is None else columns[columns > 0] - 1
+        targets = search.targets[places]
         block = Block(search.limits, search.nodes, search.rows, search.columns, self.present, rows, targets)
-        whole = columns is None
-        scores = block.mirrored_scores(failovers=whole) if search.mirrored[rows[0]] else block.external_scores()
-        self._keep(rows, np.arange(len(search.targets)) if columns is None else columns, scores)
+        scores = block.mirrored_scores(failovers=failovers) if search.mirrored[rows[0]] else block.external_scores()
+        self._keep(rows, places, scores)
         if not search.keeps_bounds:
             return
         gains = scores - self.present.score
-        best = gains[:, 1:].reshape(len(rows), len(targets), len(KINDS)).min(axis=2)
-        if whole:
-            search.bounds.set(rows, slice(None), np.concatenate([gains[:, :1], best], axis=1))
-        else:
-            search.bounds.set(rows, columns if columns is not None else slice(None), best)
+        best = gains[:, 1 :: len(KINDS)]
+        for kind in range(2, 1 + len(KINDS)):
+            best = np.minimum(best, gains[:, kind :: len(KINDS)])
+        search.bounds.set(rows, columns, np.concatenate([gains[:, :1], best], axis=1) if failovers else best)
 
-    def _keep(self, rows: Ints, columns: Ints, scores: Floats) -> None:
+    def _keep(self, rows: Ints, places: Ints, scores: Floats) -> None:
         self.lowest = min(self.lowest, float(scores.min(initial=np.inf)))
-        places = np.nonzero(scores <= self.lowest + self.margin)
-        numbers = np.concatenate([[0], (1 + columns[:, None] * len(KINDS) + np.arange(len(KINDS))).ravel()])
-        self._found.append((rows[places[0]], numbers[places[1]], scores[places]))
+        near = np.nonzero(scores <= self.lowest + self.margin)
+        numbers = np.concatenate([[0], (1 + places[:, None] * len(KINDS) + np.arange(len(KINDS))).ravel()])
+        self._found.append((rows[near[0]], numbers[near[1]], scores[near]))
 
-    def promising(self) -> Ints:
-        """Of the instances not looked at yet, some of those that may win."""
-        least = self.search.bounds.least() + self.present.score
-        left = np.flatnonzero(self._left & (least <= self.lowest + self.margin))
-        if len(left) > _BATCH:
-            left = left[np.argpartition(least[left], _BATCH)[:_BATCH]]
+    def promising(self, many: int) -> Ints:
+        """Of the instances that may win and were not looked at yet, so many of the best."""
+        least = self.search.bounds.least()
+        left = np.flatnonzero(self._left & (least <= self.limit))
+        if len(left) > many:
+            left = left[np.argpartition(least[left], many)[:many]]
         return left
 
     def close(self) -> list[tuple[int, int]]:
@@ -239,5 +257,3 @@ class Scan:
             near = scores <= self.lowest + self.margin
             found.update(zip(rows[near].tolist(), numbers[near].tolist(), strict=True))
         return sorted(found)
-
-

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from ganeti_tw.htools.cluster import BadData, Cluster
 from ganeti_tw.htools.group import ALLOCATION, Group
-from ganeti_tw.htools.node import Hardware, Node
+from ganeti_tw.htools.hardware import Hardware
+from ganeti_tw.htools.node import Node
 from ganeti_tw.htools.numbers import amount, shortened, size_mib
 from ganeti_tw.htools.policy import DEFAULT
 

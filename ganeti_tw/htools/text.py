@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 
 from ganeti_tw.htools.cluster import NOWHERE, BadData, Cluster, Place
 from ganeti_tw.htools.group import ALLOCATION, Group
+from ganeti_tw.htools.hardware import Hardware
 from ganeti_tw.htools.instance import STATUSES, Instance
-from ganeti_tw.htools.node import Hardware, Node
+from ganeti_tw.htools.node import Node
 from ganeti_tw.htools.numbers import amount, integer, positive_real, real, shortened, shortest
 from ganeti_tw.htools.policy import DEFAULT, Policy, Spec
 from ganeti_tw.htools.templates import DRBD, TEMPLATES

@@ -7,9 +7,11 @@ from unittest import TestCase
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clusters import clusters
-from ganeti_tw.htools.balance import Limits, balance, movable, one_by_one
+from clusters import cluster_of, clusters, text_of
+from ganeti_tw.htools.arrays import Nodes
+from ganeti_tw.htools.balance import Limits, balance, movable, moves_of, one_by_one
 from ganeti_tw.htools.cluster import NOWHERE, Cluster
+from ganeti_tw.htools.exact import Exact
 from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.jobs import job_sets
 from ganeti_tw.htools.moves import attempt
@@ -41,16 +43,56 @@ class SearchTests(TestCase):
         members = cluster.members(0)
         candidates = movable(cluster, 0, wanted)
         slow = one_by_one(members, candidates, wanted)
-        fast = vectorised(cluster, members, candidates, wanted)
+        every = vectorised(cluster, members, candidates, wanted)
+        bounded = vectorised(cluster, members, candidates, wanted, few=0)
         now = group_score(cluster)
         for _ in range(wanted.steps):
-            one, other = slow(cluster, now), fast(cluster, now)
-            if one is None or other is None:
-                self.assertEqual((one, other), (None, None))
+            one = slow(cluster, now)
+            for search in (every, bounded):
+                other = search(cluster, now)
+                if one is None or other is None:
+                    self.assertEqual((one, other), (None, None))
+                else:
+                    found = other.instance.name, other.move, other.score
+                    self.assertEqual((one.instance.name, one.move, one.score), found)
+            if one is None:
                 return
-            self.assertEqual((one.instance.name, one.move, one.score), (other.instance.name, other.move, other.score))
-            cluster.settle(other.outcome.nodes, other.instance.index, other.outcome.place)
-            now = other.score
+            cluster.settle(one.outcome.nodes, one.instance.index, one.outcome.place)
+            now = one.score
+
+    def test_bounds_hold_through_a_whole_run(self) -> None:
+        for seed in range(3):
+            cluster = cluster_of(text_of(seed, 16, 120, plain=seed > 0))
+            members = cluster.members(0)
+            candidates = movable(cluster, 0, Limits())
+            every = vectorised(cluster, members, candidates, Limits(), few=10**9)
+            bounded = vectorised(cluster, members, candidates, Limits(), few=0)
+            now = group_score(cluster)
+            while (one := every(cluster, now)) is not None:
+                other = bounded(cluster, now)
+                assert other is not None
+                self.assertEqual(
+                    (one.instance.name, one.move, one.score), (other.instance.name, other.move, other.score)
+                )
+                cluster.settle(one.outcome.nodes, one.instance.index, one.outcome.place)
+                now = one.score
+            self.assertIsNone(bounded(cluster, now))
+
+    @properties
+    @given(clusters(most_nodes=5, most_instances=15))
+    def test_scores_from_arrays_are_real_to_the_last_bit(self, cluster: Cluster) -> None:
+        members = cluster.members(0)
+        if all(cluster.nodes[n].offline for n in members):
+            return
+        exact = Exact(cluster, members, Nodes(cluster, members, []))
+        outcomes = []
+        for index in movable(cluster, 0, Limits()):
+            for move in moves_of(cluster, cluster.instances[index], members, Limits()):
+                outcome = attempt(cluster, cluster.instances[index], move, True)
+                if not isinstance(outcome, Fail):
+                    outcomes.append(outcome.nodes)
+        wanted = [score([changed.get(n, cluster.nodes[n]) for n in members]) for changed in outcomes]
+        self.assertEqual(exact.scores(cluster, outcomes), wanted)
 
 
 class PlanTests(TestCase):
