@@ -65,6 +65,25 @@ def text_of(seed: int, nodes: int, instances: int, *, plain: bool = False) -> st
     return "\n".join([*rows, "", *lines, "", *tags, ""]) + "\n"
 
 
+def with_own_spindles(text: str, spare: int) -> str:
+    """The same cluster where each instance has a spindle of its own, ``spare`` being left on each node."""
+    groups, nodes, instances, *rest = text.split("\n\n")
+    held: dict[str, int] = {}
+    lines = []
+    for line in instances.splitlines():
+        fields = line.split("|")
+        fields[11] = "1"
+        for name in fields[6:8]:
+            held[name] = held.get(name, 0) + 1
+        lines.append("|".join(fields))
+    rows = []
+    for line in nodes.splitlines():
+        fields = line.split("|")
+        fields[9], fields[11], fields[12] = str(held.get(fields[0], 0) + spare), "Y", str(spare)
+        rows.append("|".join(fields))
+    return "\n\n".join([groups, "\n".join(rows), "\n".join(lines), *rest])
+
+
 def cluster_of(text: str) -> Cluster:
     return prepare(parse(text), Wishes(evaluate_tags=True)).cluster
 
