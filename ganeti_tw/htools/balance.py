@@ -19,7 +19,7 @@ from ganeti_tw.htools.score import lower_bound, score
 from ganeti_tw.htools.templates import EXTERNAL
 
 # From this many candidate moves in a step on, importing NumPy pays.
-_MANY = 700
+_MANY = 300
 
 
 class Limits(NamedTuple):
