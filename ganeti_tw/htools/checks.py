@@ -49,7 +49,7 @@ class Checks(Rows):
         soft = (was_bad | (left > self.left_s) | (self.real == 0)) & self._keeps_disk(s)
         soft &= (self.cpus <= nodes.cpu_room[s]) & (self.memory < nodes.planned_memory[s])
         if self.tags.shape[1]:
-            soft &= (self.tags * (nodes.tags[s] > 0)).sum(axis=1) == 0
+            soft &= ((self.tags * (nodes.tags[s] > 0)).sum(axis=1) == 0) | (self.real == 0)
         result: Bools = hard & (soft | self.force_primary)
         return result
 
@@ -69,7 +69,7 @@ class Checks(Rows):
         soft &= self._less(self.memory, nodes.planned_memory[t])
         if self.tags.shape[1]:
             clash = self.tags @ (nodes.tags[t] > 0).T.astype(np.float64)
-            soft &= clash == 0
+            soft &= (clash == 0) | (self.real == 0)[:, None]
         return soft, hard
 
     @cached_property

@@ -81,10 +81,13 @@ def _opcode(part: str, instance: Instance, target: str) -> Opcode:
 
 
 def job_sets(steps: Iterable[Step]) -> list[list[Step]]:
-    """Moves in order, cut where one touches a node that its set has touched already."""
+    """Moves in order, cut where one touches a node that its set touches already.
+
+    The sets are formed from the last move backwards, as in Ganeti.
+    """
     sets: list[list[Step]] = []
     touched: set[int] = set()
-    for step in steps:
+    for step in reversed(list(steps)):
         nodes = {*step.old[:2], *step.new[:2]} - {NOWHERE}
         if sets and touched.isdisjoint(nodes):
             sets[-1].append(step)
@@ -92,7 +95,7 @@ def job_sets(steps: Iterable[Step]) -> list[list[Step]]:
         else:
             sets.append([step])
             touched = nodes
-    return sets
+    return [each[::-1] for each in reversed(sets)]
 
 
 def script(cluster: Cluster, sets: Sequence[Sequence[Step]]) -> list[str]:

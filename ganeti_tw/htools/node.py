@@ -296,7 +296,8 @@ class Node:
             new._add_load(instance)
             new.location_score += location + self._unmet_wishes(instance)
         if not force:
-            if instance.exclusion and any(self.exclusion.get(tag) for tag in instance.exclusion):
+            # What is still to come is not kept apart, though it counts for others.
+            if not instance.forthcoming and any(self.exclusion.get(tag) for tag in instance.exclusion):
                 return Fail.TAGS
             if new.planned_free_memory <= 0:
                 return Fail.MEM

@@ -25,13 +25,17 @@ def run(call: Call) -> int:
         _say_nodes(call, cluster, "'Nodes to online'", trial)
         if not enough:
             call.say("Onlining all nodes will not yield enough capacity", 2)
-        commands = [*_power(cluster, trial, "on")[1:], *_moves(cluster, trial)]
+        commands = [*_power(cluster, trial, "on")[1:], *script(cluster, job_sets(trial.steps))]
         when = "after hsqueeze expansion"
     else:
         trial = switch_off(cluster, going, target)
         if trial.nodes:
             _say_nodes(call, cluster, "'Nodes to offline'", trial)
-            commands = [*_moves(cluster, trial), *_tagging(cluster, trial), *_power(cluster, trial, "off")]
+            commands = [
+                *script(cluster, job_sets(trial.steps)),
+                *_tagging(cluster, trial),
+                *_power(cluster, trial, "off"),
+            ]
             when = "after hsqueeze run"
         else:
             if options.headers:
@@ -54,12 +58,6 @@ def _say_nodes(call: Call, cluster: Cluster, header: str, trial: Trial) -> None:
         call.say(header)
     for n in trial.nodes:
         call.say(cluster.nodes[n].hardware.name)
-
-
-def _moves(cluster: Cluster, trial: Trial) -> list[str]:
-    """Ganeti forms the sets of an hsqueeze run from the last move backwards."""
-    sets = job_sets(reversed(trial.steps))
-    return script(cluster, [each[::-1] for each in reversed(sets)])
 
 
 def _tagging(cluster: Cluster, trial: Trial) -> list[str]:
