@@ -13,8 +13,10 @@ from ganeti_tw.htools.balance import Limits, balance, movable, moves_of, one_by_
 from ganeti_tw.htools.cluster import NOWHERE, Cluster
 from ganeti_tw.htools.exact import Exact
 from ganeti_tw.htools.failures import Fail
+from ganeti_tw.htools.instance import Instance
 from ganeti_tw.htools.jobs import job_sets
 from ganeti_tw.htools.moves import attempt
+from ganeti_tw.htools.node import Node
 from ganeti_tw.htools.prepare import derive
 from ganeti_tw.htools.score import clashes, score
 from ganeti_tw.htools.search import vectorised
@@ -34,6 +36,44 @@ limits = st.builds(
 
 def group_score(cluster: Cluster) -> float:
     return score(cluster.nodes)
+
+
+def real_clashes(cluster: Cluster, node: Node) -> int:
+    """Instances too many with one exclusion tag, but for those that do not run yet, which may go anywhere."""
+    tags = [tag for index in node.primaries for tag in cluster.instances[index].exclusion]
+    return len(tags) - len(set(tags))
+
+
+class ForthcomingTests(TestCase):
+    def test_what_is_to_come_may_join_an_exclusion_tag_and_what_runs_may_not(self) -> None:
+        cluster = cluster_of(text_of(1, 2, 0))
+        node = cluster.nodes[0]
+        for forthcoming in (False, True):
+            one, other = (
+                Instance(
+                    number,
+                    f"inst{number}",
+                    memory=128,
+                    disk=0,
+                    disks=[],
+                    disk_spindles=None,
+                    vcpus=1,
+                    status="running",
+                    auto_balance=True,
+                    template="ext",
+                    forthcoming=forthcoming,
+                )
+                for number in range(2)
+            )
+            one.exclusion = other.exclusion = ("svc:a",)
+            taken = node.with_primary(one, 0)
+            assert not isinstance(taken, Fail)
+            both = taken.with_primary(other, 0)
+            if forthcoming:
+                assert not isinstance(both, Fail)
+                self.assertEqual(clashes(both), 1)
+            else:
+                self.assertEqual(both, Fail.TAGS)
 
 
 class SearchTests(TestCase):
@@ -126,7 +166,7 @@ class PlanTests(TestCase):
                 self.assertGreater(new.free_disk, 0)
             if not old.n1_failure and not new.offline:
                 self.assertFalse(new.n1_failure)
-            self.assertLessEqual(clashes(new), clashes(old))
+            self.assertLessEqual(real_clashes(cluster, new), real_clashes(cluster, old))
 
     @properties
     @given(clusters())
