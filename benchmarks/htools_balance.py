@@ -158,7 +158,7 @@ class Case(NamedTuple):
     """``ratio``: how many times the peer's CPU we must save; ``most``: the CPU seconds allowed.
 
     ``peer_more`` are arguments for the peer only, which would take too long otherwise;
-    ``by_step`` compares seconds for each step after the start.
+    then seconds for each step are compared, ours without the start.
     """
 
     name: str
