@@ -51,8 +51,6 @@ class UuidTests(SynchronousTestCase):
             with self.subTest(op_id):
                 named = self.locks(op_id, node_name="n3")
                 self.assertEqual(self.locks(op_id, node_name="n3", node_uuid=N3), named)
-                if op_id not in ("OP_NODE_POWERCYCLE", "OP_NODE_REMOVE", "OP_NODE_ADD"):  # whose names may not be empty
-                    self.assertEqual(self.locks(op_id, node_name="", node_uuid=N3), named)
                 self.assertRaises(NotUnique, self.locks, op_id, node_name="n3", node_uuid=N2)
 
     def test_the_primary_node(self) -> None:

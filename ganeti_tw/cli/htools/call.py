@@ -1,0 +1,157 @@
+"""One run of a tool: its options, its streams, and the cluster it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TextIO
+
+from ganeti_tw.cli.htools.options import Options
+from ganeti_tw.htools.cluster import BadData, Cluster
+from ganeti_tw.htools.iallocator import load_request
+from ganeti_tw.htools.prepare import Prepared, Wishes, prepare, set_offline
+from ganeti_tw.htools.simulate import simulated
+from ganeti_tw.htools.text import parse, serialize
+
+Backend = Callable[[Options], Cluster]
+"""A live source: the RAPI, the master's socket."""
+
+
+class ProgramError(Exception):
+    """Stop with ``Error: TEXT`` and status 1."""
+
+
+class Call:
+    """What a tool's ``run`` is given.  ``backends`` are the live sources, by option name."""
+
+    def __init__(
+        self,
+        tool: str,
+        options: Options,
+        arguments: Sequence[str],
+        *,
+        stdin: TextIO,
+        stdout: TextIO,
+        stderr: TextIO,
+        backends: Mapping[str, Backend],
+    ) -> None:
+        self.tool = tool
+        self.options = options
+        self.arguments = list(arguments)
+        self.stdin = stdin
+        self._stdout = stdout
+        self._stderr = stderr
+        self._backends = backends
+
+    def say(self, text: str = "", level: int = -100) -> None:
+        """A line on standard output, at this verbosity and above."""
+        if self.options.verbose >= level:
+            self._stdout.write(text + "\n")
+
+    def warn(self, text: str = "") -> None:
+        """A line on standard error."""
+        self._stderr.write(text + "\n")
+
+    def read_file(self, path: str) -> str:
+        """A text file, ``-`` for standard input; BadData when it cannot be read."""
+        try:
+            if path == "-":
+                return self.stdin.read()
+            with open(path, encoding="utf-8", newline="") as file:
+                return file.read()
+        except OSError as error:
+            raise BadData(f"{path}: openFile: {_describe(error)}") from error
+        except ValueError as error:
+            raise BadData(f"{path}: hGetContents: invalid argument (cannot decode byte sequence)") from error
+
+    def load(self, *, evaluate_tags: bool = False) -> Prepared:
+        """The cluster the options name, completed; problems in it are warned of."""
+        options = self.options
+        try:
+            cluster = self._load_raw()
+        except BadData as error:
+            raise ProgramError(f"failed to load data, aborting: {error}") from error
+        return self.complete(cluster, evaluate_tags=evaluate_tags, utilisation=self._utilisation(options))
+
+    def complete(self, cluster: Cluster, *, evaluate_tags: bool = False, utilisation: str | None = None) -> Prepared:
+        options = self.options
+        wishes = Wishes(
+            utilisation=utilisation,
+            ignore_utilisation=options.ignore_dynu,
+            exclusion_tags=options.exclusion_tags,
+            evaluate_tags=evaluate_tags,
+            kvm_node_memory=options.static_kvm_node_memory,
+            max_cpu=options.max_cpu,
+            min_disk=options.min_disk,
+        )
+        try:
+            prepared = prepare(cluster, wishes)
+        except BadData as error:
+            raise ProgramError(f"can't parse utilisation data: {error}") from error
+        if prepared.missing and options.verbose != 0:
+            self.warn("Warning: cluster has inconsistent data:")
+            for text in prepared.missing:
+                self.warn(f"  - {text}")
+            self.warn()
+        try:
+            set_offline(prepared.cluster, options.offline)
+        except BadData as error:
+            raise ProgramError(str(error)) from error
+        return prepared
+
+    def save(self, cluster: Cluster, suffix: str, when: str, newest: int = 0) -> None:
+        """Write the state beside the others of this run, if asked to; its ``newest`` instances come first."""
+        if self.options.save is None:
+            return
+        path = f"{self.options.save}.{suffix}"
+        self.write_file(path, serialize(cluster, newest))
+        self.warn(f"The cluster state {when} has been written to file '{path}'")
+
+    def write_file(self, path: str, text: str) -> None:
+        try:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise ProgramError(f"{path}: openFile: {_describe(error)}") from error
+
+    def _utilisation(self, options: Options) -> str | None:
+        if options.dynu_file is None or options.ignore_dynu:
+            return None
+        try:
+            return self.read_file(options.dynu_file)
+        except BadData as error:
+            raise ProgramError(str(error)) from error
+
+    def _load_raw(self) -> Cluster:
+        options = self.options
+        if options.mond or options.mond_data is not None:
+            raise BadData("this version cannot use monitoring data (--mond, --mond-data); use -U with a file")
+        files = [options.master, options.luxi, options.data_file]
+        if len([each for each in files if each is not None]) > 1:
+            raise ProgramError("Only one of the rapi, luxi, and data files options should be given.")
+        if options.master is not None:
+            return self._live("master")
+        if options.luxi is not None:
+            return self._live("luxi")
+        if options.simulate:
+            return simulated(options.simulate)
+        if options.data_file is not None:
+            return parse(self.read_file(options.data_file))
+        if options.ialloc_source is not None:
+            return load_request(self.read_file(options.ialloc_source)).cluster
+        raise BadData("No backend selected! Exiting.")
+
+    def _live(self, option: str) -> Cluster:
+        backend = self._backends.get(option)
+        if backend is None:
+            raise BadData(f"this version cannot read from a running cluster (--{option}); save its state and use -t")
+        return backend(self.options)
+
+
+def _describe(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "does not exist (No such file or directory)"
+    if isinstance(error, PermissionError):
+        return "permission denied (Permission denied)"
+    if isinstance(error, IsADirectoryError):
+        return "inappropriate type (is a directory)"
+    return f"failed ({error.strerror})"

@@ -1,0 +1,84 @@
+"""hsqueeze: switch off nodes that are not needed, and on those that are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ganeti_tw.cli.htools.call import Call, ProgramError
+from ganeti_tw.htools.cluster import Cluster
+from ganeti_tw.htools.jobs import SCRIPT_HEAD, job_sets, script
+from ganeti_tw.htools.squeeze import Trial, has_room, may_come, may_go, measure, switch_off, switch_on
+from ganeti_tw.htools.tags import STANDBY_AUTO
+
+
+def run(call: Call) -> int:
+    cluster = call.load(evaluate_tags=True).cluster
+    options = call.options
+    call.save(cluster, "original", "before hsqueeze run")
+    going, coming = may_go(cluster), may_come(cluster)
+    call.say(f"Offline candidates: {_names(cluster, going)}", 2)
+    call.say(f"Online candidates: {_names(cluster, coming)}", 2)
+    standard = cluster.policy.standard
+    target, least = measure(standard, options.target_resources), measure(standard, options.minimal_resources)
+    if not has_room(cluster, least):
+        trial, enough = switch_on(cluster, coming, least)
+        _say_nodes(call, cluster, "'Nodes to online'", trial)
+        if not enough:
+            call.say("Onlining all nodes will not yield enough capacity", 2)
+        commands = [*_power(cluster, trial, "on")[1:], *script(cluster, job_sets(trial.steps))]
+        when = "after hsqueeze expansion"
+    else:
+        trial = switch_off(cluster, going, target)
+        if trial.nodes:
+            _say_nodes(call, cluster, "'Nodes to offline'", trial)
+            commands = [
+                *script(cluster, job_sets(trial.steps)),
+                *_tagging(cluster, trial),
+                *_power(cluster, trial, "off"),
+            ]
+            when = "after hsqueeze run"
+        else:
+            if options.headers:
+                call.say("'No action'")
+            commands = ["echo Nothing to do"]
+            when = "after hsqueeze doing nothing"
+    call.save(trial.cluster, "squeezed", when)
+    _give_commands(call, commands)
+    if options.execute and trial.nodes:
+        raise ProgramError("hsqueeze: Execution of commands possible only on LUXI")
+    return 0
+
+
+def _names(cluster: Cluster, nodes: Sequence[int]) -> str:
+    return ",".join(cluster.nodes[n].hardware.name for n in nodes)
+
+
+def _say_nodes(call: Call, cluster: Cluster, header: str, trial: Trial) -> None:
+    if call.options.headers:
+        call.say(header)
+    for n in trial.nodes:
+        call.say(cluster.nodes[n].hardware.name)
+
+
+def _tagging(cluster: Cluster, trial: Trial) -> list[str]:
+    aliases = [cluster.nodes[n].hardware.alias for n in trial.nodes]
+    return ["", "echo Tagging Commands", *(f"  gnt-node add-tags {alias} {STANDBY_AUTO}" for alias in aliases)]
+
+
+def _power(cluster: Cluster, trial: Trial, state: str) -> list[str]:
+    aliases = [cluster.nodes[n].hardware.alias for n in trial.nodes]
+    return ["", "echo Power Commands", *(f"  gnt-node power -f {state} {alias}" for alias in aliases)]
+
+
+def _give_commands(call: Call, lines: Sequence[str]) -> None:
+    where = call.options.commands
+    if where is None:
+        return
+    if where:
+        call.write_file(where, SCRIPT_HEAD + "".join(f"{line}\n" for line in lines))
+        call.say(f"The commands have been written to file '{where}'")
+        return
+    call.say("\nCommands to run:")
+    for line in lines:
+        if line != "  check":
+            call.say(f"  {line}")

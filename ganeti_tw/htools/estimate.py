@@ -1,0 +1,169 @@
+"""Scores of many variants of one state, quickly.
+
+A variant changes a few nodes, so sums over all nodes need only these.  The values
+differ from the real ones in the last digits: :class:`Contest` therefore scores all
+that come close to the winner the long way before it decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import sqrt
+from typing import Generic, NamedTuple, TypeVar
+
+from ganeti_tw.htools.cluster import Cluster
+from ganeti_tw.htools.node import Node
+from ganeti_tw.htools.score import (
+    LOCATION,
+    LOCATION_EXCLUSION,
+    N1,
+    OFFLINE_ALL,
+    OFFLINE_PRIMARY,
+    RESERVED_TOTAL,
+    SPREAD,
+    TAGS,
+    WEIGHTS,
+    clashes,
+    location_counts,
+    score,
+    without_spreads,
+)
+
+# Estimates and real scores differ by less: a spread near 0 is the root of a rounding error.
+TOLERANCE = 1e-7
+
+_RESERVED = 2
+_RESERVED_WEIGHT = WEIGHTS[RESERVED_TOTAL]
+_SPREAD_WEIGHTS = tuple(WEIGHTS[position] for position in SPREAD)
+
+
+class Estimator:
+    """Scores near enough of a set of nodes in which some are replaced."""
+
+    def __init__(self, cluster: Cluster, members: Sequence[int]) -> None:
+        self._nodes = {index: cluster.nodes[index] for index in members}
+        nodes = list(self._nodes.values())
+        online = [node for node in nodes if not node.offline]
+        self._count = float(len(online)) or 1.0
+        columns = list(zip(*[node.metrics() for node in online], strict=True)) or [()] * len(SPREAD)
+        # Values are taken relative to their mean, so that squares stay small and their sums exact enough.
+        self._means = [sum(column) / self._count for column in columns]
+        self._squares = [
+            sum((value - mean) ** 2 for value in column) for column, mean in zip(columns, self._means, strict=True)
+        ]
+        # What each spread counts as it is.
+        self._spreads = [
+            weight * sqrt(amount / self._count) for weight, amount in zip(_SPREAD_WEIGHTS, self._squares, strict=True)
+        ]
+        self._fixed = without_spreads(nodes)
+        self._plain_parts = {index: _plain_part(node) for index, node in self._nodes.items()}
+        self._counts = location_counts(online)
+
+    def score(self, changed: Mapping[int, Node]) -> float:
+        pairs = [(self._nodes[index], node) for index, node in changed.items() if index in self._nodes]
+        result = self._fixed
+        for index, node in changed.items():
+            if index in self._plain_parts:
+                result += _plain_part(node) - self._plain_parts[index]
+        if self._counts or any(new.exclusion and new.hardware.location_tags for _, new in pairs):
+            result += self._location_part(pairs)
+        online = [(old.metrics(), new.metrics()) for old, new in pairs if not old.offline]
+        if not online:
+            return result + sum(self._spreads)
+        count = self._count
+        befores = zip(*[before for before, _ in online], strict=True)
+        afters = zip(*[after for _, after in online], strict=True)
+        for weight, mean, squares, spread, before, after in zip(
+            _SPREAD_WEIGHTS, self._means, self._squares, self._spreads, befores, afters, strict=True
+        ):
+            if before == after:
+                result += spread
+                continue
+            moved = 0.0
+            for x, y in zip(before, after, strict=True):
+                moved += y - x
+                squares += (y - x) * (y + x - 2.0 * mean)
+            moved /= count
+            variance = squares / count - moved * moved
+            if variance > 0.0:
+                result += weight * sqrt(variance)
+        return result
+
+    def _location_part(self, pairs: Sequence[tuple[Node, Node]]) -> float:
+        before = location_counts([old for old, _ in pairs if not old.offline])
+        after = location_counts([new for _, new in pairs if not new.offline])
+        more = 0
+        for key in before.keys() | after.keys():
+            was = self._counts.get(key, 0)
+            now = was - before.get(key, 0) + after.get(key, 0)
+            more += max(now - 1, 0) - max(was - 1, 0)
+        return WEIGHTS[LOCATION_EXCLUSION] * more
+
+
+def _plain_part(node: Node) -> float:
+    """What a node adds to the score on its own."""
+    primaries = len(node.primaries)
+    both = primaries + len(node.secondaries)
+    if node.offline:
+        return WEIGHTS[OFFLINE_ALL] * both + WEIGHTS[OFFLINE_PRIMARY] * primaries
+    part = _RESERVED_WEIGHT * node.metrics()[_RESERVED] + WEIGHTS[LOCATION] * node.location_score
+    if node.n1_failure:
+        part += WEIGHTS[N1] * both
+    if node.exclusion:
+        part += WEIGHTS[TAGS] * clashes(node)
+    return part
+
+
+T = TypeVar("T")
+
+
+class _Entry(NamedTuple, Generic[T]):
+    estimate: float
+    changed: Mapping[int, Node]
+    what: T
+
+
+class Contest(Generic[T]):
+    """Variants of a state, of which the one with the lowest score wins."""
+
+    def __init__(self, cluster: Cluster, members: Sequence[int]) -> None:
+        self._cluster = cluster
+        self._members = list(members)
+        self._estimator = Estimator(cluster, members)
+        self._close: list[_Entry[T]] = []
+        self._lowest = float("inf")
+
+    def enter(self, changed: Mapping[int, Node], what: T) -> None:
+        estimate = self._estimator.score(changed)
+        if estimate > self._limit():
+            return
+        if estimate < self._lowest:
+            self._lowest = estimate
+            limit = self._limit()
+            self._close = [entry for entry in self._close if entry.estimate <= limit]
+        self._close.append(_Entry(estimate, changed, what))
+
+    def _limit(self) -> float:
+        return self._lowest + TOLERANCE * max(1.0, abs(self._lowest))
+
+    def first(self) -> tuple[float, T] | None:
+        """The winner; of equals the one entered first."""
+        best: tuple[float, T] | None = None
+        for value, what in self._scored():
+            if best is None or value < best[0]:
+                best = value, what
+        return best
+
+    def last(self) -> tuple[float, T] | None:
+        """The winner; of equals the one entered last."""
+        best: tuple[float, T] | None = None
+        for value, what in self._scored():
+            if best is None or value <= best[0]:
+                best = value, what
+        return best
+
+    def _scored(self) -> Iterator[tuple[float, T]]:
+        nodes = self._cluster.nodes
+        for entry in self._close:
+            changed = entry.changed
+            yield score([changed[n] if n in changed else nodes[n] for n in self._members]), entry.what

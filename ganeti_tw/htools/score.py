@@ -1,0 +1,146 @@
+"""How unevenly a set of nodes is used: 0 is perfect, lower is better.
+
+Additions are made one after the other in node order, so that the last digits, and
+with them ties between moves, come out as in Ganeti's htools.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+
+from ganeti_tw.htools.node import Node
+
+# Where each of Node.metrics goes among the components.
+SPREAD = (0, 1, 3, 6, 7, 8, 9, 10, 12, 13, 14, 15, 16)
+
+# Metrics that are often equal to an earlier one for every node.
+_OFTEN_EQUAL = {5: 4, 6: 4, 7: 4, 10: 1, 11: 3, 12: 8}
+
+COMPONENTS: tuple[tuple[str, float], ...] = (
+    ("free_mem_cv", 0.5),
+    ("free_disk_cv", 0.5),
+    ("n1_cnt", 1.0),
+    ("reserved_mem_cv", 1.0),
+    ("offline_all_cnt", 4.0),
+    ("offline_pri_cnt", 16.0),
+    ("vcpu_ratio_cv", 0.5),
+    ("cpu_load_cv", 1.0),
+    ("mem_load_cv", 1.0),
+    ("disk_load_cv", 1.0),
+    ("net_load_cv", 1.0),
+    ("pri_tags_score", 2.0),
+    ("spindles_cv", 0.5),
+    ("free_mem_cv_forth", 0.5),
+    ("free_disk_cv_forth", 0.5),
+    ("vcpu_ratio_cv_forth", 0.5),
+    ("spindles_cv_forth", 0.5),
+    ("location_score", 1.0),
+    ("location_exclusion_score", 1.0),
+    ("reserved_mem_rtotal", 0.25),
+)
+N1, OFFLINE_ALL, OFFLINE_PRIMARY, TAGS, LOCATION, LOCATION_EXCLUSION, RESERVED_TOTAL = 2, 4, 5, 11, 17, 18, 19
+WEIGHTS = tuple(weight for _, weight in COMPONENTS)
+_RESERVED = 2
+
+
+def total(values: Sequence[float]) -> float:
+    """The weighted sum of the components."""
+    result = 0.0
+    for weight, value in zip(WEIGHTS, values, strict=True):
+        result += weight * value
+    return result
+
+
+def score(nodes: Sequence[Node]) -> float:
+    return total(components(nodes))
+
+
+def components(nodes: Sequence[Node]) -> list[float]:
+    """The value of each of ``COMPONENTS``; without an online node all spreads are 0."""
+    values = [0.0] * len(COMPONENTS)
+    online = []
+    for node in nodes:
+        if node.hardware.offline:
+            primaries = len(node.primaries)
+            values[OFFLINE_ALL] += primaries + len(node.secondaries)
+            values[OFFLINE_PRIMARY] += primaries
+        else:
+            online.append(node)
+    if not online:
+        return values
+    columns = list(zip(*[node.metrics() for node in online], strict=True))
+    spreads: list[float] = []
+    for number, column in enumerate(columns):
+        twin = _OFTEN_EQUAL.get(number)
+        spreads.append(spreads[twin] if twin is not None and columns[twin] == column else spread(column))
+        values[SPREAD[number]] = spreads[number]
+    reserved = 0.0
+    for part in columns[_RESERVED]:
+        reserved += part
+    values[RESERVED_TOTAL] = reserved
+    for node in online:
+        if node.n1_failure:
+            values[N1] += len(node.primaries) + len(node.secondaries)
+        values[LOCATION] += node.location_score
+        if node.exclusion:
+            values[TAGS] += clashes(node)
+    values[LOCATION_EXCLUSION] = _location_clashes(online)
+    return values
+
+
+def without_spreads(nodes: Sequence[Node]) -> float:
+    """The part of the score that simply adds up."""
+    values = components(nodes)
+    for position in SPREAD:
+        values[position] = 0.0
+    return total(values)
+
+
+def spread(values: Sequence[float]) -> float:
+    """The standard deviation of the whole population."""
+    count = len(values)
+    amount = 0.0
+    for value in values:
+        amount += value
+    mean = amount / count
+    squares = 0.0
+    for value in values:
+        distance = value - mean
+        squares += distance * distance
+    return sqrt(squares / count)
+
+
+def clashes(node: Node) -> int:
+    """How many instances too many share an exclusion tag on this node."""
+    return sum(node.exclusion.values()) - len(node.exclusion)
+
+
+def location_counts(nodes: Sequence[Node]) -> dict[tuple[str, str], int]:
+    """How often each exclusion tag occurs at each location, over all these nodes."""
+    counts: dict[tuple[str, str], int] = {}
+    for node in nodes:
+        for location in node.hardware.location_tags if node.exclusion else ():
+            for tag, count in node.exclusion.items():
+                counts[location, tag] = counts.get((location, tag), 0) + count
+    return counts
+
+
+def _location_clashes(online: Sequence[Node]) -> float:
+    counts = location_counts(online)
+    return float(sum(counts.values()) - len(counts))
+
+
+def lower_bound(nodes: Sequence[Node]) -> float:
+    """What memory reserved for failing nodes costs however well it is spread."""
+    if len(nodes) <= 1:
+        return 0.0
+    memory = 0.0
+    reserved = 0
+    for node in nodes:
+        memory += node.hardware.memory
+        reserved += sum(node.peers.values())
+    without_largest = memory - max(node.hardware.memory for node in nodes)
+    if without_largest <= 0:
+        return 0.0
+    return 0.25 * (reserved / without_largest - reserved / memory)

@@ -1,0 +1,259 @@
+"""The best move of a balancing step.
+
+All moves of all instances are scored with NumPy; those within ``TOLERANCE`` of the
+lowest are then made for real and scored the long way, since the array scores are off
+in the last digits.
+
+A step changes three nodes at most.  What a move of other instances between other
+nodes would gain changes only because the spreads have become smaller or larger, and
+``Drift`` bounds by how much.  So a large group's scores are kept from step to step as
+lower bounds, and only instances that might win are looked at again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ganeti_tw.htools.arrays import Candidates, Columns, Floats, Ints, Nodes
+from ganeti_tw.htools.balance import Best, Limits, Search, one_by_one
+from ganeti_tw.htools.block import KINDS, Block
+from ganeti_tw.htools.cluster import Cluster
+from ganeti_tw.htools.drift import Drift
+from ganeti_tw.htools.estimate import TOLERANCE
+from ganeti_tw.htools.exact import Exact
+from ganeti_tw.htools.failures import Fail
+from ganeti_tw.htools.instance import Instance
+from ganeti_tw.htools.moves import Kind, Move, Outcome, attempt
+from ganeti_tw.htools.rows import Present
+from ganeti_tw.htools.score import SPREAD, WEIGHTS, components
+
+# Up to so many pairs of instance and target, looking at all is quicker than keeping books.
+_FEW = 16_000
+# Pairs looked at in one go: more do not stay in the processor's cache.
+_AT_ONCE = 24_000
+# Of the instances that might win, so many are looked at to set the bar; then this many times more.
+_BATCH = 32
+_MORE = 8
+
+
+def vectorised(
+    cluster: Cluster, members: Sequence[int], candidates: Sequence[int], limits: Limits, *, few: int = _FEW
+) -> Search:
+    """A search over arrays, where all nodes of the group keep disks the same way.
+
+    Bounds are kept when there are more than ``few`` pairs of instance and target.
+    """
+    exclusive = {cluster.nodes[index].hardware.exclusive_storage for index in members}
+    if len(exclusive) > 1 or all(cluster.nodes[index].offline for index in members):
+        return one_by_one(members, candidates, limits)
+    return _Search(cluster, members, candidates, limits, exclusive=exclusive.pop(), few=few).best
+
+
+class _Search:
+    def __init__(
+        self,
+        cluster: Cluster,
+        members: Sequence[int],
+        candidates: Sequence[int],
+        limits: Limits,
+        *,
+        exclusive: bool,
+        few: int,
+    ) -> None:
+        tags = sorted({tag for index in candidates for tag in cluster.instances[index].exclusion})
+        self.limits = limits
+        self.members = list(members)
+        self.nodes = Nodes(cluster, members, tags)
+        self.rows = Candidates(cluster, candidates, self.nodes, exclusive=exclusive, tags=tags)
+        self.columns = Columns(self.nodes, self.rows)
+        self.exact = Exact(cluster, members, self.nodes)
+        self.mirrored = np.array([cluster.instances[index].mirrored for index in self.rows.indices], dtype=np.bool_)
+        self.targets = np.flatnonzero(self.nodes.online)
+        self.target_of = {int(n): place for place, n in enumerate(self.targets)}
+        # Tags that clash at one location tie all nodes together: then no bound holds.
+        self.keeps_bounds = len(candidates) * len(self.targets) > few and not (tags and self.nodes.location_names)
+        self.bounds = Bounds(len(self.rows.indices), len(self.targets))
+        self.drift: Drift | None = None
+        self._last: Best | None = None
+
+    def best(self, cluster: Cluster, now: float) -> Best | None:
+        """The best move that beats ``now``, the score of the nodes as they are."""
+        changed: list[int] = []
+        if self._last is not None:
+            self.nodes.refresh(cluster, self._last.outcome.nodes)
+            self.exact.refresh(cluster, self._last.outcome.nodes)
+            self.rows.refresh(cluster, self.nodes, [self._last.instance.index])
+            changed = [self.nodes.position[index] for index in self._last.outcome.nodes]
+        present = Present(self.nodes, self.columns, self._fixed(cluster))
+        scan = Scan(self, present, now)
+        if self.keeps_bounds:
+            if self.drift is not None:
+                self.bounds.loosen(self.drift.step(present))
+            else:
+                self.drift = Drift(self.columns, self.rows, present)
+            self.drift.settle(present)
+        if self.keeps_bounds and self._last is not None:
+            self._look_again(scan, changed)
+        else:
+            scan.look_at(scan.wanted)
+        self._last = self._choose(cluster, now, scan.close())
+        return self._last
+
+    def _fixed(self, cluster: Cluster) -> float:
+        values = components([cluster.nodes[index] for index in self.members])
+        return sum(WEIGHTS[n] * value for n, value in enumerate(values) if n not in SPREAD)
+
+    def _look_again(self, scan: Scan, changed: Sequence[int]) -> None:
+        """At what touches changed nodes, then at the rest from the most promising on."""
+        touched = np.isin(self.rows.primary, changed) | np.isin(self.rows.secondary, changed)
+        scan.look_at(np.flatnonzero(touched & scan.is_wanted))
+        columns = np.array(sorted(1 + self.target_of[n] for n in changed if n in self.target_of), dtype=np.intp)
+        if len(columns):
+            scan.look_at(np.flatnonzero(~touched & scan.is_wanted), columns)
+        many = _BATCH
+        while len(rows := scan.promising(many)):
+            scan.look_at(rows, self.bounds.within(rows, scan.limit))
+            scan.leave(rows)
+            many *= _MORE
+
+    def _choose(self, cluster: Cluster, now: float, close: Sequence[tuple[int, int]]) -> Best | None:
+        """The first of equals in the order of ``balance.moves_of``."""
+        entries: list[tuple[Instance, Move, Outcome]] = []
+        for row, column in close:
+            instance = cluster.instances[self.rows.indices[row]]
+            move = self._move(instance.mirrored, column)
+            outcome = attempt(cluster, instance, move, self.limits.ignore_soft_errors)
+            if not isinstance(outcome, Fail):
+                entries.append((instance, move, outcome))
+        best: Best | None = None
+        scores = self.exact.scores(cluster, [outcome.nodes for _, _, outcome in entries])
+        for (instance, move, outcome), score in zip(entries, scores, strict=True):
+            if score < (best.score if best else now):
+                best = Best(instance, move, outcome, score)
+        return best
+
+    def _move(self, mirrored: bool, column: int) -> Move:
+        if column == 0:
+            return Move(Kind.FAILOVER)
+        target, kind = divmod(column - 1, len(KINDS))
+        return Move(KINDS[kind] if mirrored else Kind.FAILOVER_TO, self.members[self.targets[target]])
+
+
+class Bounds:
+    """For each instance and target the least that the best of its moves may add to the score.
+
+    Column 0 is the failover.  ``loose`` is taken off all of an instance's entries.
+    """
+
+    def __init__(self, rows: int, targets: int) -> None:
+        self._entries = np.full((rows, 1 + targets), np.inf)
+        self._least = np.full(rows, np.inf)
+        self._loose = np.zeros(rows)
+
+    def loosen(self, amount: Floats) -> None:
+        self._loose += amount
+
+    def least(self) -> Floats:
+        result: Floats = self._least - self._loose
+        return result
+
+    def within(self, rows: Ints, limit: float) -> Ints:
+        """The columns in which any of these instances may do with so little."""
+        entries = self._entries[rows] <= (self._loose[rows] + limit)[:, None]
+        return np.flatnonzero(entries.any(axis=0))
+
+    def set(self, rows: Ints, columns: Ints | None, values: Floats) -> None:
+        """New values for these columns, or for all."""
+        values = values + self._loose[rows][:, None]
+        if columns is None:
+            self._entries[rows] = values
+            self._least[rows] = values.min(axis=1)
+            return
+        old = self._entries[rows[:, None], columns]
+        self._entries[rows[:, None], columns] = values
+        least = self._least[rows]
+        lost = rows[old.min(axis=1) <= least]
+        self._least[rows] = np.minimum(least, values.min(axis=1))
+        self._least[lost] = self._entries[lost].min(axis=1)
+
+
+class Scan:
+    """What has been looked at in one step."""
+
+    def __init__(self, search: _Search, present: Present, now: float) -> None:
+        self.search = search
+        self.present = present
+        self.margin = TOLERANCE * max(1.0, now)
+        self.lowest = now
+        self.is_wanted = self._wanted()
+        self.wanted = np.flatnonzero(self.is_wanted)
+        self._left = self.is_wanted.copy()
+        self._found: list[tuple[Ints, Ints, Floats]] = []
+
+    def _wanted(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        search, rows = self.search, self.search.rows
+        wanted = search.mirrored | search.limits.instance_moves
+        if search.limits.evacuating:
+            online = search.nodes.online
+            wanted = wanted & (~online[rows.primary] | ((rows.secondary >= 0) & ~online[rows.secondary]))
+        return wanted
+
+    @property
+    def limit(self) -> float:
+        """What a move may add to the score and still be among the lowest."""
+        return self.lowest + self.margin - self.present.score
+
+    def look_at(self, rows: Ints, columns: Ints | None = None) -> None:
+        """Score moves of these instances: all, or those in some of the bounds' columns."""
+        width = max(1, len(self.search.targets) if columns is None else len(columns))
+        many = max(1, _AT_ONCE // width)
+        mirrored = self.search.mirrored[rows]
+        for part in (rows[mirrored], rows[~mirrored]):
+            for start in range(0, len(part), many):
+                self._look_at(part[start : start + many], columns)
+        if columns is None:
+            self.leave(rows)
+
+    def leave(self, rows: Ints) -> None:
+        """Nothing more is to be learnt of these."""
+        self._left[rows] = False
+
+    def _look_at(self, rows: Ints, columns: Ints | None) -> None:
+        search = self.search
+        failovers = columns is None or (len(columns) > 0 and columns[0] == 0)
+        places = np.arange(len(search.targets)) if columns is None else columns[columns > 0] - 1
+        targets = search.targets[places]
+        block = Block(search.limits, search.nodes, search.rows, search.columns, self.present, rows, targets)
+        scores = block.mirrored_scores(failovers=failovers) if search.mirrored[rows[0]] else block.external_scores()
+        self._keep(rows, places, scores)
+        if not search.keeps_bounds:
+            return
+        gains = scores - self.present.score
+        best = gains[:, 1 :: len(KINDS)]
+        for kind in range(2, 1 + len(KINDS)):
+            best = np.minimum(best, gains[:, kind :: len(KINDS)])
+        search.bounds.set(rows, columns, np.concatenate([gains[:, :1], best], axis=1) if failovers else best)
+
+    def _keep(self, rows: Ints, places: Ints, scores: Floats) -> None:
+        self.lowest = min(self.lowest, float(scores.min(initial=np.inf)))
+        near = np.nonzero(scores <= self.lowest + self.margin)
+        numbers = np.concatenate([[0], (1 + places[:, None] * len(KINDS) + np.arange(len(KINDS))).ravel()])
+        self._found.append((rows[near[0]], numbers[near[1]], scores[near]))
+
+    def promising(self, many: int) -> Ints:
+        """Of the instances that may win and were not looked at yet, so many of the best."""
+        least = self.search.bounds.least()
+        left = np.flatnonzero(self._left & (least <= self.limit))
+        if len(left) > many:
+            left = left[np.argpartition(least[left], many)[:many]]
+        return left
+
+    def close(self) -> list[tuple[int, int]]:
+        """Instance and number of each move near the lowest, in order."""
+        found: set[tuple[int, int]] = set()
+        for rows, numbers, scores in self._found:
+            near = scores <= self.lowest + self.margin
+            found.update(zip(rows[near].tolist(), numbers[near].tolist(), strict=True))
+        return sorted(found)
