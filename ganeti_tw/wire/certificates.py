@@ -18,6 +18,7 @@ from ganeti_tw.errors import BadRequest, Corrupt
 DAY = 86400.0
 HOST_DAYS = 5 * 365
 CA_DAYS = 20 * 365
+_RANDOM_BITS = 64  # of a serial number; above them is the number of the certificate
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.IGNORECASE)
 
 
@@ -73,6 +74,11 @@ def digest(pem: str) -> str:
     return load_certificates(pem)[0].fingerprint(hashes.SHA1()).hex(":").upper()
 
 
+def number_of(certificate: x509.Certificate) -> int:
+    """How many certificates the cluster had issued when it issued this one; 0 where nobody counted."""
+    return certificate.serial_number >> _RANDOM_BITS
+
+
 def self_signed(key_pem: str, name: str, now: float) -> str:
     """A certificate nobody vouches for: it is known by its fingerprint."""
     key, name = load_key(key_pem), checked_name(name)
@@ -117,9 +123,11 @@ class CertificateAuthority:
         )
         return cls(key_pem, _pem(builder.sign(key, hashes.SHA256())))
 
-    def sign(self, csr_pem: str, name: str, now: float, days: int = HOST_DAYS) -> str:
+    def sign(self, csr_pem: str, name: str, now: float, days: int = HOST_DAYS, *, number: int = 0) -> str:
         """A certificate as PEM for the key of the request; its only name is ``name``.
 
+        ``number``: counts the certificates of the cluster, so that of two for
+        the same name all see which is the later one.
         BadRequest when the request or the name cannot be used.
         """
         name = checked_name(name)
@@ -135,19 +143,26 @@ class CertificateAuthority:
             raise BadRequest("the certificate signing request is not for an elliptic curve key")
         issuer = load_certificates(self.certificate)[0]
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
-        builder = _for_host(subject, issuer.subject, name, public, now, days).add_extension(
+        builder = _for_host(subject, issuer.subject, name, public, now, days, number).add_extension(
             _authority_id(issuer), critical=False
         )
         return _pem(builder.sign(load_key(self.key), hashes.SHA256()))
 
 
 def _for_host(
-    subject: x509.Name, issuer: x509.Name, name: str, key: ec.EllipticCurvePublicKey, now: float, days: int
+    subject: x509.Name,
+    issuer: x509.Name,
+    name: str,
+    key: ec.EllipticCurvePublicKey,
+    now: float,
+    days: int,
+    number: int = 0,
 ) -> x509.CertificateBuilder:
+    serial = number << _RANDOM_BITS | x509.random_serial_number() % 2**_RANDOM_BITS | 1
     both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     return (
         _builder(subject, issuer, key, now, days)
-        .serial_number(x509.random_serial_number())
+        .serial_number(serial)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(authority=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage(both), critical=False)
