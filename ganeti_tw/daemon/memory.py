@@ -57,6 +57,9 @@ class FileMemory:
     def digest(self, identity: Identity | Unjoined) -> str:
         return digest(identity.certificate)
 
+    async def renew(self, identity: Identity) -> None:
+        await self._blocking.run(identity.save, self._paths.tls, deadline=FILE_DEADLINE)
+
     async def join(self, record: HostRecord, identity: Identity, hmac_key: str) -> None:
         await self._blocking.run(keep_membership, self._paths, record, identity, hmac_key, deadline=FILE_DEADLINE)
 

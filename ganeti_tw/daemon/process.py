@@ -15,11 +15,12 @@ from twisted.python.failure import Failure
 
 from ganeti_tw.confd.actor import Confd
 from ganeti_tw.daemon.bells import SocketBells
+from ganeti_tw.config.secrets import Vault
+from ganeti_tw.daemon.certificates import MasterCertificates
 from ganeti_tw.daemon.hands import Hands
 from ganeti_tw.daemon.host import Host
 from ganeti_tw.daemon.hosts import MasterHosts
 from ganeti_tw.daemon.lag import LagMeter
-from ganeti_tw.daemon.master import Found
 from ganeti_tw.daemon.memory import FileMemory
 from ganeti_tw.daemon.monitoring import start_monitor
 from ganeti_tw.daemon.names import Names
@@ -34,8 +35,8 @@ from ganeti_tw.ledger.sqlite import SqliteStore
 from ganeti_tw.model.config import Config
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.operations.bell import Bells
-from ganeti_tw.wire.certificates import CertificateAuthority
-from ganeti_tw.wire.delivery import Gate
+from ganeti_tw.wire.delivery import Admit, Gate
+from ganeti_tw.wire.identity import Identity
 from ganeti_tw.wire.links import Links
 from ganeti_tw.wire.local import LocalServer
 from ganeti_tw.wire.server import WireServer
@@ -84,31 +85,31 @@ class Process:
         self.bells: Bells = SocketBells(reactor, os.path.dirname(self.paths.socket), new_uuid)
         self.memory: Memory = FileMemory(self.paths, self.name, self.files, now)
 
-    def listen(self, identity: Any, system: ActorSystem, gate: Gate) -> WireServer:
-        server = WireServer(self.reactor, identity, system, gate)
+    def listen(self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit) -> WireServer:
+        server = WireServer(self.reactor, identity, system, gate, admit=admit)
         server.listen(self.port, self.settings.address)
         return server
 
-    def links(self, identity: Any, resolve: Callable[[str], tuple[str, int]], epoch: Callable[[], int]) -> Links:
-        return Links(self.reactor, identity, resolve, epoch, random=self.random)
+    def links(
+        self, identity: Any, resolve: Callable[[str], tuple[str, int]], epoch: Callable[[], int], admit: Admit
+    ) -> Links:
+        return Links(self.reactor, identity, resolve, epoch, random=self.random, admit=admit)
 
     def hands(self, system: ActorSystem, record: Callable[[], HostRecord | None]) -> Hands:
         return Hands(self.settings, system, self.reactor, self.now, self._tools, self._hypervisor_calls, record)
 
     def hosts(
-        self, links: Links, directory: Directory, identity: Any, found: Found, record: Callable[[], HostRecord]
+        self,
+        links: Links,
+        directory: Directory,
+        identity: Callable[[], Identity],
+        vault: Vault,
+        record: Callable[[], HostRecord],
+        resolve: Callable[[str], tuple[str, int]],
     ) -> MasterHosts:
+        certificates = MasterCertificates(links, directory, vault, record, self.now, identity, resolve)
         return MasterHosts(
-            self.reactor,
-            links,
-            directory,
-            self._names,
-            _authority(found.authority),
-            identity,
-            found.hmac_key,
-            record,
-            self.now,
-            self.port,
+            self.reactor, links, directory, self._names, certificates, identity, record, self.now, self.port
         )
 
     def config_writer(self, system: ActorSystem) -> Ref:
@@ -200,9 +201,3 @@ class HostService(Service):
     def stopService(self) -> Deferred[None]:
         maybeDeferred(super().stopService)
         return Deferred.fromCoroutine(self._stop())
-
-
-def _authority(pem: str) -> CertificateAuthority:
-    marker = "-----BEGIN CERTIFICATE-----"
-    key, _, certificate = pem.partition(marker)
-    return CertificateAuthority(key, marker + certificate)

@@ -8,7 +8,7 @@ import re
 
 from attrs import field, frozen
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -79,12 +79,35 @@ def number_of(certificate: x509.Certificate) -> int:
     return certificate.serial_number >> _RANDOM_BITS
 
 
-def self_signed(key_pem: str, name: str, now: float) -> str:
+def self_signed(key_pem: str, name: str, now: float, days: int = CA_DAYS) -> str:
     """A certificate nobody vouches for: it is known by its fingerprint."""
     key, name = load_key(key_pem), checked_name(name)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
-    builder = _for_host(subject, subject, name, key.public_key(), now, CA_DAYS)
+    builder = _for_host(subject, subject, name, key.public_key(), now, days)
     return _pem(builder.sign(key, hashes.SHA256()))
+
+
+def check_certificate(pem: str, what: str, now: float) -> None:
+    """BadRequest unless there are certificates and the first is valid now."""
+    try:
+        certificate = x509.load_pem_x509_certificates(pem.encode())[0]
+    except ValueError as e:
+        raise BadRequest(f"{what} cannot be read: {e}") from None
+    if not certificate.not_valid_before_utc.timestamp() <= now < certificate.not_valid_after_utc.timestamp():
+        raise BadRequest(
+            f"{what} is valid from {certificate.not_valid_before_utc} to {certificate.not_valid_after_utc}: not now"
+        )
+
+
+def check_pair(pem: str, what: str, now: float) -> None:
+    """BadRequest unless there is a key of any kind, without a password, and a certificate for it that is valid now."""
+    check_certificate(pem, what, now)
+    try:
+        key = serialization.load_pem_private_key(pem.encode(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as e:
+        raise BadRequest(f"{what} has no private key that can be read: {e}") from None
+    if key.public_key() != x509.load_pem_x509_certificates(pem.encode())[0].public_key():
+        raise BadRequest(f"{what} is for another key than the one with it")
 
 
 def signing_request(key_pem: str, name: str) -> str:

@@ -144,9 +144,10 @@ class WireServer:
         address = listening.getHost()
         return address.host, address.port
 
-    def use(self, identity: Identity | Unjoined) -> None:
+    def use(self, identity: Identity | Unjoined, *, renewed: bool = False) -> None:
         """Be someone else from the next connection on; present ones end with their last answer.
 
+        With ``renewed`` it is the same host with another certificate, and they go on.
         Corrupt when the identity is of no use; then nothing changes.
         """
         before, self._identity = self._identity, identity
@@ -155,7 +156,7 @@ class WireServer:
         except Corrupt:
             self._identity = before
             raise
-        for connection in tuple(self._connections):
+        for connection in () if renewed else tuple(self._connections):
             connection.retire()
 
     def check(self, sender: Sender) -> None:
@@ -164,13 +165,14 @@ class WireServer:
             self._admit(sender.name, sender.number)
 
     def review(self) -> None:
-        """Who is admitted has changed: break off connections of others."""
+        """Who is admitted has changed: connections of others end with the last answer."""
         for connection in tuple(self._connections):
             if connection.sender is not None:
                 try:
                     self.check(connection.sender)
                 except Refused as e:
-                    connection.break_off(e.text)
+                    self.log.info("closing a connection: {reason}", reason=e.text)
+                    connection.retire()
 
     def peers(self) -> list[str]:
         """The names of the peers connected, sorted."""
