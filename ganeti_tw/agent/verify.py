@@ -136,11 +136,15 @@ class HostSurvey:
         here = self._paths
         needed = (here.data, here.run, here.log, here.os_log)
         unusable = {template: directory_problem(here.below(path)) for template, path in m.storage.items() if path}
+        ends, unreadable = certificate_ends(here)
         wrong = {path: path_problem(path, kind) for path, kind in m.paths.items()}
         return Surroundings(
-            setup=tuple(problem for path in needed if (problem := writable_problem(path))),
+            setup=(
+                *(problem for path in needed if (problem := writable_problem(path))),
+                *(f"{path} holds no certificate that can be read" for path in unreadable),
+            ),
             files=self._files(m.files),
-            certificates=self._certificates(),
+            certificates=ends,
             storage={template: problem for template, problem in unusable.items() if problem},
             forbidden_paths=tuple(p for d in self._allowed if (p := check_directory(d.removeprefix(here.root)))),
             paths={path: problem for path, problem in wrong.items() if problem},
@@ -153,18 +157,25 @@ class HostSurvey:
         sums = {path.removeprefix(here.root): checksum(path) for path in named if not path.endswith(".new")}
         return {path: found for path, found in sums.items() if found is not None}
 
-    def _certificates(self) -> dict[str, float]:
-        ends: dict[str, float] = {}
-        for path in sorted(glob.glob(glob.escape(self._paths.tls) + "/*.pem")):
-            try:
-                with open(path, "rb") as file:
-                    found = x509.load_pem_x509_certificates(file.read())
-            except (OSError, ValueError):
-                continue  # no certificate; without a usable one this host would not have been reached
-            for number, certificate in enumerate(found):
-                name = path.removeprefix(self._paths.root) + (f" (certificate {number + 1})" if number else "")
-                ends[name] = certificate.not_valid_after_utc.timestamp()
-        return ends
+
+def certificate_ends(paths: Paths) -> tuple[dict[str, float], list[str]]:
+    """When each certificate of a host ends, in seconds since 1970, by name; and files that hold none.  Blocks."""
+    ends: dict[str, float] = {}
+    unreadable: list[str] = []
+    for path in (*sorted(glob.glob(glob.escape(paths.tls) + "/*.pem")), *paths.client_certificates):
+        name = path.removeprefix(paths.root)
+        try:
+            with open(path, "rb") as file:
+                found = x509.load_pem_x509_certificates(file.read())
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError):
+            unreadable.append(name)
+            continue
+        for number, certificate in enumerate(found):
+            label = f"{name} (certificate {number + 1})" if number else name
+            ends[label] = certificate.not_valid_after_utc.timestamp()
+    return ends, unreadable
 
 
 def checksum(path: str) -> str | None:

@@ -16,6 +16,7 @@ from ganeti_tw.config.secrets import Vault
 from ganeti_tw.daemon import masterip
 from ganeti_tw.daemon.candidate import View, ViewKeeper
 from ganeti_tw.daemon.door import HostApi
+from ganeti_tw.daemon.expiry import ExpiryWatch
 from ganeti_tw.daemon.hostactor import HostActor
 from ganeti_tw.daemon.importing import Imported, import_cluster
 from ganeti_tw.daemon.lag import LagMeter
@@ -56,6 +57,7 @@ class Host:
         self.mastership = Mastership(self)
         self.lag: LagMeter | None = None  # of the process, where there is one
         self.told: Callable[[HostRecord | None], None] = lambda record: None  # called with each new record
+        self.expiry: ExpiryWatch | None = None
         self._invitation: Invitation | None = None
         self._changing = False  # a cluster is being made or left
 

@@ -13,10 +13,12 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ganeti_tw.agent.verify import certificate_ends
 from ganeti_tw.confd.actor import Confd
 from ganeti_tw.daemon.bells import SocketBells
 from ganeti_tw.config.secrets import Vault
 from ganeti_tw.daemon.certificates import MasterCertificates
+from ganeti_tw.daemon.expiry import ExpiryWatch
 from ganeti_tw.daemon.hands import Hands
 from ganeti_tw.daemon.host import Host
 from ganeti_tw.daemon.hosts import MasterHosts
@@ -48,6 +50,8 @@ DIRECTORIES = (
     ("/var/log/ganeti", 0o770),
     ("/var/log/ganeti/os", 0o750),
 )
+
+LOOK_DEADLINE = 10.0
 
 log = Logger()
 
@@ -138,6 +142,11 @@ class Process:
     def fatal(self, reason: str) -> None:
         self._fatal(reason)
 
+    async def certificate_ends(self) -> dict[str, float]:
+        """When each certificate of this host ends, by name."""
+        ends, _ = await self.files.run(certificate_ends, self.paths, deadline=LOOK_DEADLINE)
+        return ends
+
     def make_directories(self) -> None:
         """Those that everything else is written to; DriverError."""
         for path, mode in DIRECTORIES:
@@ -162,6 +171,8 @@ class HostService(Service):
         # The reactor's clock is the wall's, which may be set.
         self.lag = LagMeter(process.reactor, time.monotonic, self.host.system.slowest)
         self.host.lag = self.lag
+        self.expiry = ExpiryWatch(process.reactor, process.now, process.certificate_ends)
+        self.host.expiry = self.expiry
         self._local: LocalServer | None = None
         self._mond: Any = None
 
@@ -187,10 +198,12 @@ class HostService(Service):
         gc.collect()
         gc.freeze()
         self.lag.start()
+        self.expiry.start()
         log.info("host {name} is ready, role {role}", name=host.name, role=host.role())
 
     async def _stop(self) -> None:
         self.lag.stop()
+        self.expiry.stop()
         if self._local is not None:
             await self._local.close()
         if self._mond is not None:

@@ -17,7 +17,8 @@ from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.registry import SHARED, operation
 from ganeti_tw.operations.steps.verify_report import Report, check_codes
 
-CHECKED = (CLUSTER_CFG, DANGLING_NODES, DANGLING_INSTANCES)
+CERTIFICATES = "ECLUSTERCERT"
+CHECKED = (CERTIFICATES, CLUSTER_CFG, DANGLING_NODES, DANGLING_INSTANCES)
 
 
 @operation("OP_CLUSTER_VERIFY_CONFIG")
@@ -41,6 +42,7 @@ class ClusterVerifyConfig:
         report = Report(context.say, codes=self.error_codes, ignored=set(self.ignore_errors), verbose=self.verbose)
         report.heading("Verifying cluster config")
         findings = verify_config(config)
+        report.tell(_renewal(config, context))
         dangling = (DANGLING_NODES, DANGLING_INSTANCES)
         report.tell(f for f in findings if f.code not in dangling)
         await context.sleep(0)  # others may come in between
@@ -51,6 +53,16 @@ class ClusterVerifyConfig:
         if self.debug_simulate_errors:
             report.simulate(CHECKED)
         return report.good
+
+
+def _renewal(config: Config, context: Context) -> Iterator[Finding]:
+    """A renewal that was interrupted leaves everything working, but old certificates in use."""
+    if context.certificates.renewal() is not None:
+        text = (
+            "a renewal of certificates has begun and not ended: "
+            "finish it with 'gnt-cluster renew-crypto --new-node-certificates'"
+        )
+        yield Finding(CERTIFICATES, "cluster", config.cluster.cluster_name, text, warning=True)
 
 
 def hypervisor_findings(config: Config) -> Iterator[Finding]:
