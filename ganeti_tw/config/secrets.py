@@ -11,10 +11,9 @@ from twisted.internet.defer import Deferred
 from ganeti_tw.errors import Corrupt
 from ganeti_tw.kernel import Actor, Rank, Ref, receive
 from ganeti_tw.ledger.messages import Commit
-from ganeti_tw.model.rows import Delete, Put
+from ganeti_tw.model.rows import SECRET, Delete, Put
 from ganeti_tw.protocol.certificates import LowestChanged
 
-KIND = "secret"  # of ledger rows
 AUTHORITY, HMAC, ISSUED, RENEWAL = "ca", "hmac", "issued", "renewal"
 COMMIT_TIMEOUT, CHANGE_TIMEOUT = 60.0, 70.0
 
@@ -81,7 +80,7 @@ class Secrets:
 
     def puts(self) -> list[Put]:
         """Rows of a new ledger."""
-        return [Put(KIND, key, value) for key, value in self.rows().items()]
+        return [Put(SECRET, key, value) for key, value in self.rows().items()]
 
 
 def new_secret(random_bytes: Callable[[int], bytes]) -> str:
@@ -93,10 +92,10 @@ def secrets_of(rows: Mapping[tuple[str, str], bytes]) -> Secrets:
     """As the ledger has them; Corrupt names a row that is missing or wrong."""
     try:
         return Secrets(
-            authority=msgspec.json.decode(rows[KIND, AUTHORITY], type=str),
-            hmac_key=msgspec.json.decode(rows[KIND, HMAC], type=str),
-            issued=msgspec.json.decode(rows.get((KIND, ISSUED), b"{}"), type=Issued),
-            renewal=msgspec.json.decode(rows.get((KIND, RENEWAL), b"null"), type=Renewal | None),
+            authority=msgspec.json.decode(rows[SECRET, AUTHORITY], type=str),
+            hmac_key=msgspec.json.decode(rows[SECRET, HMAC], type=str),
+            issued=msgspec.json.decode(rows.get((SECRET, ISSUED), b"{}"), type=Issued),
+            renewal=msgspec.json.decode(rows.get((SECRET, RENEWAL), b"null"), type=Renewal | None),
         )
     except KeyError as e:
         raise Corrupt(
@@ -143,8 +142,8 @@ class SecretKeeper(Actor):
         before = self._vault.secrets
         after = m.change(before)
         old, new = before.rows(), after.rows()
-        puts = tuple(Put(KIND, key, value) for key, value in new.items() if old.get(key) != value)
-        deletes = tuple(Delete(KIND, key) for key in old.keys() - new.keys())
+        puts = tuple(Put(SECRET, key, value) for key, value in new.items() if old.get(key) != value)
+        deletes = tuple(Delete(SECRET, key) for key in old.keys() - new.keys())
         if puts or deletes:
             await self.ask(self._ledger, Commit(puts, deletes), COMMIT_TIMEOUT)
         self._vault.secrets = after

@@ -14,7 +14,7 @@ from ganeti_tw.errors import BadRequest, NotSent, OutcomeUnknown, Refused
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.protocol.certificates import RequestCertificate, Trust, UseCertificate
 from ganeti_tw.protocol.node import GetHostState
-from ganeti_tw.wire.certificates import CertificateAuthority, fingerprint, load_certificates, number_of
+from ganeti_tw.wire.certificates import CertificateAuthority, distinct, fingerprint, load_certificates, number_of
 from ganeti_tw.wire.identity import Identity
 
 TIMEOUT = 15.0  # a host has a key to make, or a file to write
@@ -63,8 +63,15 @@ class MasterCertificates:
     # -- one certificate -----------------------------------------------------------------------------------------
 
     def bundle(self) -> str:
-        """The authorities that every host is to trust now, PEM, the one that issues first."""
-        return _bundle(self._vault.secrets)
+        """The authorities that every host is to trust now, PEM, the one that issues first.
+
+        Those that this host trusts are among them: in a ledger that was restored
+        there may be another than the one whose certificates are in use.
+        """
+        secrets = self._vault.secrets
+        renewal = secrets.renewal or Renewal(0)
+        coming = authority_of(renewal.coming).certificate if renewal.coming else ""
+        return distinct(authority_of(secrets.authority).certificate + coming + renewal.leaving + self._own().ca)
 
     async def first(self, csr: str, name: str) -> str:
         """A certificate for a host that joins; those of an earlier node of its name are good no longer."""
@@ -115,8 +122,7 @@ class MasterCertificates:
 
     async def trust(self, name: str, *, leaving: bool) -> None:
         """Tell a node which authorities to trust: all there are, or all but the one that is leaving."""
-        secrets = self._vault.secrets
-        ca = _bundle(secrets) if leaving else authority_of(secrets.authority).certificate
+        ca = self.bundle() if leaving else authority_of(self._vault.secrets.authority).certificate
         await self._directory.ref(name, "host").ask(Trust(ca), TIMEOUT)
 
     async def adopt(self) -> None:
@@ -213,11 +219,3 @@ def authority_of(pem: str) -> CertificateAuthority:
     """Of key and certificate, PEM."""
     key, _, certificate = pem.partition(BEGIN)
     return CertificateAuthority(key, BEGIN + certificate)
-
-
-def _bundle(secrets: Secrets) -> str:
-    issuing = authority_of(secrets.authority).certificate
-    renewal = secrets.renewal
-    if renewal is None:
-        return issuing
-    return issuing + (authority_of(renewal.coming).certificate if renewal.coming else renewal.leaving)

@@ -15,7 +15,6 @@ from twisted.python.failure import Failure
 from ganeti_tw.api.master import MasterApi
 from ganeti_tw.api.query.sources import ClusterSources
 from ganeti_tw.config.keeper import ConfigKeeper, Published
-from ganeti_tw.config.secrets import KIND as SECRET
 from ganeti_tw.config.secrets import SecretKeeper, Secrets, Vault, secrets_of
 from ganeti_tw.config.switches import KIND as SWITCH
 from ganeti_tw.config.switches import Positions, Switches, SwitchKeeper, positions_of
@@ -30,7 +29,7 @@ from ganeti_tw.ledger.seam import Store
 from ganeti_tw.locks.manager import LockManager
 from ganeti_tw.model.codec import CLASSES
 from ganeti_tw.model.config import Config
-from ganeti_tw.model.rows import Put
+from ganeti_tw.model.rows import SECRET, Put
 from ganeti_tw.model.versions import RELEASE
 from ganeti_tw.nodes.certificates import CertificateKeeper
 from ganeti_tw.nodes.directory import Directory

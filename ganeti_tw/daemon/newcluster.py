@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ganeti_tw.daemon.host import Host
     from ganeti_tw.daemon.outside import Outside
 
-__all__ = ["SECRET", "NewCluster", "beginning", "found_cluster", "make_cluster", "parse", "secret_rows"]
+__all__ = ["NewCluster", "beginning", "found_cluster", "make_cluster", "parse"]
 
 FIRST_EPOCH = 1
 

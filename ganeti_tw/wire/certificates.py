@@ -60,6 +60,11 @@ def load_certificates(pem: str) -> list[x509.Certificate]:
     return certificates
 
 
+def distinct(pem: str) -> str:
+    """A bundle with each of its certificates once, in the same order."""
+    return "".join(_pem(certificate) for certificate in dict.fromkeys(load_certificates(pem)))
+
+
 def fingerprint(pem: str) -> str:
     """SHA-256 of the (first) certificate, hex."""
     return fingerprint_of(load_certificates(pem)[0])

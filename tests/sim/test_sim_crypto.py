@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti_tw.config.secrets import secrets_of
+from ganeti_tw.config.secrets import ChangeSecrets, secrets_of
 from ganeti_tw.daemon.certificates import authority_of
 from ganeti_tw.errors import GanetiError
 from ganeti_tw.protocol.node import GetHostState
@@ -185,6 +185,18 @@ class AuthorityTests(CryptoCase):
         self.assertNotEqual(self.secrets.authority, before)
         self.assertIsNone(self.secrets.renewal)
         self.assertEqual(troubles, [])
+
+    def test_after_a_ledger_was_restored_from_before_the_last_renewal(self) -> None:
+        cluster, old = self.cluster, self.secrets
+        self.renew("--new-cluster-certificate")
+        master = cluster.master_host.process.master
+        assert master is not None
+        cluster.result(master.secrets.ask(ChangeSecrets(lambda now: old), 10))
+        cluster.settle(2)
+        self.everybody_hears_everybody()
+        self.renew("--new-cluster-certificate")
+        self.all_from_one_authority()
+        self.everybody_hears_everybody()
 
     def test_another_master_ends_it(self) -> None:
         self.cluster.hosts["node3"].kill()
