@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from attrs import evolve
@@ -105,6 +105,10 @@ class MasterCertificates:
         secrets = self._vault.secrets
         replaced = secrets.renewal.replaced if secrets.renewal is not None else -1
         return [name for name in names if secrets.issued.lowest.get(name, 0) <= replaced]
+
+    def lowest(self) -> Mapping[str, int]:
+        """Numbers of the certificates that are good, by name of the node."""
+        return self._vault.secrets.issued.lowest
 
     async def begin(self, *, authority: bool) -> None:
         """Renew all certificates, and with ``authority`` what vouches for them; one that has begun stays as it is."""

@@ -35,6 +35,7 @@ from ganeti_tw.protocol.config import Follow
 from ganeti_tw.protocol.ledger import Position
 from ganeti_tw.protocol.mastership import FROM_ANY_EPOCH
 from ganeti_tw.protocol.node import MASTER_ONLY as NODE_MASTER_ONLY
+from ganeti_tw.wire.certificates import digest
 from ganeti_tw.wire.identity import Identity, Unjoined
 from ganeti_tw.wire.token import Invitation, Token
 
@@ -161,7 +162,7 @@ class Host:
 
     def certificate(self) -> str:
         """The digest of the certificate of this host, as Ganeti writes it."""
-        return self.outside.memory.digest(self.identity)
+        return digest(self.identity.certificate)
 
     def unjoined(self) -> Unjoined | None:
         """Who this host is while it is in no cluster."""

@@ -188,7 +188,9 @@ class Master:
         self.followers = spawn("followers", lambda: FollowerKeeper(own_name, self.ledger, directory))
         lowest = vault.secrets.issued.lowest
         self.spreader = spawn("spreader", lambda: Spreader(system, directory, RELEASE, lowest))
-        vault.keeper = self.secrets = spawn("secrets", lambda: SecretKeeper(vault, self.ledger, (self.spreader,)))
+        self.certificates = spawn("certificates", lambda: CertificateKeeper(self.keeper, directory, lowest))
+        told = (self.spreader, self.certificates)
+        vault.keeper = self.secrets = spawn("secrets", lambda: SecretKeeper(vault, self.ledger, told))
         places = Places(
             ledger=self.ledger,
             locks=self.locks,
@@ -214,7 +216,6 @@ class Master:
         services = (self.ledger, self.keeper, self.locks, self.switches, self.secrets, self.queue)
         for critical in (*services, self.followers, self.spreader, self.witnesses):
             critical.watch(watchman)
-        self.certificates = spawn("certificates", lambda: CertificateKeeper(self.keeper, directory))
         for follower in (self.followers, self.spreader, self.witnesses, self.certificates):
             self.keeper.ask(Follow(follower), 10.0)
         sources = ClusterSources(self.published, directory, self.queue, self.locks)

@@ -39,9 +39,6 @@ class Memory(Protocol):
     def new_identity(self) -> Unjoined:
         """Be nobody's."""
 
-    def digest(self, identity: Any) -> str:
-        """Of the certificate, as Ganeti writes it."""
-
     async def renew(self, identity: Identity) -> None:
         """Keep another certificate of the same node; durable when it answers."""
 

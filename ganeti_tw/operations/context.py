@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -35,6 +37,9 @@ class Certificates(Protocol):
 
     def outdated(self, names: Iterable[str]) -> list[str]:
         """Those of the nodes that still have a certificate that the renewal replaces."""
+
+    def lowest(self) -> Mapping[str, int]:
+        """Numbers of the certificates that are good, by name of the node."""
 
     async def begin(self, *, authority: bool) -> None:
         """Renew all certificates, and with ``authority`` what vouches for them; one that has begun stays as it is."""

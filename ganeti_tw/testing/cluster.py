@@ -11,7 +11,6 @@ import io
 import json
 import random
 from collections.abc import Callable, Iterable, Mapping
-from hashlib import sha1
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -222,9 +221,6 @@ class SimulatedMemory:
 
     async def renew(self, identity: Identity) -> None:
         self._host.identity = identity
-
-    def digest(self, identity: Any) -> str:
-        return certificate(self._host.name)
 
     async def join(self, record: HostRecord, identity: Identity, hmac_key: str) -> None:
         self._host.identity, self._host.kept = identity, record

@@ -13,6 +13,7 @@ from ganeti_tw.daemon.certificates import authority_of
 from ganeti_tw.errors import GanetiError
 from ganeti_tw.protocol.node import GetHostState
 from ganeti_tw.testing.cluster import Cluster, Command
+from ganeti_tw.wire.certificates import digest
 from ganeti_tw.wire.identity import Identity, trusts
 
 RENEW = ("gnt-cluster", "renew-crypto", "-f")
@@ -71,6 +72,19 @@ class NodeCertificateTests(CryptoCase):
         self.everybody_hears_everybody()
         for host in self.cluster.hosts.values():
             self.assertEqual(host.record.lowest, secrets.issued.lowest)
+
+    def test_the_configuration_has_the_digests_of_the_new_ones(self) -> None:
+        self.cluster.settle(2)
+        before = dict(self.cluster.config.cluster.candidate_certs)
+        self.assertEqual(len(before), 4)
+        self.renew("--new-node-certificates")
+        self.cluster.settle(2)
+        after = dict(self.cluster.config.cluster.candidate_certs)
+        self.assertEqual(before.keys(), after.keys())
+        for node in self.cluster.config.nodes.values():
+            shown = digest(self.identity(node.name).certificate)
+            self.assertEqual(after[node.uuid], shown)
+            self.assertNotEqual(after[node.uuid], before[node.uuid])
 
     def test_the_old_certificate_is_refused_everywhere(self) -> None:
         old = self.identity("node3")
@@ -244,16 +258,24 @@ class RemovalTests(CryptoCase):
 
 
 class KeyTests(CryptoCase):
-    def files(self, name: str) -> dict[str, Any]:
-        return dict(self.cluster.hosts[name].commands.files)
+    def files(self, name: str) -> dict[str, bytes]:
+        return dict(self.cluster.hosts[name].ancillary.files)
 
     def test_confds_key_is_stored_and_put_everywhere(self) -> None:
         self.renew("--new-confd-hmac-key")
         key = self.secrets.hmac_key
         self.assertRegex(key, "^[0-9a-f]{40}\n$")
         for name in self.cluster.hosts:
-            put = self.files(name)["/var/lib/ganeti/hmac.key"]
-            self.assertEqual((put.content.decode(), put.mode), (key, 0o440))
+            self.assertEqual(self.files(name)["/var/lib/ganeti/hmac.key"].decode(), key)
+
+    def test_a_node_that_does_not_take_it_is_named(self) -> None:
+        self.cluster.hosts["node3"].ancillary.broken.add("/var/lib/ganeti/hmac.key")
+        done = self.renew("--new-confd-hmac-key", code=1)
+        self.assertIn("node3", done.err)
+        self.assertIn("redist-conf", done.err)
+        self.cluster.hosts["node3"].ancillary.broken.clear()
+        self.assertEqual(self.cluster.run("gnt-cluster", "redist-conf").code, 0)
+        self.assertEqual(self.files("node3")["/var/lib/ganeti/hmac.key"].decode(), self.secrets.hmac_key)
 
     def test_what_does_not_go_together(self) -> None:
         for options, words in (
@@ -282,6 +304,6 @@ class KeyTests(CryptoCase):
         with open(path, "w", encoding="ascii") as file:
             file.write("hush-hush\n")
         self.renew("--cluster-domain-secret", path)
-        self.assertEqual(self.files("node2")["/var/lib/ganeti/cluster-domain-secret"].content, b"hush-hush\n")
+        self.assertEqual(self.files("node2")["/var/lib/ganeti/cluster-domain-secret"], b"hush-hush\n")
         rows = self.cluster.result(self.cluster.master_host.store.load(("job",))).rows
         self.assertNotIn("hush", json.dumps([value.decode() for value in rows.values()]))

@@ -11,10 +11,10 @@ from ganeti_tw.errors import BadRequest, GanetiError, TryLater
 from ganeti_tw.model.node import Node
 from ganeti_tw.model.paths import Paths
 from ganeti_tw.operations.context import Context, names
-from ganeti_tw.protocol.node import PutFile
+from ganeti_tw.protocol.ancillary import FileCopy, WriteAncillary
 from ganeti_tw.wire.certificates import check_certificate, check_pair, new_key, self_signed
 
-TIMEOUT = 30.0
+TIMEOUT = 90.0  # a node's own deadline is 60 s
 LARGEST = 2**20
 DAYS = 1825  # of certificates for clients, as the original makes them
 HERE = Paths("")  # as on a real host
@@ -22,10 +22,9 @@ HERE = Paths("")  # as on a real host
 
 @frozen
 class SecretFile:
-    """``check(content, what, now)`` raises BadRequest."""
+    """One of those that are spread.  ``check(content, what, now)`` raises BadRequest."""
 
     path: str
-    mode: int
     check: Callable[[str, str, float], None]
 
 
@@ -36,10 +35,10 @@ def _check_secret(content: str, what: str, now: float) -> None:
 
 RAPI, SPICE, SPICE_CA, DOMAIN_SECRET = "rapi", "spice", "spice-ca", "cluster-domain-secret"
 FILES = {
-    RAPI: SecretFile(f"{HERE.data}/rapi.pem", 0o440, check_pair),
-    SPICE: SecretFile(f"{HERE.data}/spice.pem", 0o440, check_pair),
-    SPICE_CA: SecretFile(f"{HERE.data}/spice-ca.pem", 0o440, check_certificate),
-    DOMAIN_SECRET: SecretFile(f"{HERE.data}/cluster-domain-secret", 0o640, _check_secret),
+    RAPI: SecretFile(f"{HERE.data}/rapi.pem", check_pair),
+    SPICE: SecretFile(f"{HERE.data}/spice.pem", check_pair),
+    SPICE_CA: SecretFile(f"{HERE.data}/spice-ca.pem", check_certificate),
+    DOMAIN_SECRET: SecretFile(f"{HERE.data}/cluster-domain-secret", _check_secret),
 }
 WORDS = {
     RAPI: "the RAPI certificate",
@@ -64,7 +63,6 @@ def check_given(files: Mapping[str, str | None], now: float) -> dict[str, str | 
 
 async def renew_files(context: Context, files: Mapping[str, str | None], *, hmac_key: bool) -> None:
     """Put these files on all nodes, the master first; TryLater names the nodes that did not take them."""
-    puts: list[tuple[str, str, int]] = []
     contents = {name: content for name, content in files.items() if content is not None}
     cluster = context.config.cluster.cluster_name
     if RAPI in files and RAPI not in contents:
@@ -74,17 +72,16 @@ async def renew_files(context: Context, files: Mapping[str, str | None], *, hmac
         contents[SPICE_CA] = contents[SPICE][contents[SPICE].index("-----BEGIN CERTIFICATE-----") :]
     if DOMAIN_SECRET in files and DOMAIN_SECRET not in contents:
         contents[DOMAIN_SECRET] = new_secret(context.random_bytes)
-    puts += [(FILES[name].path, content, FILES[name].mode) for name, content in contents.items()]
+    texts = {FILES[name].path: content for name, content in contents.items()}
     for name in contents:
         context.say(f"Spreading {WORDS[name]}")
     if hmac_key:
         context.say("Spreading the key of confd")
-        key = new_secret(context.random_bytes)
+        key = texts[HERE.hmac_key] = new_secret(context.random_bytes)
         # Hosts that join from now on get this one.
         await context.certificates.set_hmac_key(key)
-        puts.append((HERE.hmac_key, key, 0o440))
-    for path, content, mode in puts:
-        await _spread(context, PutFile(path, content.encode(), mode, context.now()))
+    if texts:
+        await _spread(context, tuple(FileCopy(p, text.encode(), context.now()) for p, text in texts.items()))
 
 
 def _pair(name: str, now: float) -> str:
@@ -92,18 +89,18 @@ def _pair(name: str, now: float) -> str:
     return key + self_signed(key, name, now, DAYS)
 
 
-async def _spread(context: Context, put: PutFile) -> None:
+async def _spread(context: Context, files: tuple[FileCopy, ...]) -> None:
     config = context.config
-    await context.on_node(config.master, put, TIMEOUT)
+    await context.on_node(config.master, WriteAncillary(files), TIMEOUT)
+    paths = ", ".join(f.path for f in files)
     others = [n for n in config.nodes.values() if n.uuid != config.cluster.master_node]
     failed: list[Node] = []
-    for node, answer in await context.on_nodes(others, put, TIMEOUT):
+    for node, answer in await context.on_nodes(others, WriteAncillary(files), TIMEOUT):
         if isinstance(answer, GanetiError):
-            context.warn(f"{put.path} is still the old one on {node.name}: {answer.text}")
+            context.warn(f"{node.name} still has what was before in {paths}: {answer.text}")
             if not node.offline:
                 failed.append(node)
     if failed:
         raise TryLater(
-            f"{put.path} is still the old one on {names(failed)}: "
-            "run 'gnt-cluster redist-conf' when they are back"
+            f"still the same as before on {names(failed)}: {paths}; run 'gnt-cluster redist-conf' when they are back"
         )

@@ -60,7 +60,7 @@ class FakeRoles:
 
     def certificate(self) -> str:
         assert self.who is not None
-        return self.memory.digest(self.who)
+        return digest(self.who.certificate)
 
     def invitation(self) -> Invitation | None:
         return self.shown

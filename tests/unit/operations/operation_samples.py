@@ -98,6 +98,9 @@ class FakeCertificates:
     def renewal(self) -> Renewal | None:
         return self.begun
 
+    def lowest(self) -> dict[str, int]:
+        return {}
+
 
 class FakeHands:
     """Changes the configuration at once and remembers what was asked of nodes, by node name.
