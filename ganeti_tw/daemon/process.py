@@ -15,8 +15,8 @@ from twisted.python.failure import Failure
 
 from ganeti_tw.agent.verify import certificate_ends
 from ganeti_tw.confd.actor import Confd
-from ganeti_tw.daemon.bells import SocketBells
 from ganeti_tw.config.secrets import Vault
+from ganeti_tw.daemon.bells import SocketBells
 from ganeti_tw.daemon.certificates import MasterCertificates
 from ganeti_tw.daemon.expiry import ExpiryWatch
 from ganeti_tw.daemon.hands import Hands

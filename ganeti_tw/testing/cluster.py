@@ -338,11 +338,6 @@ def record_of(name: str, uuid: str, epoch: int, master: str, candidates: tuple[s
     )
 
 
-def certificate(name: str) -> str:
-    """The digest of the certificate of a simulated host."""
-    return sha1(name.encode()).digest().hex(":").upper()
-
-
 class _Machine(LocalMachine):
     """The computer that commands run on; its signs go to the simulated bells."""
 
