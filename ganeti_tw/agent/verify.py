@@ -155,10 +155,14 @@ class HostSurvey:
         # Programs of administrators are below the root, as where they are run; what hypervisors open is the machine's.
         places = {path: here.below(path) if kind == "program" else path for path, kind in m.paths.items()}
         wrong = {path: path_problem(places[path], kind) for path, kind in m.paths.items()}
+        ends, unreadable = certificate_ends(here)
         return Surroundings(
-            setup=tuple(problem for path in needed if (problem := writable_problem(path))),
+            setup=(
+                *(problem for path in needed if (problem := writable_problem(path))),
+                *(f"{path} holds no certificate that can be read" for path in unreadable),
+            ),
             files=self._files(m.files),
-            certificates=self._certificates(),
+            certificates=ends,
             storage={template: problem for template, problem in unusable.items() if problem},
             forbidden_paths=forbidden,
             paths={path: problem for path, problem in wrong.items() if problem},
@@ -184,18 +188,25 @@ class HostSurvey:
         sums = {path.removeprefix(here.root): checksum(path) for path in named if not path.endswith(".new")}
         return {path: found for path, found in sums.items() if found is not None}
 
-    def _certificates(self) -> dict[str, float]:
-        ends: dict[str, float] = {}
-        for path in sorted(glob.glob(glob.escape(self._paths.tls) + "/*.pem")):
-            try:
-                with open(path, "rb") as file:
-                    found = x509.load_pem_x509_certificates(file.read())
-            except (OSError, ValueError):
-                continue  # no certificate; without a usable one this host would not have been reached
-            for number, certificate in enumerate(found):
-                name = path.removeprefix(self._paths.root) + (f" (certificate {number + 1})" if number else "")
-                ends[name] = certificate.not_valid_after_utc.timestamp()
-        return ends
+
+def certificate_ends(paths: Paths) -> tuple[dict[str, float], list[str]]:
+    """When each certificate of a host ends, in seconds since 1970, by name; and files that hold none.  Blocks."""
+    ends: dict[str, float] = {}
+    unreadable: list[str] = []
+    for path in (*sorted(glob.glob(glob.escape(paths.tls) + "/*.pem")), *paths.client_certificates):
+        name = path.removeprefix(paths.root)
+        try:
+            with open(path, "rb") as file:
+                found = x509.load_pem_x509_certificates(file.read())
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError):
+            unreadable.append(name)
+            continue
+        for number, certificate in enumerate(found):
+            label = f"{name} (certificate {number + 1})" if number else name
+            ends[label] = certificate.not_valid_after_utc.timestamp()
+    return ends, unreadable
 
 
 def checksum(path: str) -> str | None:

@@ -266,6 +266,21 @@ _CLUSTER = {
     "--modify-etc-hosts": _yes_no("modify_etc_hosts", "Whether /etc/hosts is kept up to date"),
     "-n/--node": _several("nodes", "Node to do it on; may be repeated", "string")._replace(metavar="<node>"),
     "--no-nplus1-mem": _switch("skip_nplusone_mem", "Do not ask whether instances fit elsewhere when a node fails"),
+    "--new-cluster-certificate": _switch(
+        "new_cluster_cert", "Make a new certificate authority, and certificates of it for all nodes"
+    ),
+    "--new-cluster-domain-secret": _switch("new_cluster_domain_secret", "Make a new cluster domain secret"),
+    "--cluster-domain-secret": _value("cluster_domain_secret", "File with a cluster domain secret"),
+    "--new-confd-hmac-key": _switch("new_confd_hmac_key", "Make a new key for confd"),
+    "--new-node-certificates": _switch("new_node_cert", "Make new keys and certificates for all nodes"),
+    "--new-rapi-certificate": Entry("new_rapi_cert", "Make a new certificate for RAPI", "store_true"),
+    "--rapi-certificate": _value("rapi_cert", "File with key and certificate for RAPI"),
+    "--new-spice-certificate": Entry("new_spice_cert", "Make a new certificate for SPICE", "store_true"),
+    "--spice-certificate": _value("spice_cert", "File with key and certificate for SPICE"),
+    "--spice-ca-certificate": _value(
+        "spice_cacert", "File with the certificate of who issued that for SPICE"
+    ),
+    "--new-ssh-keys": _switch("new_ssh_keys", "Refused: nodes do not speak to each other by ssh"),
     "--no-etc-hosts": _off("modify_etc_hosts", "Leave /etc/hosts alone"),
     "--no-ssh-init": _off("modify_ssh_setup", "Leave the keys of ssh alone"),
     "--prealloc-wipe-disks": _yes_no("prealloc_wipe_disks", "Whether new disks are wiped"),

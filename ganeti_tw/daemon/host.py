@@ -12,9 +12,11 @@ from twisted.logger import Logger
 
 from ganeti_tw.agent.node import SetEnabled
 from ganeti_tw.api.master import call
+from ganeti_tw.config.secrets import Vault
 from ganeti_tw.daemon import masterip
 from ganeti_tw.daemon.candidate import View, ViewKeeper
 from ganeti_tw.daemon.door import HostApi
+from ganeti_tw.daemon.expiry import ExpiryWatch
 from ganeti_tw.daemon.hostactor import HostActor
 from ganeti_tw.daemon.importing import Imported, import_cluster
 from ganeti_tw.daemon.lag import LagMeter
@@ -28,14 +30,17 @@ from ganeti_tw.kernel import ActorSystem, Ref
 from ganeti_tw.ledger.follower import Follower
 from ganeti_tw.model.config import Config
 from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.protocol import certificates as certificate_messages
 from ganeti_tw.protocol.config import Follow
 from ganeti_tw.protocol.ledger import Position
 from ganeti_tw.protocol.mastership import FROM_ANY_EPOCH
-from ganeti_tw.protocol.node import MASTER_ONLY
+from ganeti_tw.protocol.node import MASTER_ONLY as NODE_MASTER_ONLY
+from ganeti_tw.wire.certificates import digest
 from ganeti_tw.wire.identity import Identity, Unjoined
 from ganeti_tw.wire.token import Invitation, Token
 
 T = TypeVar("T")
+MASTER_ONLY = NODE_MASTER_ONLY | certificate_messages.MASTER_ONLY
 
 log = Logger()
 
@@ -53,6 +58,7 @@ class Host:
         self.mastership = Mastership(self)
         self.lag: LagMeter | None = None  # of the process, where there is one
         self.told: Callable[[HostRecord | None], None] = lambda record: None  # called with each new record
+        self.expiry: ExpiryWatch | None = None
         self._invitation: Invitation | None = None
         self._changing = False  # a cluster is being made or left
 
@@ -63,7 +69,7 @@ class Host:
         outside = self.outside
         self.record = outside.memory.load()
         self.identity = outside.memory.identity(self.record)
-        self.links = outside.links(self.identity, self._resolve_peer, self.epoch)
+        self.links = outside.links(self.identity, self._resolve_peer, self.epoch, self._admit)
         self.directory = Directory(self.name, self.system, self.links)
         self.hands = outside.hands(self.system, lambda: self.record)
         self.host: Ref = self.system.spawn(
@@ -74,7 +80,7 @@ class Host:
                 await outside.store.position()  # opens and checks it: who cannot trust its ledger does not start
             self._begin_role(self.record)
         # Last, so that nobody finds half a host.
-        self.server = outside.listen(self.identity, self.system, self._gate)
+        self.server = outside.listen(self.identity, self.system, self._gate, self._admit)
 
     async def stop(self) -> None:
         """End everything; guests run on.  Also after a start that failed half way."""
@@ -96,7 +102,7 @@ class Host:
         if record is None:
             raise NoCluster(f"{self.name} is in no cluster")
         if name in FROM_ANY_EPOCH:
-            if peer not in record.candidates and peer not in record.addresses:
+            if not record.knows(peer):
                 raise Refused(f"{peer} is no node that {self.name} knows of")
             return
         seen = record.seen(peer, epoch)
@@ -107,6 +113,10 @@ class Host:
             self.keep(seen)
             if self.master is not None:
                 self.deposed(f"{peer} speaks for epoch {epoch}")
+
+    def _admit(self, peer: str, number: int) -> None:
+        if self.record is not None:
+            self.record.admit(peer, number)
 
     def epoch(self) -> int:
         """The highest epoch this host has seen."""
@@ -152,7 +162,7 @@ class Host:
 
     def certificate(self) -> str:
         """The digest of the certificate of this host, as Ganeti writes it."""
-        return self.outside.memory.digest(self.identity)
+        return digest(self.identity.certificate)
 
     def unjoined(self) -> Unjoined | None:
         """Who this host is while it is in no cluster."""
@@ -171,8 +181,24 @@ class Host:
         self._be(record, identity)
         self._begin_role(record, voting)
 
+    def node_identity(self) -> Identity:
+        """Who this host is in its cluster; NoCluster."""
+        self.membership()
+        if not isinstance(self.identity, Identity):
+            raise NoCluster(f"{self.name} has no certificate of the cluster")
+        return self.identity
+
+    async def renewed(self, identity: Identity) -> None:
+        """Be the same node with another certificate, or other authorities; on disk when it answers."""
+        await self.outside.memory.renew(identity)
+        self.identity = identity
+        self.server.use(identity, renewed=True)
+        self.links.use(identity)
+
     async def updated(self, before: HostRecord, record: HostRecord) -> None:
         """The record changed and is kept: start and stop what it asks for."""
+        if (before.lowest, before.addresses) != (record.lowest, record.addresses):
+            self.server.review()
         if before.hypervisors != record.hypervisors:
             self.hands.agent.tell(SetEnabled(self.hands.enabled(record)))
         self.told(record)
@@ -235,7 +261,10 @@ class Host:
         """Start the master's services."""
         outside = self.outside
         record = self.membership()
-        hosts = outside.hosts(self.links, self.directory, self.identity, reign.found, self.membership)
+        vault = Vault(reign.found.secrets)
+        hosts = outside.hosts(
+            self.links, self.directory, self.node_identity, vault, self.membership, self._resolve_peer
+        )
         self.master = Master(
             system=self.system,
             store=outside.store,
@@ -248,6 +277,7 @@ class Host:
             directory=self.directory,
             hosts=hosts,
             bells=outside.bells,
+            vault=vault,
             clock=outside.clock,
             now=outside.now,
             random=outside.random,

@@ -11,8 +11,9 @@ from twisted.logger import Logger
 from ganeti_tw import __version__
 from ganeti_tw.daemon.outside import Memory
 from ganeti_tw.daemon.record import HostRecord
-from ganeti_tw.errors import NoCluster, Refused
+from ganeti_tw.errors import BadRequest, NoCluster, Refused
 from ganeti_tw.kernel import Actor, Rank, receive
+from ganeti_tw.protocol.certificates import RequestCertificate, Trust, UseCertificate
 from ganeti_tw.protocol.ledger import Position
 from ganeti_tw.protocol.mastership import GetStanding, Promise, Standing, Witness, order
 from ganeti_tw.protocol.node import (
@@ -23,6 +24,7 @@ from ganeti_tw.protocol.node import (
     LeaveCluster,
     UpdateHost,
 )
+from ganeti_tw.wire.certificates import new_key, signing_request
 from ganeti_tw.wire.delivery import FromStranger
 from ganeti_tw.wire.identity import Identity, Unjoined
 from ganeti_tw.wire.token import Invitation
@@ -57,6 +59,12 @@ class Roles(Protocol):
     async def joined(self, record: HostRecord, identity: Identity, hmac_key: str) -> None:
         """All is proven: be a node."""
 
+    def node_identity(self) -> Identity:
+        """Who this host is in its cluster; NoCluster."""
+
+    async def renewed(self, identity: Identity) -> None:
+        """Be the same node with another certificate, or other authorities; on disk when it answers."""
+
     async def updated(self, before: HostRecord, record: HostRecord) -> None:
         """The record changed and is kept: start and stop what it asks for."""
 
@@ -86,6 +94,7 @@ class HostActor(Actor):
         self._memory = memory
         self._now = now
         self._record = record
+        self._new_key = ""  # PEM, while a certificate for it is awaited
 
     @receive(GetHostState)
     def get_state(self, m: GetHostState) -> HostState:
@@ -120,6 +129,7 @@ class HostActor(Actor):
             hypervisors=m.hypervisors,
             file_storage_dirs=m.file_storage_dirs,
             data_collectors=m.data_collectors,
+            lowest=m.lowest,
         )
         self._roles.keep(new)
         await self._roles.updated(record, new)
@@ -128,6 +138,34 @@ class HostActor(Actor):
     async def leave(self, m: LeaveCluster) -> None:
         log.info("{name} leaves the cluster", name=self._name)
         await self._roles.leave()
+
+    # -- certificates --------------------------------------------------------------------------------------------
+
+    @receive(RequestCertificate)
+    def request_certificate(self, m: RequestCertificate) -> str:
+        self._roles.node_identity()  # or there is none to renew
+        self._new_key = new_key()
+        return signing_request(self._new_key, self._name)
+
+    @receive(UseCertificate)
+    async def use_certificate(self, m: UseCertificate) -> None:
+        now = self._roles.node_identity()
+        if m.certificate == now.certificate:
+            await self._roles.renewed(Identity(now.key, now.certificate, m.ca).checked())
+            return
+        if not self._new_key:
+            raise BadRequest(f"{self._name} asked for no certificate: renew it once more")
+        identity = Identity(self._new_key, m.certificate, m.ca).checked()
+        if identity.name != self._name:
+            raise Refused(f"the certificate is for {identity.name}, this host is called {self._name}")
+        await self._roles.renewed(identity)
+        self._new_key = ""
+        log.info("{name} has a new certificate", name=self._name)
+
+    @receive(Trust)
+    async def trust(self, m: Trust) -> None:
+        now = self._roles.node_identity()
+        await self._roles.renewed(Identity(now.key, now.certificate, m.ca).checked())
 
     # -- mastership ----------------------------------------------------------------------------------------------
 

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ganeti_tw.agent.reach import TcpReach
+from ganeti_tw.daemon.certificates import MasterCertificates
 from ganeti_tw.daemon.names import Names
 from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.errors import BadRequest
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.protocol.node import JoinHello, JoinWelcome, LeaveCluster
-from ganeti_tw.wire.identity import CertificateAuthority, Identity
+from ganeti_tw.wire.identity import Identity
 from ganeti_tw.wire.links import Links
 from ganeti_tw.wire.token import Token, join_proof
 
@@ -27,9 +28,8 @@ class MasterHosts:
         links: Links,
         directory: Directory,
         names: Names,
-        authority: CertificateAuthority,
-        identity: Identity,
-        hmac_key: str,
+        certificates: MasterCertificates,
+        identity: Callable[[], Identity],
         record: Callable[[], HostRecord],
         now: Callable[[], float],
         port: int,
@@ -38,9 +38,8 @@ class MasterHosts:
         self._links = links
         self._directory = directory
         self._names = names
-        self._authority = authority
+        self.certificates = certificates
         self._identity = identity
-        self._hmac_key = hmac_key
         self._record = record
         self._now = now
         self._port = port
@@ -56,8 +55,8 @@ class MasterHosts:
         try:
             host = link.ref("host")
             hello = await host.ask(JoinHello(record.cluster, name), HELLO_TIMEOUT)
-            certificate = self._authority.sign(hello["csr"], name, self._now())
-            proof = join_proof(shown.secret, hello["nonce"], shown.fingerprint, self._identity.fingerprint)
+            certificate = await self.certificates.first(hello["csr"], name)
+            proof = join_proof(shown.secret, hello["nonce"], shown.fingerprint, self._identity().fingerprint)
             welcome = JoinWelcome(
                 proof=proof,
                 cluster=record.cluster,
@@ -66,9 +65,9 @@ class MasterHosts:
                 node_uuid=uuid,
                 master=record.name,
                 epoch=record.epoch,
-                ca=self._identity.ca,
+                ca=self.certificates.bundle(),
                 certificate=certificate,
-                hmac_key=self._hmac_key,
+                hmac_key=self.certificates.hmac_key(),
             )
             await host.ask(welcome, WELCOME_TIMEOUT)
         finally:
@@ -82,6 +81,7 @@ class MasterHosts:
             await self._directory.ref(name, "host").ask(LeaveCluster(), LEAVE_TIMEOUT)
         finally:
             await self._links.forget(name)
+            await self.certificates.forget(name)
 
     async def ask_at(self, name: str, address: str, message: Any, timeout: float) -> Any:
         """Ask the agent of a node over another of its addresses."""

@@ -15,10 +15,10 @@ from twisted.python.failure import Failure
 from ganeti_tw.api.master import MasterApi
 from ganeti_tw.api.query.sources import ClusterSources
 from ganeti_tw.config.keeper import ConfigKeeper, Published
+from ganeti_tw.config.secrets import SecretKeeper, Secrets, Vault, secrets_of
 from ganeti_tw.config.switches import KIND as SWITCH
 from ganeti_tw.config.switches import Positions, Switches, SwitchKeeper, positions_of
-from ganeti_tw.daemon.newcluster import SECRET
-from ganeti_tw.errors import Corrupt, GanetiError, StaleEpoch
+from ganeti_tw.errors import GanetiError, StaleEpoch
 from ganeti_tw.jobs.places import Hosts, Places
 from ganeti_tw.jobs.queue import SERIAL, Queue
 from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, decode
@@ -29,7 +29,7 @@ from ganeti_tw.ledger.seam import Store
 from ganeti_tw.locks.manager import LockManager
 from ganeti_tw.model.codec import CLASSES
 from ganeti_tw.model.config import Config
-from ganeti_tw.model.rows import Put
+from ganeti_tw.model.rows import SECRET, Put
 from ganeti_tw.model.versions import RELEASE
 from ganeti_tw.nodes.certificates import CertificateKeeper
 from ganeti_tw.nodes.directory import Directory
@@ -48,6 +48,7 @@ MASTER_ACTORS = (
     "followers",
     "locks",
     "switches",
+    "secrets",
     "config",
     "ledger",
     "witnesses",
@@ -66,8 +67,7 @@ class Found:
     """What a master finds in its ledger when it begins."""
 
     config: Config
-    authority: str  # PEM, key and certificate
-    hmac_key: str
+    secrets: Secrets
     last_job: int
     unfinished: list[JobRecord]
     positions: Positions = Factory(Positions)
@@ -82,19 +82,11 @@ async def read_ledger(store: Store, blocking: Blocking) -> Found:
     ours = {place: value for place, value in rows.items() if place[0] in CLASSES}
     return Found(
         config=await blocking.run(Config.from_rows, ours, deadline=READ_DEADLINE),
-        authority=_text(rows, "ca"),
-        hmac_key=_text(rows, "hmac"),
+        secrets=secrets_of(rows),
         last_job=msgspec.json.decode(rows.get(SERIAL, b"0"), type=int),
         unfinished=sorted((decode(key, value) for key, value in stored.items()), key=lambda r: r.id),
         positions=positions_of(rows),
     )
-
-
-def _text(rows: Mapping[tuple[str, str], bytes], key: str) -> str:
-    try:
-        return msgspec.json.decode(rows[SECRET, key], type=str)
-    except (KeyError, msgspec.MsgspecError):
-        raise Corrupt(f"the ledger has no usable secret {key!r}: restore it from another master candidate") from None
 
 
 class FollowerKeeper(Actor):
@@ -160,6 +152,7 @@ class Master:
         directory: Directory,
         hosts: Hosts,
         bells: Bells,
+        vault: Vault,
         clock: IReactorTime,
         now: Callable[[], float],
         random: Callable[[], float],
@@ -193,7 +186,11 @@ class Master:
         switches = Switches(found.positions)
         self.switches = spawn("switches", lambda: SwitchKeeper(switches, self.ledger))
         self.followers = spawn("followers", lambda: FollowerKeeper(own_name, self.ledger, directory))
-        self.spreader = spawn("spreader", lambda: Spreader(system, directory, RELEASE))
+        lowest = vault.secrets.issued.lowest
+        self.spreader = spawn("spreader", lambda: Spreader(system, directory, RELEASE, lowest))
+        self.certificates = spawn("certificates", lambda: CertificateKeeper(self.keeper, directory, lowest))
+        told = (self.spreader, self.certificates)
+        vault.keeper = self.secrets = spawn("secrets", lambda: SecretKeeper(vault, self.ledger, told))
         places = Places(
             ledger=self.ledger,
             locks=self.locks,
@@ -217,10 +214,9 @@ class Master:
             "queue", lambda: Queue(system, places, read_rows, found.last_job, list(found.unfinished), pause)
         )
         watchman = spawn("watchman", lambda: Watchman(fatal))
-        services = (self.ledger, self.keeper, self.locks, self.switches, self.queue, self.followers, self.spreader)
-        for critical in (*services, self.witnesses):
+        services = (self.ledger, self.keeper, self.locks, self.switches, self.secrets, self.queue)
+        for critical in (*services, self.followers, self.spreader, self.witnesses):
             critical.watch(watchman)
-        self.certificates = spawn("certificates", lambda: CertificateKeeper(self.keeper, directory))
         for follower in (self.followers, self.spreader, self.witnesses, self.certificates):
             self.keeper.ask(Follow(follower), 10.0)
         sources = ClusterSources(self.published, directory, self.queue, self.locks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ganeti_tw import __version__
@@ -75,7 +75,18 @@ def own_families(host: Host) -> list[Family]:
     if host.lag is not None:
         text = "How late the reactor was at worst in the last minute."
         found.append(gauge("ganeti_reactor_lag_seconds", text, host.lag.worst().seconds))
+    if host.expiry is not None:
+        found.append(certificate_ends(host.expiry.ends))
     return found
+
+
+def certificate_ends(ends: Mapping[str, float]) -> Family:
+    """By the name of the certificate."""
+    text = "When a certificate of this host ends, in seconds since 1970."
+    family = Family("ganeti_certificate_end_timestamp_seconds", text, ("certificate",))
+    for name, end in sorted(ends.items()):
+        family.add(end, name)
+    return family
 
 
 def actor_families(figures: dict[str, KindFigures]) -> list[Family]:

@@ -12,7 +12,6 @@ from ganeti_tw.errors import Corrupt, NotFound
 from ganeti_tw.kernel import Blocking
 from ganeti_tw.ledger.file import files_of
 from ganeti_tw.model.paths import Paths
-from ganeti_tw.wire.certificates import digest
 from ganeti_tw.wire.identity import Identity, Unjoined
 from ganeti_tw.wire.identity import load as load_identity
 
@@ -54,8 +53,8 @@ class FileMemory:
         unjoined.save(self._paths.tls)
         return unjoined
 
-    def digest(self, identity: Identity | Unjoined) -> str:
-        return digest(identity.certificate)
+    async def renew(self, identity: Identity) -> None:
+        await self._blocking.run(identity.save, self._paths.tls, deadline=FILE_DEADLINE)
 
     async def join(self, record: HostRecord, identity: Identity, hmac_key: str) -> None:
         await self._blocking.run(keep_membership, self._paths, record, identity, hmac_key, deadline=FILE_DEADLINE)

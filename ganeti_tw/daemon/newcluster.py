@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 from attrs import evolve, field, fields, frozen
 
+from ganeti_tw.config.secrets import Issued, Secrets, new_secret
 from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.errors import BadRequest, ResolverError, WrongState
 from ganeti_tw.ledger.seam import Snapshot
@@ -21,7 +22,7 @@ from ganeti_tw.model.names import host_name, mac_prefix
 from ganeti_tw.model.new import Beginning, new_cluster
 from ganeti_tw.model.node import Node
 from ganeti_tw.model.parameters import CLUSTER, beparams, diskparams, hvparams, ndparams, nicparams
-from ganeti_tw.model.rows import SECRET, Put
+from ganeti_tw.model.rows import Put
 from ganeti_tw.operations.cluster.modify import ClusterSetParams
 from ganeti_tw.operations.cluster.settings import with_settings
 from ganeti_tw.wire.certificates import CertificateAuthority
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from ganeti_tw.daemon.host import Host
     from ganeti_tw.daemon.outside import Outside
 
-__all__ = ["SECRET", "NewCluster", "beginning", "found_cluster", "make_cluster", "parse", "secret_rows"]
+__all__ = ["NewCluster", "beginning", "found_cluster", "make_cluster", "parse"]
 
 FIRST_EPOCH = 1
 
@@ -246,9 +247,11 @@ async def found_cluster(
     unjoined = host.unjoined()
     assert unjoined is not None, "a host without a record is in no cluster"
     authority = CertificateAuthority.create(cluster.cluster_name, now)
-    identity = unjoined.join(authority.sign(unjoined.csr(), name, now), authority.certificate)
-    hmac_key = outside.random_bytes(20).hex() + "\n"
-    puts = [*rows, *secret_rows(authority.key + authority.certificate, hmac_key)]
+    certificate = authority.sign(unjoined.csr(), name, now, number=1)
+    identity = unjoined.join(certificate, authority.certificate)
+    hmac_key = new_secret(outside.random_bytes)
+    issued = Issued().next().in_use(name, 1, identity.fingerprint)
+    puts = [*rows, *Secrets(authority.key + authority.certificate, hmac_key, issued).puts()]
     await outside.store.install(Snapshot(1, FIRST_EPOCH, {(p.kind, p.key): p.value for p in puts}))
     record = HostRecord(
         cluster=cluster.cluster_name,
@@ -270,14 +273,6 @@ async def _cluster_address(outside: Outside, name: str, family: int) -> str:
         return await outside.address_of(name, family)
     except ResolverError as e:
         raise ResolverError(f"the cluster needs an address: {e.text}") from None
-
-
-def secret_rows(ca: str, hmac_key: str) -> list[Put]:
-    """Rows that only master candidates hold; ``ca`` is key and certificate, PEM."""
-    return [
-        Put(SECRET, "ca", msgspec.json.encode(ca)),
-        Put(SECRET, "hmac", msgspec.json.encode(hmac_key)),
-    ]
 
 
 def _distinct(given: list[str] | None, default: tuple[str, ...], what: str) -> tuple[str, ...]:

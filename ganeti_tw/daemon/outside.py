@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from ganeti_tw.daemon.master import Found
+from ganeti_tw.config.secrets import Vault
 from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.jobs.places import Hosts
 from ganeti_tw.kernel import ActorSystem, Blocking, Ref
@@ -20,7 +20,7 @@ from ganeti_tw.ledger.seam import Store
 from ganeti_tw.model.config import Config
 from ganeti_tw.nodes.directory import Directory, Links
 from ganeti_tw.operations.bell import Bells
-from ganeti_tw.wire.delivery import Gate
+from ganeti_tw.wire.delivery import Admit, Gate
 from ganeti_tw.wire.identity import Identity, Unjoined
 
 
@@ -39,8 +39,8 @@ class Memory(Protocol):
     def new_identity(self) -> Unjoined:
         """Be nobody's."""
 
-    def digest(self, identity: Any) -> str:
-        """Of the certificate, as Ganeti writes it."""
+    async def renew(self, identity: Identity) -> None:
+        """Keep another certificate of the same node; durable when it answers."""
 
     async def join(self, record: HostRecord, identity: Identity, hmac_key: str) -> None:
         """Keep all that makes this host a member; the record last, since it is what counts."""
@@ -58,8 +58,11 @@ class Memory(Protocol):
 class Server(Protocol):
     """Takes what other hosts say."""
 
-    def use(self, identity: Any) -> None:
-        """Speak as this from now on."""
+    def use(self, identity: Any, *, renewed: bool = False) -> None:
+        """Speak as this from now on; ``renewed``: the same host with another certificate."""
+
+    def review(self) -> None:
+        """Who is admitted has changed."""
 
     def close(self) -> Deferred[None]:
         """Take nothing more."""
@@ -107,17 +110,25 @@ class Outside(Protocol):
     memory: Memory
     bells: Bells
 
-    def listen(self, identity: Any, system: ActorSystem, gate: Gate) -> Server:
+    def listen(self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit) -> Server:
         """Begin to take what other hosts say."""
 
-    def links(self, identity: Any, resolve: Callable[[str], tuple[str, int]], epoch: Callable[[], int]) -> HostLinks:
+    def links(
+        self, identity: Any, resolve: Callable[[str], tuple[str, int]], epoch: Callable[[], int], admit: Admit
+    ) -> HostLinks:
         """The ways to other hosts; ``resolve`` finds address and port of a node."""
 
     def hands(self, system: ActorSystem, record: Callable[[], HostRecord | None]) -> Hands:
         """Start the agent."""
 
     def hosts(
-        self, links: Any, directory: Directory, identity: Any, found: Found, record: Callable[[], HostRecord]
+        self,
+        links: Any,
+        directory: Directory,
+        identity: Callable[[], Any],
+        vault: Vault,
+        record: Callable[[], HostRecord],
+        resolve: Callable[[str], tuple[str, int]],
     ) -> Hosts:
         """How a master brings hosts in and sends them away."""
 

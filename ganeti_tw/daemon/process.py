@@ -14,13 +14,16 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ganeti_tw.agent.verify import certificate_ends
 from ganeti_tw.confd.actor import Confd
+from ganeti_tw.config.secrets import Vault
 from ganeti_tw.daemon.bells import SocketBells
+from ganeti_tw.daemon.certificates import MasterCertificates
+from ganeti_tw.daemon.expiry import ExpiryWatch
 from ganeti_tw.daemon.hands import Hands
 from ganeti_tw.daemon.host import Host
 from ganeti_tw.daemon.hosts import MasterHosts
 from ganeti_tw.daemon.lag import LagMeter
-from ganeti_tw.daemon.master import Found
 from ganeti_tw.daemon.memory import FileMemory
 from ganeti_tw.daemon.monitoring import start_monitor
 from ganeti_tw.daemon.names import Names
@@ -35,8 +38,8 @@ from ganeti_tw.ledger.sqlite import SqliteStore
 from ganeti_tw.model.config import Config
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.operations.bell import Bells
-from ganeti_tw.wire.certificates import CertificateAuthority
-from ganeti_tw.wire.delivery import Gate
+from ganeti_tw.wire.delivery import Admit, Gate
+from ganeti_tw.wire.identity import Identity
 from ganeti_tw.wire.links import Links
 from ganeti_tw.wire.local import LocalServer
 from ganeti_tw.wire.server import WireServer
@@ -48,6 +51,8 @@ DIRECTORIES = (
     ("/var/log/ganeti", 0o770),
     ("/var/log/ganeti/os", 0o750),
 )
+
+LOOK_DEADLINE = 10.0
 
 log = Logger()
 
@@ -85,31 +90,31 @@ class Process:
         self.bells: Bells = SocketBells(reactor, os.path.dirname(self.paths.socket), new_uuid)
         self.memory: Memory = FileMemory(self.paths, self.name, self.files, now)
 
-    def listen(self, identity: Any, system: ActorSystem, gate: Gate) -> WireServer:
-        server = WireServer(self.reactor, identity, system, gate)
+    def listen(self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit) -> WireServer:
+        server = WireServer(self.reactor, identity, system, gate, admit=admit)
         server.listen(self.port, self.settings.address)
         return server
 
-    def links(self, identity: Any, resolve: Callable[[str], tuple[str, int]], epoch: Callable[[], int]) -> Links:
-        return Links(self.reactor, identity, resolve, epoch, random=self.random)
+    def links(
+        self, identity: Any, resolve: Callable[[str], tuple[str, int]], epoch: Callable[[], int], admit: Admit
+    ) -> Links:
+        return Links(self.reactor, identity, resolve, epoch, random=self.random, admit=admit)
 
     def hands(self, system: ActorSystem, record: Callable[[], HostRecord | None]) -> Hands:
         return Hands(self.settings, system, self.reactor, self.now, self._tools, self._hypervisor_calls, record)
 
     def hosts(
-        self, links: Links, directory: Directory, identity: Any, found: Found, record: Callable[[], HostRecord]
+        self,
+        links: Links,
+        directory: Directory,
+        identity: Callable[[], Identity],
+        vault: Vault,
+        record: Callable[[], HostRecord],
+        resolve: Callable[[str], tuple[str, int]],
     ) -> MasterHosts:
+        certificates = MasterCertificates(links, directory, vault, record, self.now, identity, resolve)
         return MasterHosts(
-            self.reactor,
-            links,
-            directory,
-            self._names,
-            _authority(found.authority),
-            identity,
-            found.hmac_key,
-            record,
-            self.now,
-            self.port,
+            self.reactor, links, directory, self._names, certificates, identity, record, self.now, self.port
         )
 
     def config_writer(self, system: ActorSystem) -> Ref:
@@ -149,6 +154,11 @@ class Process:
     def fatal(self, reason: str) -> None:
         self._fatal(reason)
 
+    async def certificate_ends(self) -> dict[str, float]:
+        """When each certificate of this host ends, by name."""
+        ends, _ = await self.files.run(certificate_ends, self.paths, deadline=LOOK_DEADLINE)
+        return ends
+
     def make_directories(self) -> None:
         """Those that everything else is written to; DriverError."""
         for path, mode in DIRECTORIES:
@@ -173,6 +183,8 @@ class HostService(Service):
         # The reactor's clock is the wall's, which may be set.
         self.lag = LagMeter(process.reactor, time.monotonic, self.host.system.slowest)
         self.host.lag = self.lag
+        self.expiry = ExpiryWatch(process.reactor, process.now, process.certificate_ends)
+        self.host.expiry = self.expiry
         self._local: LocalServer | None = None
         self._mond: Any = None
 
@@ -198,10 +210,12 @@ class HostService(Service):
         gc.collect()
         gc.freeze()
         self.lag.start()
+        self.expiry.start()
         log.info("host {name} is ready, role {role}", name=host.name, role=host.role())
 
     async def _stop(self) -> None:
         self.lag.stop()
+        self.expiry.stop()
         if self._local is not None:
             await self._local.close()
         if self._mond is not None:
@@ -212,9 +226,3 @@ class HostService(Service):
     def stopService(self) -> Deferred[None]:
         maybeDeferred(super().stopService)
         return Deferred.fromCoroutine(self._stop())
-
-
-def _authority(pem: str) -> CertificateAuthority:
-    marker = "-----BEGIN CERTIFICATE-----"
-    key, _, certificate = pem.partition(marker)
-    return CertificateAuthority(key, marker + certificate)

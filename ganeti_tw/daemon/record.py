@@ -30,6 +30,7 @@ class HostRecord:
     hypervisors: tuple[str, ...] = ()
     file_storage_dirs: dict[str, str] = field(factory=dict)
     promised: str = ""  # to whom ``epoch`` was promised, if it was
+    lowest: dict[str, int] = field(factory=dict)  # of certificates that are good, by name of the node
     in_sync: tuple[str, ...] = ()  # hosts that have all that was acknowledged, as last told
     in_sync_at: Position = EMPTY  # when that was
     data_collectors: dict[str, Any] = field(factory=dict)
@@ -52,6 +53,17 @@ class HostRecord:
             raise Refused(f"{peer} is no master candidate that {self.name} knows of")
         # A new reign may count the configuration from an older copy.
         return self if epoch == self.epoch else evolve(self, epoch=epoch, promised="", serial=0)
+
+    def admit(self, peer: str, number: int) -> None:
+        """Refused when a certificate is good no longer, or its host is no node."""
+        if number < self.lowest.get(peer, 0):
+            raise Refused(f"the certificate that {peer} shows was replaced by a later one: it is good no longer")
+        if self.addresses and not self.knows(peer):
+            raise Refused(f"{peer} is no node that {self.name} knows of")
+
+    def knows(self, peer: str) -> bool:
+        """Whether it is a node, as far as this host was told."""
+        return peer in self.addresses or peer in self.candidates or peer == self.master
 
     def promise(self, epoch: int, leader: str) -> HostRecord:
         """The record after a promise; Refused or StaleEpoch when it cannot be given."""

@@ -13,10 +13,15 @@ from ganeti_tw.config.switches import Switches
 from ganeti_tw.kernel import Ref
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.operations.bell import Bells
+from ganeti_tw.operations.context import Certificates
 
 
 class Hosts(Protocol):
     """Hosts beyond the nodes of the cluster: names, addresses, joining and leaving."""
+
+    @property
+    def certificates(self) -> Certificates:
+        """Those of the nodes."""
 
     def join(self, name: str, token: str, uuid: str) -> Awaitable[dict[str, Any]]:
         """Bring the host that shows ``token`` into the cluster; what it says of itself comes back."""

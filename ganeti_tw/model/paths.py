@@ -69,6 +69,11 @@ class Paths(NamedTuple):  # commands need it at once, and attrs takes long to im
     def hmac_key(self) -> str:
         return self.data + "/hmac.key"
 
+    @property
+    def client_certificates(self) -> tuple[str, ...]:
+        """Files with certificates that are shown to clients, and of who vouches for them."""
+        return tuple(f"{self.data}/{name}.pem" for name in ("rapi", "spice", "spice-ca"))
+
     def ssconf(self, key: str) -> str:
         return f"{self.data}/ssconf_{key}"
 

@@ -14,6 +14,7 @@ from ganeti_tw.errors import GanetiError
 from ganeti_tw.kernel import Actor, Outcome, Overflow, Rank, Ref, receive
 from ganeti_tw.model.config import Config
 from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.protocol.certificates import LowestChanged
 from ganeti_tw.protocol.config import Changes, ConfigChanged, Edit
 from ganeti_tw.protocol.node import GetHostState, HostState
 
@@ -55,17 +56,29 @@ class CertificateKeeper(Actor):
     overflow = Overflow.KEEP_LATEST
     restarts = 3
 
-    def __init__(self, keeper: Ref, directory: Directory) -> None:
+    def __init__(self, keeper: Ref, directory: Directory, lowest: Mapping[str, int] | None = None) -> None:
         self._keeper = keeper
         self._directory = directory
+        self._lowest = lowest or {}
         self._config: Config | None = None
         self._known: frozenset[str] = frozenset()  # names of candidates that answered
         self._silent: frozenset[str] = frozenset()  # and of those that are left in peace for a while
+        self._renewed: frozenset[str] = frozenset()  # since those that are being asked were asked
         self._busy = False
 
     @receive(ConfigChanged)
     def config_changed(self, m: ConfigChanged) -> None:
         self._config = m.config
+        self._go_on()
+
+    @receive(LowestChanged)
+    def lowest_changed(self, m: LowestChanged) -> None:
+        """A candidate that has another certificate now is asked again."""
+        renewed = {name for name, number in m.lowest.items() if number != self._lowest.get(name)}
+        self._lowest = m.lowest
+        self._known -= renewed
+        if self._busy:
+            self._renewed |= renewed
         self._go_on()
 
     @receive(_Ended)
@@ -77,7 +90,8 @@ class CertificateKeeper(Actor):
             return
         self._busy = False
         answered: frozenset[str] = m.outcome.value
-        self._known |= answered
+        self._known |= answered - self._renewed
+        self._renewed = frozenset()
         silent = m.asked - answered
         if silent:
             self._silent |= silent

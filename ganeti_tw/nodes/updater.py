@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from attrs import evolve, frozen
@@ -11,6 +12,7 @@ from ganeti_tw.kernel import Actor, ActorSystem, Gone, Outcome, Overflow, Rank, 
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.ssconf import ssconf
 from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.protocol.certificates import LowestChanged
 from ganeti_tw.protocol.config import ConfigChanged
 from ganeti_tw.protocol.node import UpdateHost
 
@@ -21,7 +23,7 @@ INTERVAL = 0.2  # changes that come within this many seconds are spread together
 log = Logger()
 
 
-def host_update(config: Config, release: str) -> UpdateHost:
+def host_update(config: Config, release: str, lowest: Mapping[str, int]) -> UpdateHost:
     """All that a regular node must know."""
     cluster = config.cluster
     return UpdateHost(
@@ -34,6 +36,7 @@ def host_update(config: Config, release: str) -> UpdateHost:
         hypervisors=tuple(cluster.enabled_hypervisors),
         file_storage_dirs={"file": cluster.file_storage_dir, "sharedfile": cluster.shared_file_storage_dir},
         data_collectors={name: dict(settings) for name, settings in cluster.data_collectors.items()},
+        lowest=dict(lowest),
     )
 
 
@@ -121,10 +124,13 @@ class Spreader(Actor):
     capacity = 100  # the ends of timers and of work aside take places too: with 1 news would be refused
     overflow = Overflow.KEEP_LATEST
 
-    def __init__(self, system: ActorSystem, directory: Directory, release: str) -> None:
+    def __init__(
+        self, system: ActorSystem, directory: Directory, release: str, lowest: Mapping[str, int] | None = None
+    ) -> None:
         self._system = system
         self._directory = directory
         self._release = release
+        self._lowest = lowest or {}
         self._config: Config | None = None
         self._scheduled = False
         self._updaters: dict[str, Ref] = {}
@@ -140,6 +146,11 @@ class Spreader(Actor):
         if m.node in self._updaters:
             self._forget(m.node)
             self._soon()
+
+    @receive(LowestChanged)
+    def lowest_changed(self, m: LowestChanged) -> None:
+        self._lowest = m.lowest
+        self._soon()
 
     @receive(Gone)
     def updater_gone(self, m: Gone) -> None:
@@ -173,7 +184,7 @@ class Spreader(Actor):
         wanted = {n.name for n in config.nodes.values() if not n.offline}
         for name in set(self._updaters) - wanted:
             self._forget(name)
-        regular = host_update(config, self._release)
+        regular = host_update(config, self._release, self._lowest)
         for name in sorted(wanted):
             update = evolve(regular, candidate=name in regular.candidates)
             last = self._sent.get(name)

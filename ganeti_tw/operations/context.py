@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 
+from ganeti_tw.config.secrets import Renewal
 from ganeti_tw.errors import GanetiError, NodeOffline, Retry
 from ganeti_tw.kernel import Undo
 from ganeti_tw.ledger.messages import LedgerState
@@ -26,11 +27,46 @@ class Stopped(Exception):
     """
 
 
+class Certificates(Protocol):
+    """What the master does with the certificates of nodes; see :mod:`ganeti_tw.daemon.certificates`."""
+
+    def renewal(self) -> Renewal | None:
+        """The renewal that has begun and not ended."""
+
+    def outdated(self, names: Iterable[str]) -> list[str]:
+        """Those of the nodes that still have a certificate that the renewal replaces."""
+
+    def lowest(self) -> Mapping[str, int]:
+        """Numbers of the certificates that are good, by name of the node."""
+
+    async def begin(self, *, authority: bool) -> None:
+        """Renew all certificates, and with ``authority`` what vouches for them; one that has begun stays as it is."""
+
+    async def trust(self, name: str, *, leaving: bool) -> None:
+        """Tell a node which authorities to trust: all there are, or all but the one that is leaving."""
+
+    async def adopt(self) -> None:
+        """The coming authority issues from now on."""
+
+    async def renew(self, name: str) -> None:
+        """Give a node a new key and certificate, and see that it uses them."""
+
+    async def end(self, behind: Iterable[str]) -> None:
+        """The renewal is done; ``behind`` are the nodes that could not be reached."""
+
+    async def set_hmac_key(self, key: str) -> None:
+        """Store the key of confd that nodes are given from now on."""
+
+
 class Hands(Protocol):
     """What a context needs of the world; the job gives it."""
 
     held: Mapping[str, int]
     """Locks of the operation, by name."""
+
+    @property
+    def certificates(self) -> Certificates:
+        """Those of the nodes."""
 
     def config(self) -> Config:
         """The latest stored configuration."""
@@ -190,6 +226,11 @@ class Context:
         """Tell a host to forget the cluster."""
         self._step(changes=True)
         await self._hands.leave(name)
+
+    @property
+    def certificates(self) -> Certificates:
+        """Those of the nodes, as the master gives them out."""
+        return self._hands.certificates
 
     async def leaving_hooks(self, node: str) -> None:
         """Run the hooks that follow this operation on a node that is about to leave the cluster."""

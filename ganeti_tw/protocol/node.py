@@ -257,6 +257,7 @@ class UpdateHost:
     hypervisors: tuple[str, ...] = ()
     file_storage_dirs: dict[str, str] = field(factory=dict)  # template -> directory
     data_collectors: dict[str, Any] = field(factory=dict)  # name -> active, interval in microseconds
+    lowest: dict[str, int] = field(factory=dict)  # numbers of certificates that are good, by name of the node
 
 
 @wire("host.leave/1", answer=None)

@@ -11,7 +11,6 @@ import io
 import json
 import random
 from collections.abc import Callable, Iterable, Mapping
-from hashlib import sha1
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -23,10 +22,11 @@ from ganeti_tw.agent.node import NodeAgent
 from ganeti_tw.agent.verify import Inspector
 from ganeti_tw.cli.machine import LocalMachine
 from ganeti_tw.cli.main import main
+from ganeti_tw.config.secrets import Issued, Secrets, Vault
+from ganeti_tw.daemon.certificates import MasterCertificates
 from ganeti_tw.daemon.host import Host
 from ganeti_tw.daemon.hosts import LEAVE_TIMEOUT
-from ganeti_tw.daemon.master import Found, Master
-from ganeti_tw.daemon.newcluster import secret_rows
+from ganeti_tw.daemon.master import Master
 from ganeti_tw.daemon.outside import Memory
 from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.errors import Expired, NotSent, Refused, ResolverError
@@ -52,7 +52,9 @@ from ganeti_tw.testing.hands import (
     SimulatedStorage,
     SimulatedSurvey,
 )
-from ganeti_tw.wire.delivery import Gate
+from ganeti_tw.wire.certificates import CertificateAuthority, load_certificates, number_of
+from ganeti_tw.wire.delivery import Admit, Gate
+from ganeti_tw.wire.identity import Identity, Unjoined, trusts
 from ganeti_tw.wire.memory import MemoryLinks, MemoryNetwork
 
 EPOCH_START = 1_795_000_000.0  # the time of day when virtual time begins
@@ -82,6 +84,7 @@ class SimulatedHost:
         self.disk = SimulatedDisk(cluster.clock, delay=0.001)
         self.memory: Memory = SimulatedMemory(self)
         self.kept: HostRecord | None = None  # on disk
+        self.identity: Identity | Unjoined = Unjoined.create(name, cluster.now())  # on disk
         self.ssconf: dict[str, str] = {}
         self.hypervisor = SimulatedHypervisor(cluster.clock)
         self.storages = {t: SimulatedStorage(t, cluster.clock) for t in ("file", "sharedfile", "diskless")}
@@ -114,6 +117,7 @@ class SimulatedHost:
     def lose_disk(self) -> None:
         """Begin with an empty disk at the next boot."""
         self.memory.forget()
+        self.memory.new_identity()
         self.disk.clear()
 
     @property
@@ -130,16 +134,30 @@ class SimulatedHost:
 
     # -- around the process ----------------------------------------------------------------------------------------
 
-    def listen(self, identity: Any, system: ActorSystem, gate: Gate) -> _Door:
+    def listen(self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit) -> _Door:
         def hear(peer: str, epoch: int, name: str) -> None:
             self.heard.append(name)
+            self._shake_hands(self.cluster.hosts[peer], admit)
             gate(peer, epoch, name)
 
-        self.cluster.network.attach(self.name, system, hear, joined=lambda: self.kept is not None)
+        self.cluster.network.attach(
+            self.name,
+            system,
+            hear,
+            joined=lambda: self.kept is not None,
+            fingerprint=lambda: self.identity.fingerprint,
+        )
         return _Door(self.cluster.network, self.name)
 
+    def _shake_hands(self, peer: SimulatedHost, admit: Admit) -> None:
+        """What TLS does: Refused unless each believes the certificate of the other."""
+        for one, other in ((self, peer), (peer, self)):
+            if not isinstance(one.identity, Identity) or not trusts(one.identity.ca, other.identity.certificate):
+                raise Refused(f"certificate verify failed: {one.name} does not believe {other.name}")
+        admit(peer.name, number_of(load_certificates(peer.identity.certificate)[0]))
+
     def links(
-        self, identity: Any, resolve: Callable[[str], tuple[str, int]], epoch: Callable[[], int]
+        self, identity: Any, resolve: Callable[[str], tuple[str, int]], epoch: Callable[[], int], admit: Admit
     ) -> MemoryLinks:
         return self.cluster.network.links(self.name, epoch)
 
@@ -147,9 +165,16 @@ class SimulatedHost:
         return SimulatedHands(self, system)
 
     def hosts(
-        self, links: MemoryLinks, directory: Directory, identity: Any, found: Found, record: Callable[[], HostRecord]
+        self,
+        links: MemoryLinks,
+        directory: Directory,
+        identity: Callable[[], Identity],
+        vault: Vault,
+        record: Callable[[], HostRecord],
+        resolve: Callable[[str], tuple[str, int]],
     ) -> _Hosts:
-        return _Hosts(self.cluster, directory, record)
+        certificates = MasterCertificates(links, directory, vault, record, self.now, identity, resolve)
+        return _Hosts(self.cluster, directory, record, certificates)
 
     def config_writer(self, system: ActorSystem) -> Ref | None:
         return None
@@ -176,7 +201,10 @@ class _Door:
     def __init__(self, network: MemoryNetwork, name: str) -> None:
         self._network, self._name = network, name
 
-    def use(self, identity: Any) -> None:
+    def use(self, identity: Any, *, renewed: bool = False) -> None:
+        return None
+
+    def review(self) -> None:
         return None
 
     def close(self) -> Deferred[None]:
@@ -197,16 +225,17 @@ class SimulatedMemory:
         self._host.kept = record
 
     def identity(self, record: HostRecord | None) -> Any:
-        return f"identity of {self._host.name}"
+        return self._host.identity
 
     def new_identity(self) -> Any:
-        return f"new identity of {self._host.name}"
+        self._host.identity = Unjoined.create(self._host.name, self._host.now())
+        return self._host.identity
 
-    def digest(self, identity: Any) -> str:
-        return certificate(self._host.name)
+    async def renew(self, identity: Identity) -> None:
+        self._host.identity = identity
 
-    async def join(self, record: HostRecord, identity: Any, hmac_key: str) -> None:
-        self._host.kept = record
+    async def join(self, record: HostRecord, identity: Identity, hmac_key: str) -> None:
+        self._host.identity, self._host.kept = identity, record
 
     async def write_ssconf(self, texts: Mapping[str, str]) -> None:
         self._host.ssconf = dict(texts)
@@ -266,7 +295,14 @@ class SimulatedHands:
 class _Hosts:
     """Hosts as jobs see them; the token of a host is ``token of`` and its name."""
 
-    def __init__(self, cluster: Cluster, directory: Directory, record: Callable[[], HostRecord]) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        directory: Directory,
+        record: Callable[[], HostRecord],
+        certificates: MasterCertificates,
+    ) -> None:
+        self.certificates = certificates
         self._cluster = cluster
         self._directory = directory
         self._record = record
@@ -280,13 +316,19 @@ class _Hosts:
         if host.kept is not None:
             raise Refused(f"{name} is in a cluster already")
         ours = self._record()
-        identity: Any = f"identity of {name}"
+        unjoined = host.identity
+        if not isinstance(unjoined, Unjoined):
+            raise Refused(f"{name} is in a cluster already")
+        identity = unjoined.join(await self.certificates.first(unjoined.csr(), name), self.certificates.bundle())
         record = record_of(self._cluster, name, uuid, ours.epoch, ours.name, (ours.name,))
         await host.process.joined(record, identity, "key\n")
         return {}
 
     async def leave(self, name: str) -> None:
-        await self._directory.ref(name, "host").ask(LeaveCluster(), LEAVE_TIMEOUT)
+        try:
+            await self._directory.ref(name, "host").ask(LeaveCluster(), LEAVE_TIMEOUT)
+        finally:
+            await self.certificates.forget(name)
 
     async def ask_at(self, name: str, address: str, message: Any, timeout: float) -> Any:
         self._cluster.asked_at.append((name, address))
@@ -316,11 +358,6 @@ def record_of(
         addresses={candidate: cluster.addresses[candidate] for candidate in candidates},
         hypervisors=("fake",),
     )
-
-
-def certificate(name: str) -> str:
-    """The digest of the certificate of a simulated host."""
-    return sha1(name.encode()).digest().hex(":").upper()
 
 
 class _Machine(LocalMachine):
@@ -467,7 +504,18 @@ class Cluster:
             for name in members
             if name != self.master_name
         ]
-        return [*beginning.rows(), *(row(node) for node in others), *secret_rows("", "key\n")]
+        return [*beginning.rows(), *(row(node) for node in others), *self._first_secrets(members).puts()]
+
+    def _first_secrets(self, members: Iterable[str]) -> Secrets:
+        """Every member has a certificate of the cluster."""
+        authority, issued = CertificateAuthority.create("cluster", self.now()), Issued()
+        for name in members:
+            unjoined = Unjoined.create(name, self.now())
+            issued = issued.next()
+            certificate = authority.sign(unjoined.csr(), name, self.now(), number=issued.last)
+            identity = self.hosts[name].identity = unjoined.join(certificate, authority.certificate)
+            issued = issued.in_use(name, issued.last, identity.fingerprint)
+        return Secrets(authority.key + authority.certificate, "key\n", issued)
 
     # -- the front door --------------------------------------------------------------------------------------------
 

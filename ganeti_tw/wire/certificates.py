@@ -8,7 +8,7 @@ import re
 
 from attrs import field, frozen
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -18,6 +18,7 @@ from ganeti_tw.errors import BadRequest, Corrupt
 DAY = 86400.0
 HOST_DAYS = 5 * 365
 CA_DAYS = 20 * 365
+_RANDOM_BITS = 64  # of a serial number; above them is the number of the certificate
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.IGNORECASE)
 
 
@@ -59,6 +60,11 @@ def load_certificates(pem: str) -> list[x509.Certificate]:
     return certificates
 
 
+def distinct(pem: str) -> str:
+    """A bundle with each of its certificates once, in the same order."""
+    return "".join(_pem(certificate) for certificate in dict.fromkeys(load_certificates(pem)))
+
+
 def fingerprint(pem: str) -> str:
     """SHA-256 of the (first) certificate, hex."""
     return fingerprint_of(load_certificates(pem)[0])
@@ -73,12 +79,40 @@ def digest(pem: str) -> str:
     return load_certificates(pem)[0].fingerprint(hashes.SHA1()).hex(":").upper()
 
 
-def self_signed(key_pem: str, name: str, now: float) -> str:
+def number_of(certificate: x509.Certificate) -> int:
+    """How many certificates the cluster had issued when it issued this one; 0 where nobody counted."""
+    return certificate.serial_number >> _RANDOM_BITS
+
+
+def self_signed(key_pem: str, name: str, now: float, days: int = CA_DAYS) -> str:
     """A certificate nobody vouches for: it is known by its fingerprint."""
     key, name = load_key(key_pem), checked_name(name)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
-    builder = _for_host(subject, subject, name, key.public_key(), now, CA_DAYS)
+    builder = _for_host(subject, subject, name, key.public_key(), now, days)
     return _pem(builder.sign(key, hashes.SHA256()))
+
+
+def check_certificate(pem: str, what: str, now: float) -> None:
+    """BadRequest unless there are certificates and the first is valid now."""
+    try:
+        certificate = x509.load_pem_x509_certificates(pem.encode())[0]
+    except ValueError as e:
+        raise BadRequest(f"{what} cannot be read: {e}") from None
+    if not certificate.not_valid_before_utc.timestamp() <= now < certificate.not_valid_after_utc.timestamp():
+        raise BadRequest(
+            f"{what} is valid from {certificate.not_valid_before_utc} to {certificate.not_valid_after_utc}: not now"
+        )
+
+
+def check_pair(pem: str, what: str, now: float) -> None:
+    """BadRequest unless there is a key of any kind, without a password, and a certificate for it that is valid now."""
+    check_certificate(pem, what, now)
+    try:
+        key = serialization.load_pem_private_key(pem.encode(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as e:
+        raise BadRequest(f"{what} has no private key that can be read: {e}") from None
+    if key.public_key() != x509.load_pem_x509_certificates(pem.encode())[0].public_key():
+        raise BadRequest(f"{what} is for another key than the one with it")
 
 
 def signing_request(key_pem: str, name: str) -> str:
@@ -117,9 +151,11 @@ class CertificateAuthority:
         )
         return cls(key_pem, _pem(builder.sign(key, hashes.SHA256())))
 
-    def sign(self, csr_pem: str, name: str, now: float, days: int = HOST_DAYS) -> str:
+    def sign(self, csr_pem: str, name: str, now: float, days: int = HOST_DAYS, *, number: int = 0) -> str:
         """A certificate as PEM for the key of the request; its only name is ``name``.
 
+        ``number``: counts the certificates of the cluster, so that of two for
+        the same name all see which is the later one.
         BadRequest when the request or the name cannot be used.
         """
         name = checked_name(name)
@@ -135,19 +171,26 @@ class CertificateAuthority:
             raise BadRequest("the certificate signing request is not for an elliptic curve key")
         issuer = load_certificates(self.certificate)[0]
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
-        builder = _for_host(subject, issuer.subject, name, public, now, days).add_extension(
+        builder = _for_host(subject, issuer.subject, name, public, now, days, number).add_extension(
             _authority_id(issuer), critical=False
         )
         return _pem(builder.sign(load_key(self.key), hashes.SHA256()))
 
 
 def _for_host(
-    subject: x509.Name, issuer: x509.Name, name: str, key: ec.EllipticCurvePublicKey, now: float, days: int
+    subject: x509.Name,
+    issuer: x509.Name,
+    name: str,
+    key: ec.EllipticCurvePublicKey,
+    now: float,
+    days: int,
+    number: int = 0,
 ) -> x509.CertificateBuilder:
+    serial = number << _RANDOM_BITS | x509.random_serial_number() % 2**_RANDOM_BITS | 1
     both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     return (
         _builder(subject, issuer, key, now, days)
-        .serial_number(x509.random_serial_number())
+        .serial_number(serial)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(authority=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage(both), critical=False)

@@ -17,6 +17,14 @@ from ganeti_tw.wire.envelope import Envelope, Sender
 Gate = Callable[[str, int, str], None]
 """``gate(peer, epoch, name)`` raises Refused or StaleEpoch when the peer may not say that."""
 
+Admit = Callable[[str, int], None]
+"""``admit(peer, number)`` raises Refused when the certificate of that number is not good for the peer any more."""
+
+
+def admit_all(peer: str, number: int) -> None:
+    """Every certificate of the authority is good."""
+
+
 JOINING = frozenset({"join.hello/1", "join.welcome/1"})
 
 

@@ -51,3 +51,4 @@ class Sender:
 
     name: str | None
     fingerprint: str
+    number: int = 0  # of its certificate

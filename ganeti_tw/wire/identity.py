@@ -157,6 +157,11 @@ def _parsed(pem: str) -> Identity | Unjoined:
     return Unjoined(key_pem, public_pem[0])
 
 
+def trusts(ca: str, certificate: str) -> bool:
+    """Whether one of these authorities issued the certificate."""
+    return any(_issued(load_certificates(certificate)[0], authority) for authority in load_certificates(ca))
+
+
 def _issued(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(authority)

@@ -38,6 +38,7 @@ class LinkState:
     waiting: int  # messages not yet sent
     pending: int  # asks not yet answered
     error: str
+    certificate: str = ""  # fingerprint of the one the peer shows; empty unless it is up
 
 
 class Link:
@@ -97,9 +98,11 @@ class Link:
 
     def state(self) -> LinkState:
         """How it is doing now."""
-        pending = 0 if self._connection is None else len(self._connection.pending)
+        pending, certificate = 0, ""
+        if self._connection is not None:
+            pending, certificate = len(self._connection.pending), self._connection.fingerprint
         seconds = self._clock.seconds() - self._since
-        return LinkState(self.peer, self._phase(), seconds, len(self._queue), pending, self._error)
+        return LinkState(self.peer, self._phase(), seconds, len(self._queue), pending, self._error, certificate)
 
     @property
     def closed(self) -> bool:

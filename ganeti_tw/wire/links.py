@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
+from cryptography import x509
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
@@ -12,6 +13,8 @@ from twisted.internet.interfaces import IProtocolFactory, IReactorTime
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from ganeti_tw.kernel import Rank
+from ganeti_tw.wire.certificates import number_of
+from ganeti_tw.wire.delivery import Admit, admit_all
 from ganeti_tw.wire.identity import Identity, Unjoined
 from ganeti_tw.wire.link import ATTEMPT, Link, LinkState
 from ganeti_tw.wire.remote import RemoteRef
@@ -29,6 +32,7 @@ class Links:
 
     ``resolve``: host and port of a node's name, now or later; its GanetiErrors
     are told to those who ask.  ``epoch``: put into each message as it leaves.
+    ``admit``: asked for the certificate of each peer that is dialled.
     ``random``: numbers from 0 to 1; without it all hosts retry in step.
     """
 
@@ -40,7 +44,9 @@ class Links:
         epoch: Callable[[], int],
         *,
         random: Callable[[], float] = _middle,
+        admit: Admit = admit_all,
     ) -> None:
+        self._admit = admit
         self._reactor, self._identity = reactor, identity
         self._clock = cast(IReactorTime, reactor)
         self._resolve, self._epoch, self._random = resolve, epoch, random
@@ -60,7 +66,7 @@ class Links:
             link = self._links[node] = self._make(
                 node,
                 lambda factory: Deferred.fromCoroutine(self._dial(node, factory)),
-                lambda certificate: check_name(certificate, node),
+                lambda certificate: self._check(certificate, node),
             )
         return link
 
@@ -82,6 +88,10 @@ class Links:
             lambda certificate: check_name(certificate, node),
         )
         return self._lent(link)
+
+    def shown(self, node: str) -> str:
+        """Fingerprint of the certificate that the node shows on the present connection; empty without one."""
+        return self.link(node).state().certificate
 
     def state(self) -> list[LinkState]:
         """How each link is doing, by name."""
@@ -119,6 +129,11 @@ class Links:
         if self._closed:
             link.close()
         return link
+
+    def _check(self, certificate: x509.Certificate | None, node: str) -> None:
+        check_name(certificate, node)
+        if certificate is not None:
+            self._admit(node, number_of(certificate))
 
     async def _dial(self, node: str, factory: IProtocolFactory) -> object:
         found = self._resolve(node)

@@ -34,7 +34,12 @@ class MemoryHost:
     delivery: Delivery
     joined: Callable[[], bool]
     address: tuple[str, int] | None
-    fingerprint: str
+    show: Callable[[], str]
+
+    @property
+    def fingerprint(self) -> str:
+        """Of its certificate now."""
+        return self.show()
 
 
 class MemoryNetwork:
@@ -55,11 +60,12 @@ class MemoryNetwork:
         *,
         joined: Callable[[], bool] = _yes,
         address: tuple[str, int] | None = None,
-        fingerprint: str = "",
+        fingerprint: str | Callable[[], str] = "",
         open_names: frozenset[str] = JOINING,
     ) -> None:
         """A host begins to listen.  ``address`` and ``fingerprint`` are needed only to be joined by token."""
-        self.hosts[name] = MemoryHost(name, Delivery(system, gate, open_names), joined, address, fingerprint)
+        show = fingerprint if callable(fingerprint) else lambda: fingerprint
+        self.hosts[name] = MemoryHost(name, Delivery(system, gate, open_names), joined, address, show)
 
     def detach(self, name: str) -> None:
         """The process of a host dies: its connections are lost at once, its own requests vanish."""
@@ -137,6 +143,14 @@ class MemoryLinks:
     def state(self) -> list[LinkState]:
         """How each link is doing, by name."""
         return [link.state() for _, link in sorted(self._links.items())]
+
+    def renew(self, node: str) -> None:
+        """Each message is as good as one over a new connection."""
+
+    def shown(self, node: str) -> str:
+        """Fingerprint of the certificate of the node; empty while it is not there."""
+        host = self._network.hosts.get(node)
+        return host.fingerprint if host is not None else ""
 
     def use(self, identity: object) -> None:
         """Identities are told by ``attach`` here; the connections are made anew all the same."""

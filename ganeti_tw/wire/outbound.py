@@ -11,6 +11,7 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from ganeti_tw.errors import GanetiError
+from ganeti_tw.wire.certificates import fingerprint_of
 from ganeti_tw.wire.connection import HELLO, VERSION, PeerConnection
 from ganeti_tw.wire.envelope import DELIVER, Envelope
 from ganeti_tw.wire.request import Request
@@ -32,12 +33,15 @@ class Outbound(PeerConnection):
         self._peer, self._check, self._up, self._down = peer, check, up, down
         self.pending: set[Request] = set()
         self.retiring = False
+        self.fingerprint = ""  # of the certificate the peer showed
 
     def peer(self) -> str:
         return self._peer
 
     def verified(self, certificate: x509.Certificate | None) -> None:
         self._check(certificate)
+        if certificate is not None:
+            self.fingerprint = fingerprint_of(certificate)
 
     def send(self, request: Request, epoch: int) -> None:
         """Write it; its answer settles it."""

@@ -15,9 +15,9 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
 from ganeti_tw.errors import Corrupt, DriverError, NotSent, Refused, TryLater
 from ganeti_tw.kernel import ActorSystem
-from ganeti_tw.wire.certificates import fingerprint_of
+from ganeti_tw.wire.certificates import fingerprint_of, number_of
 from ganeti_tw.wire.connection import HELLO, VERSION, PeerConnection
-from ganeti_tw.wire.delivery import JOINING, Delivery, Gate
+from ganeti_tw.wire.delivery import JOINING, Admit, Delivery, Gate, admit_all
 from ganeti_tw.wire.envelope import DELIVER, Envelope, Sender
 from ganeti_tw.wire.identity import Identity, Unjoined
 from ganeti_tw.wire.tls import ServerSide, client_name
@@ -51,7 +51,9 @@ class Inbound(PeerConnection):
             name, self.limit = None, STRANGER_LIMIT
         if certificate is None:
             raise Refused("the client shows no certificate")
-        self.sender = Sender(name, fingerprint_of(certificate))
+        sender = Sender(name, fingerprint_of(certificate), number_of(certificate))
+        self._server.check(sender)
+        self.sender = sender
         self.calls.say(HELLO, {"wire": VERSION, "name": self._identity.name.encode()})
 
     def handshakeCompleted(self) -> None:
@@ -78,6 +80,7 @@ class Inbound(PeerConnection):
             raise Refused("not proven yet")
         if self._retiring:
             raise NotSent("this host is closing the connection")
+        self._server.check(self.sender)
         if len(self._asks) >= self._server.most_asks:
             raise TryLater(f"{len(self._asks)} requests over this connection wait for their answer already")
         answer = self._server.delivery.deliver(self.sender, Envelope.read(box))
@@ -97,8 +100,9 @@ class Inbound(PeerConnection):
 class WireServer:
     """The door of this host to its peers.
 
-    ``gate``: asked before each message of a proven peer.  ``open_names``: what
-    strangers may say to a host in no cluster.  ``most_asks``: unanswered
+    ``gate``: asked before each message of a proven peer.  ``admit``: asked for
+    its certificate, when it connects and before each message.  ``open_names``:
+    what strangers may say to a host in no cluster.  ``most_asks``: unanswered
     requests a connection may have, above which they get TryLater.
     """
 
@@ -111,6 +115,7 @@ class WireServer:
         system: ActorSystem,
         gate: Gate,
         *,
+        admit: Admit = admit_all,
         open_names: frozenset[str] = JOINING,
         most_asks: int = 1000,
     ) -> None:
@@ -118,6 +123,7 @@ class WireServer:
         self._clock = cast(IReactorTime, reactor)
         self._tls = ServerSide(lambda: self._identity)
         self.delivery = Delivery(system, gate, open_names)
+        self._admit = admit
         self.most_asks = most_asks
         self._connections: set[Inbound] = set()
         self._ports: list[IListeningPort] = []
@@ -138,9 +144,10 @@ class WireServer:
         address = listening.getHost()
         return address.host, address.port
 
-    def use(self, identity: Identity | Unjoined) -> None:
+    def use(self, identity: Identity | Unjoined, *, renewed: bool = False) -> None:
         """Be someone else from the next connection on; present ones end with their last answer.
 
+        With ``renewed`` it is the same host with another certificate, and they go on.
         Corrupt when the identity is of no use; then nothing changes.
         """
         before, self._identity = self._identity, identity
@@ -149,8 +156,23 @@ class WireServer:
         except Corrupt:
             self._identity = before
             raise
-        for connection in tuple(self._connections):
+        for connection in () if renewed else tuple(self._connections):
             connection.retire()
+
+    def check(self, sender: Sender) -> None:
+        """Refused when the certificate it showed is good no longer."""
+        if sender.name is not None:
+            self._admit(sender.name, sender.number)
+
+    def review(self) -> None:
+        """Who is admitted has changed: connections of others end with the last answer."""
+        for connection in tuple(self._connections):
+            if connection.sender is not None:
+                try:
+                    self.check(connection.sender)
+                except Refused as e:
+                    self.log.info("closing a connection: {reason}", reason=e.text)
+                    connection.retire()
 
     def peers(self) -> list[str]:
         """The names of the peers connected, sorted."""

@@ -140,6 +140,7 @@ def _believe(connection: SSL.Connection, certificate: X509, error: int, depth: i
 
 def _only(pin: str) -> Verify:
     def verify(connection: SSL.Connection, certificate: X509, error: int, depth: int, ok: int) -> bool:
-        return depth == 0 and fingerprint_of(certificate.to_cryptography()) == pin
+        # Who issued it does not matter; the last to be looked at is the host's own, at depth 0.
+        return depth > 0 or fingerprint_of(certificate.to_cryptography()) == pin
 
     return verify

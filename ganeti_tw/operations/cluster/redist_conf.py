@@ -37,7 +37,7 @@ class ClusterRedistConf:
         # sync, and they write their files anew.
         config = await context.edit(lambda config: Changes(puts=(config.cluster,)))
         nodes = sorted((n for n in config.nodes.values() if not n.offline), key=lambda n: n.name)
-        regular = host_update(config, RELEASE)
+        regular = host_update(config, RELEASE, context.certificates.lowest())
         messages = [(n, evolve(regular, candidate=n.master_candidate)) for n in nodes]
         reached = []
         for node, answer in await context.on_each(messages, TIMEOUT, path="host"):

@@ -18,7 +18,8 @@ from ganeti_tw.operations.inputs import VERIFY_CODES
 from ganeti_tw.operations.registry import SHARED, operation
 from ganeti_tw.operations.steps.verify_report import Report
 
-CHECKED = (CLUSTER_CFG, DANGLING_NODES, DANGLING_INSTANCES)
+CERTIFICATES = "ECLUSTERCERT"
+CHECKED = (CERTIFICATES, CLUSTER_CFG, DANGLING_NODES, DANGLING_INSTANCES)
 
 
 @operation("OP_CLUSTER_VERIFY_CONFIG")
@@ -45,6 +46,7 @@ class ClusterVerifyConfig:
         for part in verify_parts(config):
             findings += part
             await context.sleep(0)  # others may come in between
+        report.tell(_renewal(config, context))
         dangling = (DANGLING_NODES, DANGLING_INSTANCES)
         report.tell(f for f in findings if f.code not in dangling)
         report.heading("Verifying hypervisor parameters")
@@ -54,6 +56,16 @@ class ClusterVerifyConfig:
         if self.debug_simulate_errors:
             report.simulate(CHECKED)
         return report.good
+
+
+def _renewal(config: Config, context: Context) -> Iterator[Finding]:
+    """A renewal that was interrupted leaves everything working, but old certificates in use."""
+    if context.certificates.renewal() is not None:
+        text = (
+            "a renewal of certificates has begun and not ended: "
+            "finish it with 'gnt-cluster renew-crypto --new-node-certificates'"
+        )
+        yield Finding(CERTIFICATES, "cluster", config.cluster.cluster_name, text, warning=True)
 
 
 def hypervisor_findings(config: Config) -> Iterator[Finding]:

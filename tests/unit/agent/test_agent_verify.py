@@ -101,6 +101,14 @@ class VerifyTests(HostTestCase):
         self.assertEqual(name, "/var/lib/ganeti/tls/identity.pem")
         self.assertGreater(end, NOW)
 
+    def test_certificates_for_clients(self) -> None:
+        certificate = Unjoined.create("node1", NOW).certificate
+        self.write(f"{self.paths.data}/rapi.pem", certificate)
+        self.write(f"{self.paths.data}/spice.pem", "nonsense")
+        report = self.inspect()
+        self.assertEqual(list(report.certificates), ["/var/lib/ganeti/rapi.pem"])
+        self.assertIn("/var/lib/ganeti/spice.pem holds no certificate that can be read", report.setup)
+
     def test_a_directory_that_is_missing(self) -> None:
         os.rmdir(self.paths.os_log)
         self.assertEqual(self.inspect().setup, (f"{self.paths.os_log} is not there or no directory",))

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from ganeti_tw.daemon.measures import actor_families, job_families, ledger_families
+from ganeti_tw.daemon.measures import actor_families, certificate_ends, job_families, ledger_families
 from ganeti_tw.daemon.monitoring import Programs, Shared, load_site_collectors, state_reasons
 from ganeti_tw.daemon.placement import BAD_FOR, GOOD_FOR, Placement
 from ganeti_tw.daemon.record import HostRecord
@@ -53,6 +53,10 @@ class MeasureTests(SynchronousTestCase):
         self.assertEqual((found["ganeti_replication_in_sync n2"], found["ganeti_replication_in_sync n3"]), (1, 0))
         self.assertNotIn("ganeti_replication_last_contact_seconds n3", found)
         self.assertEqual((found["ganeti_ledger_serial"], found["ganeti_ledger_healthy"]), (7, 1))
+
+    def test_when_certificates_end(self) -> None:
+        found = values([certificate_ends({"/var/lib/ganeti/rapi.pem": 1.9e9})])
+        self.assertEqual(found, {"ganeti_certificate_end_timestamp_seconds /var/lib/ganeti/rapi.pem": 1.9e9})
 
     def test_a_ledger_with_a_problem_is_not_healthy(self) -> None:
         state = LedgerState(Position(7, 1), 1, 7, 2, "disk full", ())

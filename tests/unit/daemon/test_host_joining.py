@@ -42,6 +42,15 @@ class FakeRoles:
         self.position_of_ledger: Position | None = None
         self.stepped_down: list[str] = []
         self.memory: FileMemory
+        self.identity: Identity | None = None
+
+    def node_identity(self) -> Identity:
+        if self.identity is None:
+            raise NoCluster("in no cluster")
+        return self.identity
+
+    async def renewed(self, identity: Identity) -> None:
+        self.identity = identity
 
     def role(self) -> str:
         return "none" if self.record is None else "node"
@@ -51,7 +60,7 @@ class FakeRoles:
 
     def certificate(self) -> str:
         assert self.who is not None
-        return self.memory.digest(self.who)
+        return digest(self.who.certificate)
 
     def invitation(self) -> Invitation | None:
         return self.shown

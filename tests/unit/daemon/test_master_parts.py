@@ -11,8 +11,8 @@ from twisted.internet.task import Clock
 from twisted.logger import Logger
 from twisted.trial.unittest import SynchronousTestCase
 
+from ganeti_tw.config.secrets import Secrets
 from ganeti_tw.daemon.master import FollowerKeeper, Watchman, read_ledger
-from ganeti_tw.daemon.newcluster import secret_rows
 from ganeti_tw.errors import Corrupt, DriverError, NoCluster
 from ganeti_tw.jobs.record import JobRecord, OpRecord
 from ganeti_tw.jobs.status import Status
@@ -31,7 +31,7 @@ SAMPLE = Path(__file__).resolve().parents[2] / "data" / "config.data.json"
 
 
 def sample() -> dict[tuple[str, str], bytes]:
-    rows = [*rows_from_config_data(SAMPLE.read_bytes()), *secret_rows("CA", "key\n")]
+    rows = [*rows_from_config_data(SAMPLE.read_bytes()), *Secrets("CA", "key\n").puts()]
     return {(p.kind, p.key): p.value for p in rows}
 
 
@@ -48,7 +48,7 @@ class ReadTests(SynchronousTestCase):
         rows["live", "10"] = rows["live", "9"] = b"true"
         rows["queue", "serial"] = b"12"
         found = self.successResultOf(self.read(rows))
-        self.assertEqual((found.authority, found.hmac_key, found.last_job), ("CA", "key\n", 12))
+        self.assertEqual((found.secrets, found.last_job), (Secrets("CA", "key\n"), 12))
         self.assertEqual([job.id for job in found.unfinished], [9, 10])
         self.assertEqual(found.config.cluster.cluster_name, "refcl.ref.example")
 
@@ -60,11 +60,12 @@ class ReadTests(SynchronousTestCase):
         for place, value, kind in (
             (("secret", "ca"), None, Corrupt),
             (("secret", "hmac"), b"7", Corrupt),
+            (("secret", "issued"), b"7", Corrupt),
             (("cluster", "cluster"), None, NoCluster),
             (("cluster", "cluster"), b"{}", Corrupt),
         ):
             rows = sample()
-            del rows[place]
+            rows.pop(place)
             if value is not None:
                 rows[place] = value
             self.failureResultOf(self.read(rows), kind)

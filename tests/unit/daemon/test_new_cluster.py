@@ -6,7 +6,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti_tw.daemon.newcluster import beginning, parse, secret_rows
+from ganeti_tw.config.secrets import Secrets
+from ganeti_tw.daemon.newcluster import beginning, parse
 from ganeti_tw.errors import BadRequest
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.verify import verify_config
@@ -169,4 +170,5 @@ class OptionTests(SynchronousTestCase):
         self.assertIn("secondary IP", lacks.text)
 
     def test_secrets_are_rows_of_their_own_kind(self) -> None:
-        self.assertEqual([(p.kind, p.key) for p in secret_rows("CA", "key")], [("secret", "ca"), ("secret", "hmac")])
+        rows = [(p.kind, p.key) for p in Secrets("CA", "key").puts()]
+        self.assertEqual(rows, [("secret", "ca"), ("secret", "hmac"), ("secret", "issued")])

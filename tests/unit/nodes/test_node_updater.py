@@ -100,7 +100,7 @@ class UpdaterTests(NodesCase):
         self.turn()
 
     def update(self, serial: int) -> UpdateHost:
-        m = evolve(host_update(cluster(), "3.0"), serial=serial)
+        m = evolve(host_update(cluster(), "3.0", {"n2": 4}), serial=serial)
         self.updater.tell(m)
         self.turn()
         return m

@@ -8,6 +8,7 @@ from typing import Any
 from attrs import evolve
 from twisted.internet.defer import Deferred, fail, succeed
 
+from ganeti_tw.config.secrets import Renewal
 from ganeti_tw.errors import GanetiError, ResolverError
 from ganeti_tw.ledger.messages import FollowerState, LedgerState
 from ganeti_tw.model.codec import key_of, row
@@ -111,6 +112,19 @@ def well(m: VerifyNode, **fields: Any) -> NodeReport:
     return NodeReport(**values)
 
 
+class FakeCertificates:
+    """Nothing is being renewed, unless a test says so."""
+
+    def __init__(self) -> None:
+        self.begun: Renewal | None = None
+
+    def renewal(self) -> Renewal | None:
+        return self.begun
+
+    def lowest(self) -> dict[str, int]:
+        return {}
+
+
 class FakeHands:
     """Changes the configuration at once and remembers what was asked of nodes, by node name.
 
@@ -138,6 +152,7 @@ class FakeHands:
         self.leaving: GanetiError | None = None
         self.editing: GanetiError | None = None
         self._numbers = iter(range(1000, 100000))
+        self.certificates: Any = FakeCertificates()
 
     def config(self) -> Config:
         return self._config

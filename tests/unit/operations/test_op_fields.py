@@ -16,7 +16,10 @@ REFERENCE = json.loads((Path(__file__).parents[2] / "data" / "reference" / "opco
 
 # What only this implementation has.
 OUR_OPERATIONS = {"OP_NETWORK_RENAME"}
-OURS = {"OP_NODE_ADD": {"token"}}
+OURS = {
+    "OP_NODE_ADD": {"token"},
+    "OP_CLUSTER_RENEW_CRYPTO": {"cluster_certificate", "confd_hmac_key", "files"},
+}
 # What the original has no default for, because a client always fills it in.
 REQUIRED = "required"
 

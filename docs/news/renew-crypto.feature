@@ -1,0 +1,1 @@
+gnt-cluster renew-crypto gives all nodes new certificates, replaces the cluster's authority and makes new keys for confd, RAPI, SPICE and the cluster domain secret, while all links stay up; what was interrupted is finished by the next run.
