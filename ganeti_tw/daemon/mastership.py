@@ -78,6 +78,8 @@ class Mastership:
         self._work: Deferred[Any] | None = None
         self._waiting: list[Deferred[Master]] = []
         self.obstacle = "it has just started"
+        self._heard_of = 0  # the latest epoch of nodes that need not be in the poll
+        self.claimed = 0  # epoch that others are being asked to promise, 0: none
 
     @property
     def busy(self) -> bool:
@@ -131,7 +133,7 @@ class Mastership:
         if reigned or self._host.system.find("follower") is None:
             self._host.start_follower()
 
-    def deposed(self, reason: str) -> None:
+    def deposed(self, reason: str, node: str = "") -> None:
         """There may be a later master: acknowledge nothing, and look."""
         if self._host.master is None:
             return
@@ -142,6 +144,8 @@ class Mastership:
         async def look() -> None:
             await ended
             self._host.drop_address(config)
+            if node:
+                await self._hear(node)
             await self._seek(Terms())
 
         self._in_background(look())
@@ -203,11 +207,14 @@ class Mastership:
     async def _seek(self, terms: Terms) -> None:
         host, pause = self._host, FIRST_PAUSE
         while True:
+            if not host.membership().is_master:  # the other one has said so meanwhile
+                self._follow()
+                return
             try:
                 await self._attempt(terms)
             except StaleEpoch as e:
                 log.warn("{name} is not the master: {reason}", name=host.name, reason=e.text)
-                host.start_follower()
+                self._follow()
                 return
             except GanetiError as e:
                 if e.text != self.obstacle:
@@ -217,6 +224,19 @@ class Mastership:
                 return
             await deferLater(host.outside.clock, pause * (0.5 + host.outside.random()))
             pause = min(LONGEST_PAUSE, 2 * pause)
+
+    async def _hear(self, node: str) -> None:
+        """A node that is marked offline, or was until now, may be in an epoch that no other has heard of."""
+        try:
+            self._heard_of = max(self._heard_of, (await self._ask_host(node, GetStanding())).epoch)
+        except GanetiError as e:
+            log.debug("{node} does not say in which epoch it is: {error}", node=node, error=e.text)
+
+    def _follow(self) -> None:
+        """Be what a host is that is not the master."""
+        host = self._host
+        if host.system.find("follower") is None:
+            host.start_follower()
 
     async def _take(self, terms: Terms) -> Takeover:
         """Several tries, should others have asked for the same epoch at the same time."""
@@ -241,19 +261,14 @@ class Mastership:
         elif terms.voting:
             election.check_vacant(poll)
         self._judge(poll, terms)
-        epoch = 1 + max(s.epoch for s in poll.heard.values())
+        epoch = 1 + max(self._heard_of, *(s.epoch for s in poll.heard.values()))
         if not terms.voting:
             # Elsewhere a vote may just give someone the next one.
             epoch += 1 + int(LEAP * host.outside.random())
         source = election.most_advanced(host.name, poll.heard)
         if terms.dry_run:
             return Takeover(epoch, old, source, tuple(sorted(poll.heard)), dict(poll.silent))
-        promised, refused = await self._ask_all(poll.heard, Promise(epoch, host.name))
-        if host.name not in promised:
-            raise StaleEpoch(f"there is another master: {refused[host.name]}")
-        if terms.voting:
-            election.check_promised(evolve(poll, silent={**poll.silent, **refused}), promised)
-            election.check_complete(promised)
+        promised, refused = await self._promises(poll, epoch, terms)
         source = election.most_advanced(host.name, promised)
         await host.stop_follower()
         if source != host.name:
@@ -264,6 +279,27 @@ class Mastership:
             found = await read_ledger(host.outside.store, host.outside.files)
         self._reign(found, epoch, terms)
         return Takeover(epoch, old, source, tuple(sorted(promised)), {**poll.silent, **refused})
+
+    async def _promises(self, poll: Poll, epoch: int, terms: Terms) -> tuple[dict[str, Standing], dict[str, str]]:
+        """Who obeys this host alone from now on, and by name why others do not.
+
+        This host is the last to promise: an attempt that fails must not leave it
+        in an epoch of its own, in which it would hear no master any more.  Until
+        then it promises the epoch to nobody else.
+        """
+        own, message = self._host.name, Promise(epoch, self._host.name)
+        self.claimed = epoch
+        try:
+            promised, refused = await self._ask_all(poll.heard.keys() - {own}, message)
+        finally:
+            self.claimed = 0
+        poll = evolve(poll, silent={**poll.silent, **refused})
+        if terms.voting:
+            election.check_promised(poll, {**promised, own: poll.mine})
+        promised[own] = await self._ask_host(own, message)
+        if terms.voting:
+            election.check_complete(promised)
+        return promised, refused
 
     def _reign(self, found: Found, epoch: int, terms: Terms) -> None:
         host = self._host
