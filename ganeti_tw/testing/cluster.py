@@ -15,7 +15,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from ganeti_tw.agent.node import NodeAgent
@@ -27,9 +26,8 @@ from ganeti_tw.daemon.certificates import MasterCertificates
 from ganeti_tw.daemon.host import Host
 from ganeti_tw.daemon.hosts import LEAVE_TIMEOUT
 from ganeti_tw.daemon.master import Master
-from ganeti_tw.daemon.outside import Memory
 from ganeti_tw.daemon.record import HostRecord
-from ganeti_tw.errors import Expired, NotSent, Refused, ResolverError
+from ganeti_tw.errors import DriverError, Expired, NotSent, Refused, ResolverError
 from ganeti_tw.kernel import ActorSystem, Blocking, InlineBlocking, Ref
 from ganeti_tw.ledger.disk import SimulatedDisk
 from ganeti_tw.ledger.memory import MemoryStore
@@ -40,6 +38,7 @@ from ganeti_tw.model.new import new_cluster, new_node
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.operations.bell import Bells
 from ganeti_tw.protocol.node import LeaveCluster
+from ganeti_tw.testing.clock import VirtualClock
 from ganeti_tw.testing.hands import (
     SimulatedAncillary,
     SimulatedBells,
@@ -59,7 +58,7 @@ from ganeti_tw.wire.memory import MemoryLinks, MemoryNetwork
 
 EPOCH_START = 1_795_000_000.0  # the time of day when virtual time begins
 LONGEST = 600.0  # virtual seconds a command may take
-STEP = 0.01  # virtual seconds that pass at a time
+AT_LEAST = 0.01  # virtual seconds that pass whenever somebody waits: who asks again and again lets time pass
 
 
 class SimulatedHost:
@@ -75,14 +74,14 @@ class SimulatedHost:
         self.cluster = cluster
         self.name = name
         self.clock: IReactorTime = cluster.clock
-        self.now = cluster.now
+        self.skew = 0.0  # seconds its clock is ahead
         self.random = cluster.random.random
         self.new_uuid = cluster.new_uuid
         self.random_bytes: Callable[[int], bytes] = cluster.random.randbytes
         self.bells: Bells = cluster.bells
         self.files: Blocking = InlineBlocking()
         self.disk = SimulatedDisk(cluster.clock, delay=0.001)
-        self.memory: Memory = SimulatedMemory(self)
+        self.memory = SimulatedMemory(self)
         self.kept: HostRecord | None = None  # on disk
         self.identity: Identity | Unjoined = Unjoined.create(name, cluster.now())  # on disk
         self.ssconf: dict[str, str] = {}
@@ -100,19 +99,31 @@ class SimulatedHost:
     def boot(self) -> None:
         """Start the process."""
         self.alive = True
-        self.store: Store = MemoryStore(self.disk)
+        self.store: Store = self.make_store()
         self.reader: Store = self.store
-        self.process = Host(self)
+        self.process = self.make_process()
         self.system = self.process.system
         Deferred.fromCoroutine(self.process.start()).addErrback(lambda f: self.fatal(f.getErrorMessage()))
 
-    def kill(self) -> None:
-        """The process ends at once; a write on its way is lost."""
+    def make_store(self) -> MemoryStore:
+        """What the disk holds of the ledger."""
+        return MemoryStore(self.disk)
+
+    def make_process(self) -> Host:
+        """What runs on this host."""
+        return Host(self)
+
+    def kill(self, kept: int = 0, notice: float = 0.0) -> None:
+        """The process ends at once; a write on its way leaves ``kept`` bytes, others notice after ``notice`` seconds."""
         self.alive = False
         self.system.vanish()
         self.process.mastership.vanish()
-        self.cluster.network.detach(self.name)
-        self.disk.crash()
+        self.cluster.network.detach(self.name, notice)
+        self.disk.crash(kept)
+
+    def now(self) -> float:
+        """The time of day by its clock."""
+        return self.cluster.now() + self.skew
 
     def lose_disk(self) -> None:
         """Begin with an empty disk at the next boot."""
@@ -213,15 +224,19 @@ class _Door:
 
 
 class SimulatedMemory:
-    """What a host keeps beside its ledger, on a disk that never fails."""
+    """What a host keeps beside its ledger; the next ``failures`` times it cannot be written."""
 
     def __init__(self, host: SimulatedHost) -> None:
         self._host = host
+        self.failures = 0
 
     def load(self) -> HostRecord | None:
         return self._host.kept
 
     def save(self, record: HostRecord) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise DriverError("simulated disk: the record cannot be written")
         self._host.kept = record
 
     def identity(self, record: HostRecord | None) -> Any:
@@ -390,6 +405,7 @@ class Cluster:
         *,
         name: str = "cluster",
         addresses: Mapping[str, str] | None = None,
+        make_host: Callable[[Cluster, str], SimulatedHost] = SimulatedHost,
         **settings: Any,
     ) -> None:
         self.name, self._settings = name, settings
@@ -397,11 +413,11 @@ class Cluster:
             addresses = {f"node{i}": address(f"node{i}") for i in range(1, nodes + spare + 1)}
         self.addresses = dict(addresses)
         self.master_name = next(iter(self.addresses))
-        self.clock = Clock()
+        self.clock = VirtualClock()
         self.random = random.Random(seed)
         self.network = MemoryNetwork(self.clock, 0.0005)
         self.bells = SimulatedBells()
-        self.hosts = {host: SimulatedHost(self, host) for host in self.addresses}
+        self.hosts = {host: make_host(self, host) for host in self.addresses}
         members = tuple(self.hosts)[:nodes]
         self.fatal: list[str] = []
         self.asked_at: list[tuple[str, str]] = []  # nodes asked over other addresses than their first
@@ -426,19 +442,17 @@ class Cluster:
 
     def settle(self, seconds: float = 1.0) -> None:
         """Let time pass."""
-        end = self.clock.seconds() + seconds
-        while self.clock.seconds() < end:
-            self.clock.advance(STEP)
+        self.clock.advance(seconds)
 
     def result(self, deferred: Deferred[Any], longest: float = LONGEST) -> Any:
         """What a Deferred gives, letting time pass until it does; Expired after ``longest`` seconds."""
         ended: list[Any] = []
         deferred.addBoth(ended.append)
-        begin = self.clock.seconds()
+        end = self.clock.seconds() + longest
+        self.clock.advance(AT_LEAST)
         while not ended:
-            if self.clock.seconds() - begin > longest:
+            if not self.clock.step(end):
                 raise Expired(f"nothing came in {longest} virtual seconds")
-            self.clock.advance(STEP)
         if isinstance(ended[0], Failure):
             ended[0].raiseException()
         return ended[0]

@@ -42,14 +42,25 @@ class MemoryHost:
         return self.show()
 
 
-class MemoryNetwork:
-    """The network.  ``delay(sender, receiver)``: seconds a message takes, asked for each."""
+def _no() -> bool:
+    return False
 
-    def __init__(self, clock: IReactorTime, delay: Delay | float = 0.0) -> None:
+
+class MemoryNetwork:
+    """The network.
+
+    ``delay(sender, receiver)``: seconds a message takes, asked for each; one
+    that is lost and sent again by TCP takes longer.  ``late()``: whether what
+    was on its way when its sender gave up a connection arrives all the same,
+    asked for each; its answer is lost.
+    """
+
+    def __init__(self, clock: IReactorTime, delay: Delay | float = 0.0, late: Callable[[], bool] = _no) -> None:
         self.clock = clock
         self.delay: Delay = delay if callable(delay) else lambda sender, receiver: delay
+        self.late = late
         self.hosts: dict[str, MemoryHost] = {}
-        self._cuts: set[frozenset[str]] = set()
+        self._cuts: set[tuple[str, str]] = set()  # sender and receiver
         self._links: list[MemoryLink] = []
 
     def attach(
@@ -64,18 +75,27 @@ class MemoryNetwork:
         open_names: frozenset[str] = JOINING,
     ) -> None:
         """A host begins to listen.  ``address`` and ``fingerprint`` are needed only to be joined by token."""
+        for link in self._links:
+            if link.peer == name:
+                link.lose(f"{name} knows nothing of this connection")
         show = fingerprint if callable(fingerprint) else lambda: fingerprint
         self.hosts[name] = MemoryHost(name, Delivery(system, gate, open_names), joined, address, show)
 
-    def detach(self, name: str) -> None:
-        """The process of a host dies: its connections are lost at once, its own requests vanish."""
+    def detach(self, name: str, notice: float = 0.0) -> None:
+        """The process of a host dies: its own requests vanish, its connections are lost.
+
+        Others know after ``notice`` seconds: at once when the system of the host
+        is still there to tell them, much later when its power failed.
+        """
         self.hosts.pop(name, None)
         for link in tuple(self._links):
             if link.owner == name:
                 self._links.remove(link)
                 link.vanish()
-            elif link.peer == name:
-                link.lose(f"{name} closed the connection")
+        if notice:
+            self.clock.callLater(notice, self._gone, name)
+        else:
+            self._gone(name)
 
     def links(self, name: str, epoch: Callable[[], int]) -> MemoryLinks:
         """The links of a host, to be used like :class:`ganeti_tw.wire.links.Links`."""
@@ -87,32 +107,50 @@ class MemoryNetwork:
         They notice after ``notice`` seconds; what is sent until then may still
         arrive if the cut is mended first.
         """
-        pair = frozenset((one, other))
-        self._cuts.add(pair)
-        if notice:
-            self.clock.callLater(notice, self._noticed, pair)
-        else:
-            self._noticed(pair)
+        self._cut({(one, other), (other, one)}, frozenset((one, other)), notice)
+
+    def cut_one_way(self, sender: str, receiver: str, notice: float = 0.0) -> None:
+        """No message passes from one host to another; requests of the other are heard and not answered."""
+        self._cut({(sender, receiver)}, frozenset((sender, receiver)), notice)
 
     def mend(self, one: str, other: str) -> None:
         """Messages pass again."""
-        pair = frozenset((one, other))
-        self._cuts.discard(pair)
+        self._cuts -= {(one, other), (other, one)}
         for link in tuple(self._links):
-            if link.pair == pair:
+            if link.pair == {one, other}:
                 link.flow()
 
-    def is_cut(self, pair: frozenset[str]) -> bool:
-        return pair in self._cuts
+    def reset(self, one: str, other: str) -> None:
+        """The connections between two hosts break, and others can be made at once."""
+        for link in tuple(self._links):
+            if link.pair == {one, other}:
+                link.lose("connection reset by peer")
+
+    def is_cut(self, sender: str, receiver: str) -> bool:
+        """Whether what one host sends does not reach another."""
+        return (sender, receiver) in self._cuts
 
     def add(self, link: MemoryLink) -> None:
         self._links.append(link)
 
-    def _noticed(self, pair: frozenset[str]) -> None:
-        if pair in self._cuts:
+    def _cut(self, ways: set[tuple[str, str]], pair: frozenset[str], notice: float) -> None:
+        self._cuts |= ways
+        if notice:
+            self.clock.callLater(notice, self._noticed, ways, pair)
+        else:
+            self._noticed(ways, pair)
+
+    def _noticed(self, ways: set[tuple[str, str]], pair: frozenset[str]) -> None:
+        if ways & self._cuts:
             for link in tuple(self._links):
                 if link.pair == pair:
                     link.lose("nothing was heard for too long")
+
+    def _gone(self, name: str) -> None:
+        if name not in self.hosts:
+            for link in tuple(self._links):
+                if link.peer == name:
+                    link.lose(f"{name} closed the connection")
 
 
 class MemoryLinks:

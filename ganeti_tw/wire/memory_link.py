@@ -37,7 +37,7 @@ class MemoryLink:
         self._error = ""
         self._generation = 0  # of the connection: what belongs to a lost one arrives no more
         self._pending: set[Request] = set()
-        self._handled: set[Deferred[bytes]] = set()
+        self._handled: dict[Deferred[bytes], None] = {}  # cancelled in the order they came
         self._held: list[_Step] = []
         self._last = {True: 0.0, False: 0.0}
         self._watchers: dict[tuple[str, Ref], None] = {}
@@ -110,7 +110,8 @@ class MemoryLink:
         left, body = request.left(), request.body
         envelope = Envelope(request.path, request.name, body, self._epoch(), left)
         request.sent()
-        self._later(_Step(self._generation, True, lambda: self._arrive(request, envelope)))
+        generation = self._generation
+        self._later(_Step(generation, True, lambda: self._arrive(request, envelope, generation)))
 
     def _obstacle(self) -> tuple[str, float]:
         # Why it cannot be sent, and after how many seconds that is known.
@@ -118,7 +119,7 @@ class MemoryLink:
             return CLOSED, 0.0
         if self._up:
             return "", 0.0
-        if self._network.is_cut(self.pair):
+        if self._network.is_cut(self.owner, self.peer) or self._network.is_cut(self.peer, self.owner):
             return f"no connection within {ATTEMPT:g} s", ATTEMPT
         owner, host = self._network.hosts.get(self.owner), self._network.hosts.get(self.peer)
         if host is None:
@@ -130,30 +131,38 @@ class MemoryLink:
         return ("", 0.0) if host.joined() else ("certificate verify failed", 0.0)
 
     def _later(self, step: _Step) -> None:
-        ends = (self.owner, self.peer) if step.there else (self.peer, self.owner)
+        ends = self._ends(step)
         now = self._clock.seconds()
         # What is sent later does not arrive earlier.
         when = self._last[step.there] = max(self._last[step.there], now + self._network.delay(*ends))
         self._clock.callLater(when - now, self._pass, step)
 
     def _pass(self, step: _Step) -> None:
+        cut = self._network.is_cut(*self._ends(step))
         if step.generation != self._generation:
-            return
-        if self._network.is_cut(self.pair):
+            if step.there and not cut and self._network.late():
+                step.then()
+        elif cut:
             self._held.append(step)
         else:
             step.then()
 
-    def _arrive(self, request: Request, envelope: Envelope) -> None:
-        host, owner = self._network.hosts[self.peer], self._network.hosts.get(self.owner)
+    def _ends(self, step: _Step) -> tuple[str, str]:
+        return (self.owner, self.peer) if step.there else (self.peer, self.owner)
+
+    def _arrive(self, request: Request, envelope: Envelope, generation: int) -> None:
+        host, owner = self._network.hosts.get(self.peer), self._network.hosts.get(self.owner)
+        if host is None:
+            return  # it died, and the other side has not noticed yet
         fingerprint = owner.fingerprint if owner is not None else ""
         sender = Sender(self.owner if host.joined() else None, fingerprint)
         answer = maybeDeferred(host.delivery.deliver, sender, envelope)
-        self._handled.add(answer)
-        answer.addBoth(self._answered, answer, request, self._generation)
+        if generation == self._generation:
+            self._handled[answer] = None
+        answer.addBoth(self._answered, answer, request, generation)
 
     def _answered(self, result: bytes | Failure, answer: Deferred[bytes], request: Request, generation: int) -> None:
-        self._handled.discard(answer)
+        self._handled.pop(answer, None)
         if request.timeout is None or generation != self._generation:
             return
         if isinstance(result, Failure):
