@@ -32,6 +32,11 @@ class SimulatedDisk:
         self._unsafe = b""
         self._boot = 0
 
+    @property
+    def unsafe(self) -> int:
+        """Bytes of the write on its way; 0 without one."""
+        return len(self._unsafe)
+
     def crash(self, kept: int = 0) -> None:
         """Cut the power: a write on its way never ends and leaves its first ``kept`` bytes."""
         self.content += self._unsafe[:kept]

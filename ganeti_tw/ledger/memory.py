@@ -115,7 +115,7 @@ class _State:
     def __init__(self, base: Position = EMPTY, rows: tuple[Put, ...] = ()) -> None:
         self.position = base
         self.rows: dict[Row, bytes] = {(p.kind, p.key): p.value for p in rows}
-        self._base = base.serial  # changes up to here are gone
+        self.base = base.serial  # changes up to here are gone
         self._changes: deque[Change] = deque()
         self._bytes = 0
 
@@ -129,11 +129,11 @@ class _State:
             self._bytes += size_of(change)
         while len(self._changes) > 1 and (len(self._changes) > tail_changes or self._bytes > tail_bytes):
             gone = self._changes.popleft()
-            self._base = gone.serial
+            self.base = gone.serial
             self._bytes -= size_of(gone)
 
     def tail(self, after: int, size: int | None) -> tuple[Change, ...] | None:
-        if after < self._base:
+        if after < self.base:
             return None
         found: list[Change] = []
         taken = 0
