@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ganeti_tw.errors import Expired, GanetiError, OutcomeUnknown
+from ganeti_tw.errors import GanetiError, OutcomeUnknown
 from ganeti_tw.kernel import Actor, Gone, Outcome, Rank, Ref, receive
 from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.model.base import touched
@@ -56,12 +56,17 @@ class ConfigKeeper(Actor):
     Edits that come while others are being stored wait, and then go together in
     one commit, each seeing those before it.  So none is ever built on another
     that fails later: a commit that fails takes back its own edits and nothing else.
+    ``unsure`` is called when nobody knows whether a commit was stored; then
+    nothing is stored any more, and the reign must end.
     """
 
     rank = Rank.CONFIG
     capacity = 20000
 
-    def __init__(self, published: Published, ledger: Ref, now: Callable[[], float]) -> None:
+    def __init__(
+        self, published: Published, ledger: Ref, now: Callable[[], float], unsure: Callable[[GanetiError], None]
+    ) -> None:
+        self._unsure = unsure
         self._published = published
         self._ledger = ledger
         self._now = now
@@ -95,9 +100,13 @@ class ConfigKeeper(Actor):
         self._storing = False
         failure = m.outcome.failure
         if failure is not None:
-            if isinstance(failure.value, Expired | OutcomeUnknown):
-                # This process ends with its keeper; the next one reads what the ledger has.
-                raise RuntimeError(f"nobody knows whether a change of the configuration was stored: {failure.value}")
+            if isinstance(failure.value, OutcomeUnknown):
+                # Nothing more is stored in this reign: the next one reads what the ledger has.
+                self._storing = True
+                for answer in m.batch.answers:
+                    answer.errback(failure)
+                self._unsure(failure.value)
+                return
             for answer in m.batch.answers:
                 answer.errback(failure)
         else:

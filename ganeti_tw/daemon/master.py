@@ -181,7 +181,7 @@ class Master:
                 store, epoch, spawn, clock, now, random, ended, own_name=own_name, witnesses=self.witnesses, first=first
             ),
         )
-        self.keeper = spawn("config", lambda: ConfigKeeper(self.published, self.ledger, now))
+        self.keeper = spawn("config", lambda: ConfigKeeper(self.published, self.ledger, now, deposed))
         self.locks = spawn("locks", LockManager)
         switches = Switches(found.positions)
         self.switches = spawn("switches", lambda: SwitchKeeper(switches, self.ledger))

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.config.keeper import TOGETHER, ConfigKeeper, Published
 from ganeti_tw.errors import (
-    ActorCrashed,
+    ActorStopped,
     Corrupt,
     DriverError,
     Exists,
@@ -102,7 +102,10 @@ class KeeperCase(SynchronousTestCase):
         self.published = Published(first())
         self.time = 2000.0
         ledger = self.system.spawn("ledger", lambda: self.ledger)
-        self.keeper = self.system.spawn("config", lambda: ConfigKeeper(self.published, ledger, lambda: self.time))
+        self.unsure: list[GanetiError] = []
+        self.keeper = self.system.spawn(
+            "config", lambda: ConfigKeeper(self.published, ledger, lambda: self.time, self.unsure.append)
+        )
         self.turn()
 
     def turn(self) -> None:
@@ -282,14 +285,20 @@ class ManyEditsTests(KeeperCase):
             sizes.append(len(self.stored().puts) - 1)
         self.assertEqual(sizes, [1, TOGETHER, 1])
 
-    def test_an_unknown_end_ends_the_keeper(self) -> None:
-        """What is published must be what is stored: the next process reads it."""
+    def test_after_an_unknown_end_nothing_is_stored(self) -> None:
+        """What is published must be what is stored: the next reign reads it."""
         for error in (OutcomeUnknown("x"), Expired("x")):
             self.setUp()
             answer = self.edit(adding(2))
+            waiting = self.edit(adding(3))
             self.stored(error)
-            self.failureResultOf(answer, ActorCrashed)
-            self.assertIsNone(self.system.find("config"))
+            self.failureResultOf(answer, OutcomeUnknown)
+            self.assertEqual([e.text for e in self.unsure], ["x"])
+            self.edit(adding(4))
+            self.assertEqual(self.ledger.commits, [])
+            self.system.end("config")
+            self.turn()
+            self.failureResultOf(waiting, ActorStopped)
 
 
 class PutTests(KeeperCase):
