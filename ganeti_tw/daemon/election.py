@@ -43,7 +43,10 @@ class Poll:
 
 def successor(poll: Poll) -> Standing | None:
     """The word of someone who follows a later master that is certain to be one."""
-    later = [s for s in poll.heard.values() if s.epoch > poll.mine.epoch and s.master != poll.own]
+    mine = poll.mine
+    # One that was deposed has seen the epoch of its successor before it hears who that is.
+    earliest = mine.epoch if mine.master == poll.own else mine.epoch + 1
+    later = [s for s in poll.heard.values() if s.epoch >= earliest and s.master != poll.own]
     acting = [s for s in later if s.acting]
     votes = Counter(s.master for s in later)
     chosen = [s for s in later if poll.is_majority(votes[s.master])]
