@@ -70,7 +70,7 @@ class Host:
         self.record = outside.memory.load()
         self.identity = outside.memory.identity(self.record)
         self.links = outside.links(self.identity, self._resolve_peer, self.epoch, self._admit)
-        self.directory = Directory(self.name, self.system, self.links)
+        self.directory = Directory(self.name, self.system, self.links, self.epoch, self.deposed)
         self.hands = outside.hands(self.system, lambda: self.record)
         self.host: Ref = self.system.spawn(
             "host", lambda: HostActor(self, self.name, outside.memory, outside.now, lambda: self.record)
@@ -209,6 +209,10 @@ class Host:
             elif before.is_candidate:
                 await self._drop_ledger()
                 self.start_follower()
+
+    def claimed(self) -> int:
+        """The epoch in which this host is asking others to obey it; 0 when it is not."""
+        return self.mastership.claimed
 
     async def step_down(self, reason: str) -> None:
         """Acknowledge nothing as master from now on."""

@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from ganeti_tw import __version__
 from ganeti_tw.daemon.outside import Memory
 from ganeti_tw.daemon.record import HostRecord
-from ganeti_tw.errors import BadRequest, NoCluster, Refused
+from ganeti_tw.errors import BadRequest, NoCluster, Refused, StaleEpoch
 from ganeti_tw.kernel import Actor, Rank, receive
 from ganeti_tw.protocol.certificates import RequestCertificate, Trust, UseCertificate
 from ganeti_tw.protocol.ledger import Position
@@ -67,6 +67,9 @@ class Roles(Protocol):
 
     async def updated(self, before: HostRecord, record: HostRecord) -> None:
         """The record changed and is kept: start and stop what it asks for."""
+
+    def claimed(self) -> int:
+        """The epoch in which this host is asking others to obey it; 0 when it is not."""
 
     async def step_down(self, reason: str) -> None:
         """Acknowledge nothing as master from now on."""
@@ -177,6 +180,8 @@ class HostActor(Actor):
     async def promise(self, m: Promise) -> Standing:
         self._member().promise(m.epoch, m.leader)  # or it raises
         if m.leader != self._name:
+            if m.epoch <= self._roles.claimed():
+                raise StaleEpoch(f"{self._name} wants to be master itself in epoch {self._roles.claimed()}")
             await self._roles.step_down(f"{m.leader} becomes master in epoch {m.epoch}")
         # Once more: others may have been promised something while this one stepped down.
         self._roles.keep(self._member().promise(m.epoch, m.leader))

@@ -78,6 +78,7 @@ class Mastership:
         self._work: Deferred[Any] | None = None
         self._waiting: list[Deferred[Master]] = []
         self.obstacle = "it has just started"
+        self.claimed = 0  # epoch that others are being asked to promise, 0: none
 
     @property
     def busy(self) -> bool:
@@ -203,11 +204,14 @@ class Mastership:
     async def _seek(self, terms: Terms) -> None:
         host, pause = self._host, FIRST_PAUSE
         while True:
+            if not host.membership().is_master:  # the other one has said so meanwhile
+                self._follow()
+                return
             try:
                 await self._attempt(terms)
             except StaleEpoch as e:
                 log.warn("{name} is not the master: {reason}", name=host.name, reason=e.text)
-                host.start_follower()
+                self._follow()
                 return
             except GanetiError as e:
                 if e.text != self.obstacle:
@@ -217,6 +221,13 @@ class Mastership:
                 return
             await deferLater(host.outside.clock, pause * (0.5 + host.outside.random()))
             pause = min(LONGEST_PAUSE, 2 * pause)
+
+    def _follow(self) -> None:
+        """Be what a host is that is not the master."""
+        host = self._host
+        if host.system.find("follower") is None:
+            host.start_follower()
+        host.start_confd()
 
     async def _take(self, terms: Terms) -> Takeover:
         """Several tries, should others have asked for the same epoch at the same time."""
@@ -248,12 +259,7 @@ class Mastership:
         source = election.most_advanced(host.name, poll.heard)
         if terms.dry_run:
             return Takeover(epoch, old, source, tuple(sorted(poll.heard)), dict(poll.silent))
-        promised, refused = await self._ask_all(poll.heard, Promise(epoch, host.name))
-        if host.name not in promised:
-            raise StaleEpoch(f"there is another master: {refused[host.name]}")
-        if terms.voting:
-            election.check_promised(evolve(poll, silent={**poll.silent, **refused}), promised)
-            election.check_complete(promised)
+        promised, refused = await self._promises(poll, epoch, terms)
         source = election.most_advanced(host.name, promised)
         await host.stop_follower()
         if source != host.name:
@@ -264,6 +270,27 @@ class Mastership:
             found = await read_ledger(host.outside.store, host.outside.files)
         self._reign(found, epoch, terms)
         return Takeover(epoch, old, source, tuple(sorted(promised)), {**poll.silent, **refused})
+
+    async def _promises(self, poll: Poll, epoch: int, terms: Terms) -> tuple[dict[str, Standing], dict[str, str]]:
+        """Who obeys this host alone from now on, and by name why others do not.
+
+        This host is the last to promise: an attempt that fails must not leave it
+        in an epoch of its own, in which it would hear no master any more.  Until
+        then it promises the epoch to nobody else.
+        """
+        own, message = self._host.name, Promise(epoch, self._host.name)
+        self.claimed = epoch
+        try:
+            promised, refused = await self._ask_all(poll.heard.keys() - {own}, message)
+        finally:
+            self.claimed = 0
+        poll = evolve(poll, silent={**poll.silent, **refused})
+        if terms.voting:
+            election.check_promised(poll, {**promised, own: poll.mine})
+        promised[own] = await self._ask_host(own, message)
+        if terms.voting:
+            election.check_complete(promised)
+        return promised, refused
 
     def _reign(self, found: Found, epoch: int, terms: Terms) -> None:
         host = self._host

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from twisted.logger import Logger
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti_tw.errors import NotFound, NotSent
+from ganeti_tw.errors import GanetiError, NotFound, NotSent, StaleEpoch
 from ganeti_tw.kernel import Actor, ActorSystem, Rank, Ref, receive
 from ganeti_tw.model.codec import row
 from ganeti_tw.model.config import Config
@@ -254,17 +254,60 @@ class SpreaderTests(NodesCase):
         self.assertEqual([s.path for s in self.system.list() if s.path.startswith("nodes/")], [])
 
 
+class Far(Ref):
+    """An actor elsewhere, which refuses everything."""
+
+    def __init__(self, path: str, rank: int) -> None:
+        self.path, self.rank = path, rank
+        self.error: GanetiError = StaleEpoch("too late")
+
+    def tell(self, message: Any) -> None:
+        raise NotImplementedError
+
+    def ask(self, message: Any, timeout: float) -> Deferred[Any]:
+        return fail(self.error)
+
+    def watch(self, watcher: Ref) -> None:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        raise NotImplementedError
+
+
 class DirectoryTests(NodesCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.far: list[Far] = []
+        self.stale: list[str] = []
+        self.epochs = [3]
+        links: Any = self
+        self.directory = Directory("n1", self.system, links, lambda: self.epochs.pop(), self.stale.append)
+
+    def ref(self, node: str, path: str, rank: int = Rank.NODE) -> Far:
+        # As the links do.
+        self.far.append(Far(path, rank))
+        return self.far[-1]
+
     def test_the_own_host_without_the_wire(self) -> None:
-        asked: list[tuple[Any, ...]] = []
-
-        class Links:
-            def ref(self, node: str, path: str, rank: int = Rank.NODE) -> Any:
-                asked.append((node, path, rank))
-                return "far"
-
-        directory = Directory("n1", self.system, Links())
         own = self.system.spawn("node", HostTold)
-        self.assertIs(directory.ref("n1"), own)
-        self.assertEqual((directory.ref("n2", "host"), asked), ("far", [("n2", "host", Rank.NODE)]))
-        self.assertRaises(NotFound, directory.ref, "n1", "nothing")
+        self.assertIs(self.directory.ref("n1"), own)
+        far = self.directory.ref("n2", "host")
+        self.assertEqual((far.path, far.rank, len(self.far)), ("host", Rank.NODE, 1))
+        self.assertRaises(NotFound, self.directory.ref, "n1", "nothing")
+
+    def test_a_later_epoch_is_told_of(self) -> None:
+        self.epochs = [3, 3]
+        self.failureResultOf(self.directory.ref("n2").ask("x", 1.0), StaleEpoch)
+        self.assertEqual(self.stale, ["too late"])
+
+    def test_but_not_that_of_the_present_reign(self) -> None:
+        self.epochs = [4, 3]  # asked in epoch 3
+        self.failureResultOf(self.directory.ref("n2").ask("x", 1.0), StaleEpoch)
+        self.assertEqual(self.stale, [])
+
+    def test_other_errors_are_none_of_its_business(self) -> None:
+        self.epochs = [3, 3]
+        ref = self.directory.ref("n2")
+        self.far[0].error = NotFound("x")
+        self.failureResultOf(ref.ask("x", 1.0), NotFound)
+        self.assertEqual(self.stale, [])
