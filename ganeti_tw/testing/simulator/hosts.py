@@ -31,7 +31,7 @@ class Witness(Protocol):
         """These count from now on."""
 
     def written(self, host: WatchedHost, changes: Sequence[Change]) -> None:
-        """These are about to be on the disk of the host."""
+        """These are on the disk of the host."""
 
     def guest_runs(self, host: WatchedHost, name: str) -> None:
         """It was started there."""
@@ -90,8 +90,14 @@ class WatchedStore(MemoryStore):
         self._host = host
 
     async def _append(self, changes: tuple[Change, ...]) -> None:
+        try:
+            await super()._append(changes)
+        except DriverError:
+            if self.now().serial < changes[-1].serial:
+                raise
+            self._host.witness.written(self._host, changes)
+            raise
         self._host.witness.written(self._host, changes)
-        await super()._append(changes)
 
     def now(self) -> Snapshot:
         """What is on the disk this moment."""
@@ -139,4 +145,5 @@ class WatchedHost(SimulatedHost):
         return WatchedStore(self)
 
     def make_process(self) -> Host:
+        self.witness.written(self, tuple(self.store.recent().values()))  # its power may have failed while it wrote
         return WatchedProcess(self)
