@@ -40,7 +40,7 @@ class ProtectionTests(SynchronousTestCase):
         self.fail(f"{SEEDS} seeds noticed nothing")
 
     def test_epoch_check(self) -> None:
-        self.assertNoticed(Obedient, Setting("storm", faults=NETWORK), *LOST)
+        self.assertNoticed(Obedient, Setting("mixed", faults=NETWORK), *LOST)
 
     def test_fsync(self) -> None:
         self.assertNoticed(Forgetful, Setting("short"), *LOST)
@@ -52,7 +52,7 @@ class ProtectionTests(SynchronousTestCase):
         self.assertNoticed(Usurping, Setting("storm", faults=NETWORK), *LOST)
 
     def test_witnesses(self) -> None:
-        self.assertNoticed(Unwitnessed, Setting("storm", faults=NETWORK), *LOST)
+        self.assertNoticed(Unwitnessed, Setting("short", faults=NETWORK), *LOST)
 
 
 NETWORK = ("crash", "network", "failover")

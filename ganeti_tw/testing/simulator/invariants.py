@@ -109,7 +109,7 @@ class Invariants:
     def _rebase(self, host: WatchedHost, first: int) -> None:
         """What is before the first acknowledged change of a reign is acknowledged with it."""
         for serial, change in sorted(host.store.recent().items()):
-            if self._last < serial < first:
+            if serial == self._last + 1 and serial < first:
                 self._count(change)
         if self._last != first - 1:
             now = host.store.now()
