@@ -227,7 +227,6 @@ class Mastership:
         host = self._host
         if host.system.find("follower") is None:
             host.start_follower()
-        host.start_confd()
 
     async def _take(self, terms: Terms) -> Takeover:
         """Several tries, should others have asked for the same epoch at the same time."""
