@@ -72,14 +72,15 @@ def check_vacant(poll: Poll) -> None:
 
 
 def check_may_succeed(poll: Poll) -> None:
-    """NoMajority unless most nodes answer; WrongState unless they agree on who was master."""
+    """NoMajority unless most nodes answer; WrongState when most of these follow somebody this host knows nothing of."""
     if not poll.is_majority(len(poll.heard)):
         raise NoMajority(
             f"only {len(poll.heard)} of {poll.electorate} nodes answer{_reasons(poll)}; start the others, "
             f"or mark those that are gone for good as offline and use --ignore-offline-nodes; {OVERRIDE}"
         )
     ((name, count), *_) = poll.votes().most_common(1)
-    if name not in (poll.own, poll.mine.master):
+    # As many for this one as for that: an attempt that failed leaves hosts divided.
+    if name not in (poll.own, poll.mine.master) and 2 * count > len(poll.heard):
         raise WrongState(
             f"{poll.own} takes {poll.mine.master} for the master, but {count} of the {len(poll.heard)} nodes "
             f"that answer follow {name}: run the command on another master candidate, or use --no-voting"
