@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from attrs import evolve, frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 
 from ganeti_tw.errors import GanetiError
@@ -125,13 +125,15 @@ async def _renew(
     ask: Callable[..., Deferred[Any]], keeper: Ref, directory: Directory, nodes: Iterable[str]
 ) -> frozenset[str]:
     """Ask these nodes, store what they say; gives the names of those that answered."""
-    asked = [(name, Deferred.fromCoroutine(_certificate(ask, directory, name))) for name in nodes]
+    asked = {name: Deferred.fromCoroutine(_certificate(ask, directory, name)) for name in nodes}
     found: dict[str, str] = {}
-    for name, answer in asked:
-        try:
-            found[name] = await answer
-        except GanetiError as e:
-            log.debug("{node} did not tell its certificate: {error}", node=name, error=e.text)
+    for name, (good, value) in zip(asked, await DeferredList(list(asked.values()), consumeErrors=True), strict=True):
+        if good:
+            found[name] = value
+        elif isinstance(value.value, GanetiError):
+            log.debug("{node} did not tell its certificate: {error}", node=name, error=value.value.text)
+        else:
+            value.raiseException()
     await ask(keeper, Edit(lambda config: with_certificates(config, found)), EDIT_TIMEOUT)
     return frozenset(found)
 
