@@ -218,9 +218,9 @@ class Host:
         """Acknowledge nothing as master from now on."""
         await self.mastership.step_down(reason)
 
-    def deposed(self, reason: str) -> None:
-        """A later master was heard of: find out who it is, and follow."""
-        self.mastership.deposed(reason)
+    def deposed(self, reason: str, node: str = "") -> None:
+        """A later master was heard of, from ``node``: find out who it is, and follow."""
+        self.mastership.deposed(reason, node)
 
     async def leave(self) -> None:
         """Forget the cluster; guests are left alone."""

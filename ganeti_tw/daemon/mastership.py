@@ -78,6 +78,7 @@ class Mastership:
         self._work: Deferred[Any] | None = None
         self._waiting: list[Deferred[Master]] = []
         self.obstacle = "it has just started"
+        self._heard_of = 0  # the latest epoch of nodes that need not be in the poll
         self.claimed = 0  # epoch that others are being asked to promise, 0: none
 
     @property
@@ -132,7 +133,7 @@ class Mastership:
         if reigned or self._host.system.find("follower") is None:
             self._host.start_follower()
 
-    def deposed(self, reason: str) -> None:
+    def deposed(self, reason: str, node: str = "") -> None:
         """There may be a later master: acknowledge nothing, and look."""
         if self._host.master is None:
             return
@@ -143,6 +144,8 @@ class Mastership:
         async def look() -> None:
             await ended
             self._host.drop_address(config)
+            if node:
+                await self._hear(node)
             await self._seek(Terms())
 
         self._in_background(look())
@@ -222,6 +225,13 @@ class Mastership:
             await deferLater(host.outside.clock, pause * (0.5 + host.outside.random()))
             pause = min(LONGEST_PAUSE, 2 * pause)
 
+    async def _hear(self, node: str) -> None:
+        """A node that is marked offline, or was until now, may be in an epoch that no other has heard of."""
+        try:
+            self._heard_of = max(self._heard_of, (await self._ask_host(node, GetStanding())).epoch)
+        except GanetiError as e:
+            log.debug("{node} does not say in which epoch it is: {error}", node=node, error=e.text)
+
     def _follow(self) -> None:
         """Be what a host is that is not the master."""
         host = self._host
@@ -251,7 +261,7 @@ class Mastership:
         elif terms.voting:
             election.check_vacant(poll)
         self._judge(poll, terms)
-        epoch = 1 + max(s.epoch for s in poll.heard.values())
+        epoch = 1 + max(self._heard_of, *(s.epoch for s in poll.heard.values()))
         if not terms.voting:
             # Elsewhere a vote may just give someone the next one.
             epoch += 1 + int(LEAP * host.outside.random())

@@ -127,7 +127,8 @@ async def _renew(
     """Ask these nodes, store what they say; gives the names of those that answered."""
     asked = {name: Deferred.fromCoroutine(_certificate(ask, directory, name)) for name in nodes}
     found: dict[str, str] = {}
-    for name, (good, value) in zip(asked, await DeferredList(list(asked.values()), consumeErrors=True), strict=True):
+    outcomes: list[tuple[bool, Any]] = await DeferredList(list(asked.values()), consumeErrors=True)
+    for name, (good, value) in zip(asked, outcomes, strict=True):
         if good:
             found[name] = value
         elif isinstance(value.value, GanetiError):

@@ -22,8 +22,8 @@ class Links(Protocol):
 class Directory:
     """Finds the actor of a path on any node; this host's own without the wire.
 
-    ``stale`` is called with the text when a host refuses what was asked in the
-    present ``epoch`` because it has seen a later one.
+    ``stale`` is called with the text and the name when a node refuses what was
+    asked in the present ``epoch`` because it has seen a later one.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Directory:
         system: ActorSystem,
         links: Links,
         epoch: Callable[[], int] = lambda: 0,
-        stale: Callable[[str], None] = lambda text: None,
+        stale: Callable[[str, str], None] = lambda text, node: None,
     ) -> None:
         self._own_name = own_name
         self._system = system
@@ -43,7 +43,7 @@ class Directory:
     def ref(self, node: str, path: str = "node") -> Ref:
         """The actor ``path`` on ``node``; NotFound when it is this host and has none."""
         if node != self._own_name:
-            return _Heeded(self._links.ref(node, path, Rank.NODE), self._epoch, self._stale)
+            return _Heeded(self._links.ref(node, path, Rank.NODE), self._epoch, lambda text: self._stale(text, node))
         ref = self._system.find(path)
         if ref is None:
             raise NotFound(f"this host runs no {path}")
@@ -67,7 +67,7 @@ class _Heeded(Ref):
 
         def heed(failure: Failure) -> Failure:
             # Not when it was asked in a reign before: that one is over already.
-            if failure.check(StaleEpoch) and self._epoch() == epoch:
+            if isinstance(failure.value, StaleEpoch) and self._epoch() == epoch:
                 self._stale(failure.value.text)
             return failure
 

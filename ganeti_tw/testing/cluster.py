@@ -26,6 +26,7 @@ from ganeti_tw.daemon.certificates import MasterCertificates
 from ganeti_tw.daemon.host import Host
 from ganeti_tw.daemon.hosts import LEAVE_TIMEOUT
 from ganeti_tw.daemon.master import Master
+from ganeti_tw.daemon.outside import Memory
 from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.errors import DriverError, Expired, NotSent, Refused, ResolverError
 from ganeti_tw.kernel import ActorSystem, Blocking, InlineBlocking, Ref
@@ -75,13 +76,15 @@ class SimulatedHost:
         self.name = name
         self.clock: IReactorTime = cluster.clock
         self.skew = 0.0  # seconds its clock is ahead
+        self.now: Callable[[], float] = lambda: cluster.now() + self.skew  # by its clock
         self.random = cluster.random.random
         self.new_uuid = cluster.new_uuid
         self.random_bytes: Callable[[int], bytes] = cluster.random.randbytes
         self.bells: Bells = cluster.bells
         self.files: Blocking = InlineBlocking()
         self.disk = SimulatedDisk(cluster.clock, delay=0.001)
-        self.memory = SimulatedMemory(self)
+        self.memory: Memory = SimulatedMemory(self)
+        self.record_failures = 0  # so many times the record cannot be written
         self.kept: HostRecord | None = None  # on disk
         self.identity: Identity | Unjoined = Unjoined.create(name, cluster.now())  # on disk
         self.ssconf: dict[str, str] = {}
@@ -114,16 +117,12 @@ class SimulatedHost:
         return Host(self)
 
     def kill(self, kept: int = 0, notice: float = 0.0) -> None:
-        """The process ends at once; a write on its way leaves ``kept`` bytes, others notice after ``notice`` seconds."""
+        """The process ends at once; a write leaves ``kept`` bytes, others notice after ``notice`` seconds."""
         self.alive = False
         self.system.vanish()
         self.process.mastership.vanish()
         self.cluster.network.detach(self.name, notice)
         self.disk.crash(kept)
-
-    def now(self) -> float:
-        """The time of day by its clock."""
-        return self.cluster.now() + self.skew
 
     def lose_disk(self) -> None:
         """Begin with an empty disk at the next boot."""
@@ -224,18 +223,17 @@ class _Door:
 
 
 class SimulatedMemory:
-    """What a host keeps beside its ledger; the next ``failures`` times it cannot be written."""
+    """What a host keeps beside its ledger."""
 
     def __init__(self, host: SimulatedHost) -> None:
         self._host = host
-        self.failures = 0
 
     def load(self) -> HostRecord | None:
         return self._host.kept
 
     def save(self, record: HostRecord) -> None:
-        if self.failures:
-            self.failures -= 1
+        if self._host.record_failures:
+            self._host.record_failures -= 1
             raise DriverError("simulated disk: the record cannot be written")
         self._host.kept = record
 

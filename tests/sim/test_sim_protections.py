@@ -5,11 +5,9 @@ They are taken away from outside; the production code has no switches for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from attrs import evolve, frozen
-from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.daemon.election import Poll
@@ -131,7 +129,7 @@ class Forgetful(WatchedHost):
     def __init__(self, cluster: Cluster, name: str) -> None:
         super().__init__(cluster, name)
         self.disk = ForgetfulDisk(self)
-        self.forgetful = self.memory = ForgetfulMemory(self)
+        self.memory = self.forgetful = ForgetfulMemory(self)
 
     def kill(self, kept: int = 0, notice: float = 0.0) -> None:
         super().kill(kept, notice)
@@ -147,7 +145,8 @@ class Forgetful(WatchedHost):
 class HastyProcess(WatchedProcess):
     def begin_reign(self, reign: Reign) -> Master:
         master = super().begin_reign(reign)
-        ledger: Any = getattr(master.ledger, "_actor")  # noqa: B009
+        cell: Any = master.ledger
+        ledger = cell._actor
         assert isinstance(ledger, Ledger)
         candidates, line = ledger._candidates, ledger._line
 

@@ -58,7 +58,8 @@ class SeedTests(SynchronousTestCase):
         digests = set()
         for hashes in ("1", "2"):
             environ = {**os.environ, "PYTHONHASHSEED": hashes, "PYTHONPATH": os.pathsep.join(sys.path)}
-            digests.add(subprocess.run([sys.executable, "-c", DIGEST], env=environ, check=True, capture_output=True).stdout)
+            done = subprocess.run([sys.executable, "-c", DIGEST], env=environ, check=True, capture_output=True)
+            digests.add(done.stdout)
         self.assertEqual(digests, {_digest(7).encode()})
 
     def test_a_failure_says_how_to_repeat_it(self) -> None:

@@ -145,7 +145,7 @@ def disk_ok(world: World, node: str) -> None:
     """NODE: its disk is fast and has room."""
     disk = world.host(node).disk
     disk.room, disk.delay, disk.fail_early, disk.fail_late = None, 0.001, 0, 0
-    world.host(node).memory.failures = 0
+    world.host(node).record_failures = 0
 
 
 @deed("disk-fail")
@@ -153,7 +153,7 @@ def disk_fail(world: World, node: str, when: str, times: str = "1") -> None:
     """NODE early|late|record [TIMES]: writes fail and leave nothing, or fail though they are done, or the record's."""
     host = world.host(node)
     if when == "record":
-        host.memory.failures = int(times)
+        host.record_failures = int(times)
     elif when == "late":
         host.disk.fail_late = int(times)
     else:

@@ -56,12 +56,13 @@ def _split(random: Random, nodes: list[str]) -> list[tuple[float, str, tuple[str
     half = random.sample(nodes, random.randint(1, len(nodes) - 1))
     rest = [node for node in nodes if node not in half]
     hold = _hold(random)
-    pairs = [(one, other) for one in half for other in rest]
+    pairs: list[tuple[str, ...]] = [(one, other) for one in half for other in rest]
     return [(0.0, "cut", pair) for pair in pairs] + [(hold, "mend", pair) for pair in pairs]
 
 
 def _reset(random: Random, nodes: list[str]) -> list[tuple[float, str, tuple[str, ...]]]:
-    return [(0, "reset", _two(random, nodes))]
+    one, other = _two(random, nodes)
+    return [(0, "reset", (one, other))]
 
 
 def _lag(random: Random, nodes: list[str]) -> list[tuple[float, str, tuple[str, ...]]]:
@@ -89,7 +90,12 @@ def _skew(random: Random, nodes: list[str]) -> list[tuple[float, str, tuple[str,
 
 def _guests(random: Random, nodes: list[str]) -> list[tuple[float, str, tuple[str, ...]]]:
     node = random.choice(nodes)
-    begin = random.choice((("guest-slow", (node, "3")), ("guest-fail", (node, "2")), ("guest-dies", (node,))))
+    kinds: tuple[tuple[str, tuple[str, ...]], ...] = (
+        ("guest-slow", (node, "3")),
+        ("guest-fail", (node, "2")),
+        ("guest-dies", (node,)),
+    )
+    begin = random.choice(kinds)
     return [(0, *begin)]
 
 

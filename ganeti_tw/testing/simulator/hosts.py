@@ -66,11 +66,13 @@ class Ear(Ref):
 class WatchedProcess(Host):
     """The process of a host; who acts as master, and what it acknowledges, is told."""
 
-    outside: WatchedHost
+    def __init__(self, outside: WatchedHost) -> None:
+        super().__init__(outside)
+        self.watched = outside
 
     def begin_reign(self, reign: Reign) -> Master:
         master = super().begin_reign(reign)
-        host, epoch = self.outside, self.epoch()
+        host, epoch = self.watched, self.epoch()
         host.witness.reign_begins(host, epoch)
         ear = Ear(lambda changes: host.witness.acknowledged(host, epoch, changes))
         master.ledger.ask(Subscribe(ear), 60.0).addErrback(lambda failure: None)
@@ -78,7 +80,7 @@ class WatchedProcess(Host):
 
     def end_reign(self) -> Any:
         if self.master is not None:
-            self.outside.witness.reign_ends(self.outside)
+            self.watched.witness.reign_ends(self.watched)
         return super().end_reign()
 
 
@@ -129,7 +131,7 @@ class WatchedHypervisor(SimulatedHypervisor):
 class WatchedHost(SimulatedHost):
     """A host of a world."""
 
-    store: WatchedStore
+    ledger: WatchedStore  # also ``store``
     hypervisor: WatchedHypervisor
     witness: Witness
     ended: Callable[[WatchedHost, str], None]
@@ -142,8 +144,9 @@ class WatchedHost(SimulatedHost):
         self.ended(self, reason)
 
     def make_store(self) -> MemoryStore:
-        return WatchedStore(self)
+        self.ledger = WatchedStore(self)
+        return self.ledger
 
     def make_process(self) -> Host:
-        self.witness.written(self, tuple(self.store.recent().values()))  # its power may have failed while it wrote
+        self.witness.written(self, tuple(self.ledger.recent().values()))  # its power may have failed while it wrote
         return WatchedProcess(self)

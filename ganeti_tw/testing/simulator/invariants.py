@@ -51,9 +51,9 @@ class Invariants:
             self._broken(f"{host.name} acts as master in epoch {epoch}, and so does {self._leaders[epoch]}")
         self._acting[host.name] = epoch
         if not self._last:  # the first of all: what the cluster begins with
-            beginning = host.store.now()
+            beginning = host.ledger.now()
             self._rows, self._last = dict(beginning.rows), beginning.serial
-        history = {serial: change.epoch for serial, change in host.store.recent().items()}
+        history = {serial: change.epoch for serial, change in host.ledger.recent().items()}
         self._histories[epoch] = history
         self._check_complete(host)
 
@@ -108,16 +108,16 @@ class Invariants:
 
     def _rebase(self, host: WatchedHost, first: int) -> None:
         """What is before the first acknowledged change of a reign is acknowledged with it."""
-        for serial, change in sorted(host.store.recent().items()):
+        for serial, change in sorted(host.ledger.recent().items()):
             if serial == self._last + 1 and serial < first:
                 self._count(change)
         if self._last != first - 1:
-            now = host.store.now()
+            now = host.ledger.now()
             self._rows, self._last, self._exact = dict(now.rows), first - 1, now.serial
 
     def _check_complete(self, host: WatchedHost) -> None:
         """The host has all that was acknowledged."""
-        recent, now = host.store.recent(), host.store.now()
+        recent, now = host.ledger.recent(), host.ledger.now()
         for serial in sorted(self._acknowledged, reverse=True):
             if serial > now.serial:
                 self._broken(f"{host.name} becomes master without change {serial}, which was acknowledged")

@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None, out: TextIO = sys.stdout) -> int:
     try:
         throw(0, setting.scenario, hosts=setting.hosts, faults=faults, seconds=setting.seconds)
     except BadRequest as e:
-        print(f"ganeti-sim: {e.text}", file=sys.stderr)
+        sys.stderr.write(f"ganeti-sim: {e.text}\n")
         return 2
     seeds = [options.seed] if options.seed is not None else range(options.first, options.first + options.seeds)
     begin, done, failed, simulated, failovers, jobs = time.monotonic(), 0, 0, 0.0, 0, 0
@@ -129,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--faults", default="", help=f"some of {','.join(FAULTS)} (default: all)")
     parser.add_argument("--processes", type=int, default=1, help="how many at a time (default: %(default)s)")
     parser.add_argument("--lines", type=int, default=60, help="of a transcript to show (default: %(default)s)")
-    parser.add_argument("--stop-after", type=int, default=0, metavar="N", help="end when so many broke (default: never)")
+    parser.add_argument("--stop-after", type=int, default=0, metavar="N", help="end when so many broke")
     parser.add_argument("--verbose", action="store_true", help="with --seed: show the transcript of a success, too")
     return parser
 

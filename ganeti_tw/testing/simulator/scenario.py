@@ -55,8 +55,10 @@ def read(content: str) -> Scenario:
     for line in text.splitlines():
         word, _, value = line.partition(" ")
         try:
-            if word in ("hosts", "seed"):
-                found = evolve(found, **{word: int(value)})
+            if word == "hosts":
+                found = evolve(found, hosts=int(value))
+            elif word == "seed":
+                found = evolve(found, seed=int(value))
             elif word == "until":
                 found = evolve(found, until=float(value))
             elif word == "administrator":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from itertools import count
 from random import Random
 from typing import Any, cast
 
 from attrs import frozen
-from twisted.logger import LogLevel, formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogLevel, formatEvent, globalLogPublisher
 
 from ganeti_tw.locks.manager import LockManager
 from ganeti_tw.protocol.locks import ListLocks
@@ -24,6 +25,7 @@ from ganeti_tw.testing.simulator.script import Action
 RECOVERY = 300.0  # seconds without faults in which all must be well again
 LINES = 400  # of a transcript that are kept
 GONE = 20.0  # seconds until others notice that the power of a host failed
+MOST_ROLES_BACK = 5  # times that nodes are said to be online again
 INSPECTION = 1.0  # seconds between looks at what is too dear to look at after each event
 
 MakeHost = Callable[[Cluster, str], WatchedHost]
@@ -76,7 +78,7 @@ class World:
             host.ended = self._fatal
             return host
 
-        globalLogPublisher.addObserver(self._logged)
+        globalLogPublisher.addObserver(cast("ILogObserver", self._logged))
         try:
             self.cluster = Cluster(nodes=hosts, seed=seed, make_host=make)
         except BaseException:
@@ -93,7 +95,7 @@ class World:
 
     def close(self) -> None:
         """Hear no more."""
-        globalLogPublisher.removeObserver(self._logged)
+        globalLogPublisher.removeObserver(cast("ILogObserver", self._logged))
 
     # -- what happens ----------------------------------------------------------------------------------------------
 
@@ -113,8 +115,9 @@ class World:
         self._heal()
         end = self.clock.seconds() + RECOVERY
         self.clock.advance(15.0)
-        self._roles_back()
-        while True:
+        for attempt in count():
+            if attempt < MOST_ROLES_BACK:
+                self._roles_back()
             self.clock.advance(5.0)
             ills = self.ills()
             if not ills:
@@ -210,12 +213,14 @@ class World:
         if len(acting) != 1:
             return [*ills, f"{len(acting)} hosts act as master"]
         master = acting[0]
-        now = master.store.now()
+        now = master.ledger.now()
         for host in self.hosts:
+            if self.cluster.config.node(host.name).offline:
+                continue  # it must be added again when it did not hear of new candidates in time
             if host.record.master != master.name:
                 ills.append(f"{host.name} follows {host.record.master}, not {master.name}")
-            elif host.record.is_candidate and host.store.now() != now:
-                at = host.store.now()
+            elif host.record.is_candidate and host.ledger.now() != now:
+                at = host.ledger.now()
                 ills.append(f"{host.name} is at {at.serial} of epoch {at.epoch}, not {now.serial} of {now.epoch}")
         ills.extend(self._job_ills(master))
         if not ills:
@@ -229,18 +234,18 @@ class World:
         rows = self._query("job", fields)
         if rows is None:
             return ["the master does not list jobs"]
-        found = {row[0]: row for row in rows}
+        found = {int(row[0]): row for row in rows}
         for row in rows:
             if row[1] not in FINAL:
                 ills.append(f"job {row[0]} is {row[1]}")
         tags = set(self.cluster.config.cluster.tags)
         for job in self.clients.jobs.values():
-            row = found.get(job.id)
-            if row is None:
+            ours = found.get(job.id)
+            if ours is None:
                 self.broken(f"job {job.id} was accepted, and is not there")
-            elif job.told and row[1] != job.told:
-                self.broken(f"job {job.id} was {job.told}, and is {row[1]}")
-            elif row[1] == "success" and not set(job.ops[0].get("tags", ())) <= tags:
+            elif job.told and ours[1] != job.told:
+                self.broken(f"job {job.id} was {job.told}, and is {ours[1]}")
+            elif ours[1] == "success" and not set(job.ops[0].get("tags", ())) <= tags:
                 self.broken(f"job {job.id} was successful, and the tag {job.ops[0]['tags']} is not there")
         return ills
 

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.config.keeper import TOGETHER, ConfigKeeper, Published
 from ganeti_tw.errors import (
+    ActorCrashed,
     ActorStopped,
     Corrupt,
     DriverError,

@@ -278,10 +278,10 @@ class DirectoryTests(NodesCase):
     def setUp(self) -> None:
         super().setUp()
         self.far: list[Far] = []
-        self.stale: list[str] = []
+        self.stale: list[tuple[str, str]] = []
         self.epochs = [3]
         links: Any = self
-        self.directory = Directory("n1", self.system, links, lambda: self.epochs.pop(), self.stale.append)
+        self.directory = Directory("n1", self.system, links, lambda: self.epochs.pop(), lambda *told: self.stale.append(told))
 
     def ref(self, node: str, path: str, rank: int = Rank.NODE) -> Far:
         # As the links do.
@@ -298,7 +298,7 @@ class DirectoryTests(NodesCase):
     def test_a_later_epoch_is_told_of(self) -> None:
         self.epochs = [3, 3]
         self.failureResultOf(self.directory.ref("n2").ask("x", 1.0), StaleEpoch)
-        self.assertEqual(self.stale, ["too late"])
+        self.assertEqual(self.stale, [("too late", "n2")])
 
     def test_but_not_that_of_the_present_reign(self) -> None:
         self.epochs = [4, 3]  # asked in epoch 3
