@@ -282,6 +282,9 @@ class ConnectionFaultTests(SynchronousTestCase):
 
     def test_what_is_cut_one_way_is_heard_and_not_answered(self) -> None:
         world = self.world
+        self.assertNoResult(world.worker.ask(Echo(b"connects"), 2.0))
+        world.settle(1.0)
+        world.gated.clear()
         world.network.cut_one_way(NODE, MASTER, 5.0)
         answer = world.worker.ask(Echo(b"x"), 2.0)
         world.settle(1.0)
