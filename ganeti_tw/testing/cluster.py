@@ -400,10 +400,10 @@ class Cluster:
         nodes: int = 3,
         seed: int = 0,
         spare: int = 0,
-        make_host: Callable[[Cluster, str], SimulatedHost] = SimulatedHost,
         *,
         name: str = "cluster",
         addresses: Mapping[str, str] | None = None,
+        make_host: Callable[[Cluster, str], SimulatedHost] = SimulatedHost,
         **settings: Any,
     ) -> None:
         self.name, self._settings = name, settings

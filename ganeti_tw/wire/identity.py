@@ -9,7 +9,7 @@ set of links changes over with ``use(identity)``.
 from __future__ import annotations
 
 import os
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from attrs import field, frozen
@@ -157,6 +157,7 @@ def _parsed(pem: str) -> Identity | Unjoined:
     return Unjoined(key_pem, public_pem[0])
 
 
+@lru_cache(1024)  # the same few are asked about at each message
 def trusts(ca: str, certificate: str) -> bool:
     """Whether one of these authorities issued the certificate."""
     return any(_issued(load_certificates(certificate)[0], authority) for authority in load_certificates(ca))

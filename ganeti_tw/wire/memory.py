@@ -75,6 +75,9 @@ class MemoryNetwork:
         open_names: frozenset[str] = JOINING,
     ) -> None:
         """A host begins to listen.  ``address`` and ``fingerprint`` are needed only to be joined by token."""
+        for link in self._links:
+            if link.peer == name:
+                link.lose(f"{name} knows nothing of this connection")
         show = fingerprint if callable(fingerprint) else lambda: fingerprint
         for link in self._links:
             if link.peer == name:

@@ -83,7 +83,7 @@ class FieldTests(ListCase):
 
     def test_when_a_node_does_not_answer(self) -> None:
         self.cluster.hosts["node2"].kill()
-        self.check_all({"instance": {0, 2, 3}, "node": {0, 2, 3}, "network": {0, 3}, "lock": {0, 3}})
+        self.check_all({"instance": {0, 2, 3}, "node": {0, 2, 3}, "network": {0, 3}, "lock": {0, 3}, "job": {0, 3}})
         self.assertEqual(
             self.rows("gnt-instance", "list", "--no-headers", "--separator=|", "-o", "name,status,oper_ram"),
             ["web1.example|ERROR_nodedown|?", "web2.example|ADMIN_down|-"],

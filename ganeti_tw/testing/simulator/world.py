@@ -78,12 +78,8 @@ class World:
             host.ended = self._fatal
             return host
 
+        self.cluster = Cluster(nodes=hosts, seed=seed, make_host=make)
         globalLogPublisher.addObserver(cast("ILogObserver", self._logged))
-        try:
-            self.cluster = Cluster(nodes=hosts, seed=seed, make_host=make)
-        except BaseException:
-            self.close()
-            raise
         self.hosts = cast("tuple[WatchedHost, ...]", tuple(self.cluster.hosts.values()))
         self.invariants.watch(self.hosts)
         self.cluster.network.delay = self._delay

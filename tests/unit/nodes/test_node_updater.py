@@ -281,7 +281,8 @@ class DirectoryTests(NodesCase):
         self.stale: list[tuple[str, str]] = []
         self.epochs = [3]
         links: Any = self
-        self.directory = Directory("n1", self.system, links, lambda: self.epochs.pop(), lambda *told: self.stale.append(told))
+        stale = self.stale
+        self.directory = Directory("n1", self.system, links, lambda: self.epochs.pop(), lambda *t: stale.append(t))
 
     def ref(self, node: str, path: str, rank: int = Rank.NODE) -> Far:
         # As the links do.

@@ -272,3 +272,58 @@ class FaultTests(SynchronousTestCase):
         d = self.world.worker.ask(Echo(b"x"), 9)
         self.world.settle()
         self.assertEqual(self.successResultOf(d), b"x")
+
+
+class ConnectionFaultTests(SynchronousTestCase):
+    """What TCP does to those who rely on it."""
+
+    def setUp(self) -> None:
+        self.world = MemoryWorld(delay=0.1)
+
+    def test_what_is_cut_one_way_is_heard_and_not_answered(self) -> None:
+        world = self.world
+        self.assertNoResult(world.worker.ask(Echo(b"connects"), 2.0))
+        world.settle(1.0)
+        world.gated.clear()
+        world.network.cut_one_way(NODE, MASTER, 5.0)
+        answer = world.worker.ask(Echo(b"x"), 2.0)
+        world.settle(1.0)
+        self.assertNoResult(answer)
+        self.assertEqual(len(world.gated), 1)
+        world.settle(2.0)
+        self.failureResultOf(answer, Expired)
+        world.network.mend(MASTER, NODE)
+        again = world.worker.ask(Echo(b"x"), 2.0)
+        world.settle(1.0)
+        self.successResultOf(again)
+
+    def test_a_reset_breaks_what_is_under_way_and_nothing_else(self) -> None:
+        world = self.world
+        answer = world.worker.ask(Echo(b"x"), 2.0)
+        world.settle(0.0)
+        world.network.reset(MASTER, NODE)
+        self.failureResultOf(answer, OutcomeUnknown)
+        again = world.worker.ask(Echo(b"x"), 2.0)
+        world.settle(1.0)
+        self.successResultOf(again)
+        self.assertEqual(len(world.gated), 1)
+
+    def test_what_was_under_way_may_arrive_after_a_reset(self) -> None:
+        world = self.world
+        world.network.late = lambda: True
+        answer = world.worker.ask(Echo(b"x"), 2.0)
+        world.settle(0.0)
+        world.network.reset(MASTER, NODE)
+        self.failureResultOf(answer, OutcomeUnknown)
+        world.settle(1.0)
+        self.assertEqual(len(world.gated), 1)
+
+    def test_a_host_without_power_is_missed_late(self) -> None:
+        world = self.world
+        answer = world.worker.ask(Wait(), 60.0)
+        world.settle(1.0)
+        world.network.detach(NODE, 20.0)
+        world.settle(10.0)
+        self.assertNoResult(answer)
+        world.settle(15.0)
+        self.failureResultOf(answer, OutcomeUnknown)
