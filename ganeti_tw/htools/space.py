@@ -181,6 +181,8 @@ class Room:
         failures: dict[Fail, int] = {}
         for size in sizes:
             left = None if limit is None else limit - (len(cluster.instances) - first)
+            if left is not None and left <= 0 and len(cluster.instances) > first:
+                break
             cluster, _, failures = self._shrink(cluster, size, left, first)
         return Filled(cluster, first, failures)
 
@@ -218,12 +220,12 @@ class Room:
     ) -> tuple[Size, int | None] | None:
         """A smaller size that fits, found by shrinking one thing alone; and how many may follow.
 
-        Here mirrored instances are checked too.
+        Here mirrored instances are checked too, and what cannot be smaller is not tried.
         """
         for start, failures, limit in reversed(stuck):
             for kind in _most_frequent(failures):
                 size: Size | None = start
-                while size is not None:
+                while size is not None and size.shrunk(kind) is not None:
                     if size not in known:
                         known[size] = self.find(cluster, self._instance(cluster, size, first), checked=self._rules.capacity_checks)
                     found = known[size]

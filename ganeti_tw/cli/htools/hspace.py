@@ -95,7 +95,7 @@ def _room(call: Call, cluster: Cluster, kind: Kind) -> Room | None:
         call.warn("Bad nodes: " + _quoted([node.hardware.name for node in bad]))
         call.warn("Bad groups: " + _quoted([cluster.groups[g].name for g in sorted(refused)]))
         call.warn("Allocatable nodes: " + _quoted([cluster.nodes[n].hardware.name for n in allowed]))
-    if bad and not (options.accept_existing_errors or (options.independent_groups and allowed)):
+    if bad and not (options.accept_existing_errors or (options.independent_groups and allocable)):
         return None
     rules = Rules(capacity_checks=options.capacity_checks, skip_offline_checks=options.accept_existing_errors)
     return Room(cluster, kind, allowed, ignored, rules)
