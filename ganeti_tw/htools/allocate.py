@@ -163,7 +163,8 @@ def choose(
         return Allocation(_found(best), successes, failures)
     checker = rules.checker or Checker(members, skip_offline=rules.skip_offline_checks)
     for candidate in sorted(candidates, key=lambda each: (each.score, -each.order)):
-        if checker.passes(with_instance(cluster, instance, candidate.place, candidate.nodes)):
+        view = with_instance(cluster, instance, candidate.place, candidate.nodes)
+        if checker.passes(view, candidate.place[:1]):
             return Allocation(_found(candidate), successes, failures)
         successes -= 1
         failures[Fail.N1] = failures.get(Fail.N1, 0) + 1

@@ -171,7 +171,9 @@ class Room:
     def _is_safe(self, cluster: Cluster, instance: Instance, found: Allocation) -> bool:
         """Whether any node may still fail after this; nothing placed changes nothing."""
         best = found.best
-        return best is None or self._checker.passes(with_instance(cluster, instance, best.place, best.nodes))
+        if best is None:
+            return True
+        return self._checker.passes(with_instance(cluster, instance, best.place, best.nodes), best.place[:1])
 
     # -- shrinking sizes
 
