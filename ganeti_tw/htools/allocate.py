@@ -37,12 +37,16 @@ _RESERVED = 2
 
 
 class Rules(NamedTuple):
-    """``capacity_checks`` demands that any node may still fail afterwards; ``only`` holds the nodes allowed."""
+    """``capacity_checks`` demands that any node may still fail afterwards; ``only`` holds the nodes allowed.
+
+    ``checker`` makes the capacity check, None for one about the nodes that are scored.
+    """
 
     ignore_soft_errors: bool = False
     capacity_checks: bool = True
     only: frozenset[int] | None = None
     skip_offline_checks: bool = False
+    checker: Checker | None = None
 
 
 class Found(NamedTuple):
@@ -79,7 +83,9 @@ def _shown(value: Any) -> str:
     return f"([{','.join(map(str, counts))}],{left})"
 
 
-class _Candidate(NamedTuple):
+class Candidate(NamedTuple):
+    """A place that fits; of equal scores the highest ``order`` wins."""
+
     score: Any
     order: int
     place: Place
@@ -90,7 +96,7 @@ def on_nodes(
     cluster: Cluster, members: Sequence[int], instance: Instance, targets: Iterable[int], rules: Rules
 ) -> Allocation:
     """The best single node among the targets; the score is over ``members``."""
-    candidates: list[_Candidate] = []
+    candidates: list[Candidate] = []
     failures: dict[Fail, int] = {}
     for target in targets:
         node = _as_primary(cluster, instance, target, 0, rules.ignore_soft_errors)
@@ -98,15 +104,15 @@ def on_nodes(
             failures[node] = failures.get(node, 0) + 1
             continue
         value = score([node if n == target else cluster.nodes[n] for n in members])
-        candidates.append(_Candidate(value, len(candidates), Place(target, NOWHERE), {target: node}))
-    return _choose(cluster, members, instance, candidates, failures, rules)
+        candidates.append(Candidate(value, len(candidates), Place(target, NOWHERE), {target: node}))
+    return choose(cluster, members, instance, candidates, failures, rules)
 
 
 def on_pairs(
     cluster: Cluster, members: Sequence[int], instance: Instance, pairs: Sequence[tuple[int, list[int]]], rules: Rules
 ) -> Allocation:
     """The best primary and secondary among the pairs given as primary and possible secondaries."""
-    candidates: list[_Candidate] = []
+    candidates: list[Candidate] = []
     failures: dict[Fail, int] = {}
     base = Running(cluster, members)
     for p, partners in pairs:
@@ -132,8 +138,8 @@ def on_pairs(
                 continue
             value = half_here.score_after(cluster.nodes[s], other)
             place = Place(p, s, location)
-            candidates.append(_Candidate(value, len(candidates), place, {p: moved, s: other}))
-    return _choose(cluster, members, instance, candidates, failures, rules)
+            candidates.append(Candidate(value, len(candidates), place, {p: moved, s: other}))
+    return choose(cluster, members, instance, candidates, failures, rules)
 
 
 def _as_primary(cluster: Cluster, instance: Instance, target: int, location: int, force: bool) -> Node | Fail:
@@ -142,11 +148,11 @@ def _as_primary(cluster: Cluster, instance: Instance, target: int, location: int
     return violation(policy, instance, node.hardware.exclusive_storage) or node.with_primary(instance, location, force)
 
 
-def _choose(
+def choose(
     cluster: Cluster,
     members: Sequence[int],
     instance: Instance,
-    candidates: list[_Candidate],
+    candidates: list[Candidate],
     failures: dict[Fail, int],
     rules: Rules,
 ) -> Allocation:
@@ -155,16 +161,17 @@ def _choose(
     if not rules.capacity_checks:
         best = min(candidates, key=lambda each: (each.score, -each.order), default=None)
         return Allocation(_found(best), successes, failures)
-    checker = Checker(members, skip_offline=rules.skip_offline_checks)
+    checker = rules.checker or Checker(members, skip_offline=rules.skip_offline_checks)
     for candidate in sorted(candidates, key=lambda each: (each.score, -each.order)):
-        if checker.passes(with_instance(cluster, instance, candidate.place, candidate.nodes)):
+        view = with_instance(cluster, instance, candidate.place, candidate.nodes)
+        if checker.passes(view, candidate.place[:1]):
             return Allocation(_found(candidate), successes, failures)
         successes -= 1
         failures[Fail.N1] = failures.get(Fail.N1, 0) + 1
     return Allocation(None, successes, failures)
 
 
-def _found(candidate: _Candidate | None) -> Found | None:
+def _found(candidate: Candidate | None) -> Found | None:
     return None if candidate is None else Found(candidate.place, candidate.nodes, candidate.score)
 
 

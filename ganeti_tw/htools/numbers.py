@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 from ganeti_tw.htools.cluster import BadData
 
@@ -100,3 +101,11 @@ def six_figures(value: float) -> str:
         return f"{value:.6f}"
     digits, _, exponent = f"{value:.6e}".partition("e")
     return f"{digits}e{int(exponent)}"
+
+
+def fixed(value: float, places: int) -> str:
+    """So many decimals, rounded half to even from the shortest form that reads back.
+
+    Python rounds the exact binary value, which differs where the shortest form ends in a 5.
+    """
+    return f"{Decimal(repr(value)):.{places}f}"

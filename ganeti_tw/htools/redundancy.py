@@ -32,16 +32,27 @@ class Checker:
     def __init__(self, members: Sequence[int], *, skip_offline: bool = False) -> None:
         self._order = list(members)
         self._members = list(members)
+        self._known = frozenset(members)
         self._skip_offline = skip_offline
 
-    def passes(self, cluster: Cluster) -> bool:
+    def passes(self, cluster: Cluster, suspects: Sequence[int] = ()) -> bool:
+        """Whether the state survives; ``suspects`` are looked at first."""
+        for index in suspects:
+            if index in self._known and not self._skipped(cluster, index):
+                if not can_be_lost(cluster, self._members, index):
+                    return False
         for position, index in enumerate(self._order):
-            if self._skip_offline and cluster.nodes[index].offline:
+            if index in suspects:
+                continue
+            if self._skipped(cluster, index):
                 continue
             if not can_be_lost(cluster, self._members, index):
                 self._order.insert(0, self._order.pop(position))
                 return False
         return True
+
+    def _skipped(self, cluster: Cluster, index: int) -> bool:
+        return self._skip_offline and cluster.nodes[index].offline
 
 
 def can_be_lost(cluster: Cluster, members: Sequence[int], index: int) -> bool:
@@ -65,6 +76,9 @@ def can_be_lost(cluster: Cluster, members: Sequence[int], index: int) -> bool:
     restarted = [instance for instance in instances if instance.template in RESTARTED_ELSEWHERE]
     created = [i for i in instances if i.template != DRBD and i.template not in RESTARTED_ELSEWHERE]
     created.sort(key=lambda instance: -instance.memory)
+    # Elsewhere room only gets less on the way, so what has none now need not be tried in vain.
+    if not all(_has_room(cluster, instance, others) for instance in created):
+        return False
     return all(_restart(trial, instance, others, group_members) for instance in restarted) and all(
         _create_anew(trial, instance, others, members) for instance in created
     )
@@ -105,6 +119,15 @@ def _restart(cluster: Cluster, instance: Instance, targets: Sequence[int], group
         return False
     cluster.settle(best[1].nodes, instance.index, best[1].place)
     return True
+
+
+def _has_room(cluster: Cluster, instance: Instance, targets: Iterable[int]) -> bool:
+    memory, disk = instance.used_memory, instance.disk if instance.local_disk else 0
+    for target in targets:
+        node = cluster.nodes[target]
+        if node.unused_memory > memory and (not instance.local_disk or node.free_disk > disk):
+            return True
+    return False
 
 
 def _create_anew(cluster: Cluster, instance: Instance, targets: Sequence[int], members: Sequence[int]) -> bool:

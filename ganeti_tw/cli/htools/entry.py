@@ -13,7 +13,7 @@ from ganeti_tw.cli.htools.call import Backend, Call, ProgramError
 from ganeti_tw.cli.htools.getopt import UsageError, usage
 from ganeti_tw.cli.htools.options import BadValue, options_of, read_options
 
-TOOLS = ("hail", "hbal", "hcheck", "hinfo", "hroller", "hsqueeze")
+TOOLS = ("hail", "hbal", "hcheck", "hinfo", "hroller", "hspace", "hsqueeze")
 
 # Kind, least and most number of arguments, for the tools that take any.
 _ARGUMENTS = {"hail": "file 1 1", "hscan": "host 0 none"}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ganeti_tw.htools.cluster import NOWHERE, Cluster
 from ganeti_tw.htools.node import Node
+from ganeti_tw.htools.numbers import fixed
 from ganeti_tw.htools.score import COMPONENTS, components
 
 _GIB = 1024
@@ -51,13 +52,13 @@ _NODE_FIELDS: Mapping[str, tuple[str, bool, _Cell]] = {
     "ucpu": ("vcpu", True, lambda c, n: str(n.used_cpus)),
     "pcnt": ("pcnt", True, lambda c, n: str(len(n.primaries))),
     "scnt": ("scnt", True, lambda c, n: str(len(n.secondaries))),
-    "pfmem": ("p_fmem", True, lambda c, n: f"{n.free_memory_part:.4f}"),
-    "pfdsk": ("p_fdsk", True, lambda c, n: f"{n.free_disk_part:.4f}"),
-    "rcpu": ("r_cpu", True, lambda c, n: f"{n.cpu_ratio:.2f}"),
-    "cload": ("lCpu", True, lambda c, n: f"{n.cpu_load:.3f}"),
-    "mload": ("lMem", True, lambda c, n: f"{n.memory_load:.3f}"),
-    "dload": ("lDsk", True, lambda c, n: f"{n.disk_load:.3f}"),
-    "nload": ("lNet", True, lambda c, n: f"{n.net_load:.3f}"),
+    "pfmem": ("p_fmem", True, lambda c, n: fixed(n.free_memory_part, 4)),
+    "pfdsk": ("p_fdsk", True, lambda c, n: fixed(n.free_disk_part, 4)),
+    "rcpu": ("r_cpu", True, lambda c, n: fixed(n.cpu_ratio, 2)),
+    "cload": ("lCpu", True, lambda c, n: fixed(n.cpu_load, 3)),
+    "mload": ("lMem", True, lambda c, n: fixed(n.memory_load, 3)),
+    "dload": ("lDsk", True, lambda c, n: fixed(n.disk_load, 3)),
+    "nload": ("lNet", True, lambda c, n: fixed(n.net_load, 3)),
     "idx": ("Index", True, lambda c, n: str(n.hardware.index + c.base)),
     "fqdn": ("Name", False, lambda c, n: n.hardware.name),
     "amem": ("a_mem", True, lambda c, n: str(n.available_memory)),

@@ -1,0 +1,292 @@
+"""How many more instances fit: of one size, and of sizes that shrink as room runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from ganeti_tw.htools.allocate import Allocation, Rules, on_nodes, on_pairs, with_instance
+from ganeti_tw.htools.cluster import BadData, Cluster
+from ganeti_tw.htools.failures import Fail
+from ganeti_tw.htools.health import bad_nodes
+from ganeti_tw.htools.instance import Instance
+from ganeti_tw.htools.redundancy import Checker, failing
+from ganeti_tw.htools.templates import nodes_needed
+
+if TYPE_CHECKING:
+    from ganeti_tw.htools.vacancies import Vacancies
+
+# The steps in which sizes shrink, and the smallest sizes, in MiB.
+_MEMORY_STEP = 64
+_DISK_STEP = 256
+
+# How many instances are placed before the capacity check is made for all of them.
+_BATCH = 64
+
+# From so many nodes on, importing NumPy pays.
+_MANY = 16
+_MANY_FOR_PAIRS = 7
+
+
+class Size(NamedTuple):
+    """What each new instance gets; memory and disk in MiB."""
+
+    memory: int
+    disk: int
+    cpus: int
+    spindles: int
+
+    def shrunk(self, by: Fail) -> Size | None:
+        """One step less of what was short; None when it cannot be less."""
+        if by is Fail.MEM and self.memory >= 2 * _MEMORY_STEP:
+            return self._replace(memory=self.memory - _MEMORY_STEP)
+        if by is Fail.DISK and self.disk >= 2 * _DISK_STEP:
+            return self._replace(disk=self.disk - _DISK_STEP)
+        if by is Fail.CPU and self.cpus >= 2:
+            return self._replace(cpus=self.cpus - 1)
+        if by is Fail.SPINDLES and self.spindles >= 2:
+            return self._replace(spindles=self.spindles - 1)
+        return None
+
+
+class Kind(NamedTuple):
+    """What all new instances have in common."""
+
+    template: str
+    spindle_use: int
+
+
+class Filled(NamedTuple):
+    """The cluster with the new instances, the first at ``first``; and why no more fit."""
+
+    cluster: Cluster
+    first: int
+    failures: dict[Fail, int]
+
+
+class _Stuck(NamedTuple):
+    """A size that did not fit, why, and how many instances might have followed."""
+
+    size: Size
+    failures: dict[Fail, int]
+    limit: int | None
+
+
+class Room:
+    """Where new instances may go, and by which rules.
+
+    ``allowed`` are online nodes; the groups in ``ignored`` are in trouble already and
+    left out of capacity checks.
+    """
+
+    def __init__(
+        self, cluster: Cluster, kind: Kind, allowed: Sequence[int], ignored: frozenset[int], rules: Rules
+    ) -> None:
+        self._kind = kind
+        self._allowed = list(allowed)
+        self._pairs = nodes_needed(kind.template) == 2
+        members = [n.hardware.index for n in cluster.nodes if n.hardware.group not in ignored]
+        self._checker = Checker(members, skip_offline=rules.skip_offline_checks)
+        self._rules = rules._replace(checker=self._checker)
+        # Mirrored instances are placed unchecked, as Ganeti does it.
+        self._checked = rules.capacity_checks and not self._pairs
+        group = {n: cluster.nodes[n].hardware.group for n in self._allowed}
+        pairs = [(p, [s for s in self._allowed if s != p and group[s] == group[p]]) for p in self._allowed]
+        self._partners = [(p, partners) for p, partners in pairs if partners]
+        self._groups = sorted({cluster.nodes[n].hardware.group for n in self._allowed})
+        self._vacancies = _vacancies(cluster, self._allowed, self._pairs)
+
+    # -- one size
+
+    def fill(self, cluster: Cluster, size: Size, limit: int | None) -> Filled:
+        """Instances of one size until nothing fits, or until there are ``limit`` of them."""
+        return self._fill(cluster, size, limit, len(cluster.instances))
+
+    def _fill(self, cluster: Cluster, size: Size, limit: int | None, first: int) -> Filled:
+        """Checked placements go in batches that shrink when a batch ends in a state that is not safe."""
+        batch = _BATCH if self._checked else 0
+        while batch > 1 and (limit is None or limit > batch):
+            trial, placed, found = self._place(cluster, size, first, batch, checked=False)
+            if placed and not self._checker.passes(trial):
+                batch //= 4
+                continue
+            cluster = trial
+            limit = None if limit is None else limit - placed
+            if found.best is None:
+                return Filled(cluster, first, found.failures)
+        cluster, _, found = self._place(cluster, size, first, limit, checked=self._checked)
+        return Filled(cluster, first, found.failures)
+
+    def _place(
+        self, cluster: Cluster, size: Size, first: int, limit: int | None, *, checked: bool
+    ) -> tuple[Cluster, int, Allocation]:
+        before = len(cluster.instances)
+        view = cluster.copy()
+        while True:
+            instance = self._instance(view, size, first)
+            found = self.find(view, instance, checked=checked)
+            placed = len(view.instances) - before
+            if found.best is None or limit == placed:
+                return view, placed, found
+            view.instances.append(instance)
+            view.places.append(found.best.place)
+            view.settle(found.best.nodes, instance.index, found.best.place)
+
+    def _instance(self, cluster: Cluster, size: Size, first: int) -> Instance:
+        index = len(cluster.instances)
+        return Instance(
+            index,
+            f"new-{index - first}",
+            memory=size.memory,
+            disk=size.disk,
+            disks=(size.disk,),
+            disk_spindles=size.spindles,
+            vcpus=size.cpus,
+            status="running",
+            auto_balance=True,
+            template=self._kind.template,
+            spindle_use=self._kind.spindle_use,
+        )
+
+    def find(self, cluster: Cluster, instance: Instance, *, checked: bool) -> Allocation:
+        """The best place for one more; BadData when there are not enough nodes to try."""
+        everything = range(len(cluster.nodes))
+        rules = self._rules._replace(capacity_checks=checked)
+        if self._pairs:
+            if not self._partners:
+                raise BadData("Not enough online nodes")
+            if self._vacancies is not None:
+                found = self._vacancies.best_pair(cluster, instance)
+                if not checked or self._is_safe(cluster, instance, found):
+                    return found
+            return on_pairs(cluster, everything, instance, self._partners, rules)
+        if not self._allowed:
+            raise BadData("No online nodes")
+        if self._vacancies is not None:
+            found = self._vacancies.best_node(cluster, instance)
+            if not checked or self._is_safe(cluster, instance, found):
+                return found
+        return on_nodes(cluster, everything, instance, self._allowed, rules)
+
+    def _is_safe(self, cluster: Cluster, instance: Instance, found: Allocation) -> bool:
+        """Whether any node may still fail after this; nothing placed changes nothing."""
+        best = found.best
+        if best is None:
+            return True
+        return self._checker.passes(with_instance(cluster, instance, best.place, best.nodes), best.place[:1])
+
+    # -- shrinking sizes
+
+    def fill_shrinking(self, cluster: Cluster, sizes: Iterable[Size], limit: int | None) -> Filled:
+        """From each of these sizes on: when no more fit, smaller ones, until nothing fits at all."""
+        first = len(cluster.instances)
+        failures: dict[Fail, int] = {}
+        for size in sizes:
+            left = None if limit is None else limit - (len(cluster.instances) - first)
+            if left is not None and left <= 0 and len(cluster.instances) > first:
+                break
+            cluster, _, failures = self._shrink(cluster, size, left, first)
+        return Filled(cluster, first, failures)
+
+    def _shrink(self, cluster: Cluster, size: Size, limit: int | None, first: int) -> Filled:
+        # Sizes that did not fit since the last instance was placed.
+        stuck: list[_Stuck] = []
+        known: dict[Size, Allocation] = {}
+        here: Size | None = size
+        while here is not None:
+            before = len(cluster.instances)
+            cluster, _, failures = self._fill(cluster, here, limit, first)
+            if len(cluster.instances) > before:
+                stuck, known = [], {}
+            total = len(cluster.instances) - first
+            if limit is not None and limit <= total:
+                if not stuck:
+                    return Filled(cluster, first, failures)
+                # Ganeti goes back to larger sizes here, each with what it had left.
+                here = None
+            else:
+                # Ganeti counts all instances placed so far against what is left after each size.
+                limit = None if limit is None else limit - total
+                kind = _most_frequent(failures)[0]
+                here = self._last_alike(cluster, here, kind, failures, skip=limit is None or not total)
+                stuck.append(_Stuck(here, failures, limit))
+                here = here.shrunk(kind)
+            if here is None:
+                leap = self._leap(cluster, first, stuck, known)
+                if leap is not None:
+                    here, limit = leap
+        return Filled(cluster, first, stuck[0].failures)
+
+    def _leap(
+        self, cluster: Cluster, first: int, stuck: Sequence[_Stuck], known: dict[Size, Allocation]
+    ) -> tuple[Size, int | None] | None:
+        """A smaller size that fits, found by shrinking one thing alone; and how many may follow.
+
+        Here mirrored instances are checked too, and what cannot be smaller is not tried.
+        """
+        for start, failures, limit in reversed(stuck):
+            for kind in _most_frequent(failures):
+                size: Size | None = start
+                while size is not None and size.shrunk(kind) is not None:
+                    if size not in known:
+                        known[size] = self.find(cluster, self._instance(cluster, size, first), checked=self._rules.capacity_checks)
+                    found = known[size]
+                    if found.best is not None:
+                        return size, limit
+                    if not found.failures.get(kind):
+                        break
+                    size = self._last_alike(cluster, size, kind, found.failures, skip=True).shrunk(kind)
+        return None
+
+    def _last_alike(
+        self, cluster: Cluster, size: Size, kind: Fail, failures: dict[Fail, int], *, skip: bool
+    ) -> Size:
+        """The last of the sizes, shrinking further, that fails by the very same checks.
+
+        Only disk sizes are skipped: they shrink in steps that are small beside nodes.
+        """
+        if kind is not Fail.DISK or not skip or failures.get(Fail.N1):
+            return size
+        # Each check of a disk size holds up to one of these.
+        bounds = {_DISK_STEP - 1}
+        for index in self._allowed:
+            node, low = cluster.nodes[index], cluster.nodes[index].hardware.low_disk
+            for free in (node.free_disk, node.planned_free_disk):
+                bounds |= {free - 1, free - low}
+        for group in self._groups:
+            for smallest, largest in cluster.groups[group].policy.bounds:
+                bounds |= {smallest.disk_size - 1, largest.disk_size}
+        step = max((bound for bound in bounds if bound < size.disk), default=size.disk - 1)
+        return size._replace(disk=size.disk - (size.disk - step - 1) // _DISK_STEP * _DISK_STEP)
+
+
+def _vacancies(cluster: Cluster, allowed: Sequence[int], pairs: bool) -> Vacancies | None:
+    if len(allowed) < (_MANY_FOR_PAIRS if pairs else _MANY) or any(
+        node.exclusion or node.hardware.location_tags for node in cluster.nodes
+    ):
+        return None
+    from ganeti_tw.htools.vacancies import Vacancies  # noqa: PLC0415  NumPy is heavy
+
+    return Vacancies(cluster, allowed)
+
+
+def _most_frequent(failures: dict[Fail, int]) -> list[Fail]:
+    """All kinds of failure, most frequent first; of equals the one counted later in the statistics."""
+    return sorted(Fail, key=lambda fail: failures.get(fail, 0))[::-1]
+
+
+class Refused(NamedTuple):
+    """Groups whose nodes are in trouble."""
+
+    n1_groups: frozenset[int]
+    unsafe_groups: frozenset[int]
+
+
+def troubled(cluster: Cluster, *, capacity: bool) -> Refused:
+    n1 = frozenset(node.hardware.group for node in bad_nodes(cluster.nodes))
+    unsafe = frozenset(
+        group.index
+        for group in cluster.populated_groups()
+        if capacity and failing(cluster, cluster.members(group.index))
+    )
+    return Refused(n1, unsafe)
