@@ -229,7 +229,8 @@ class Room:
                 size: Size | None = start
                 while size is not None and size.shrunk(kind) is not None:
                     if size not in known:
-                        known[size] = self.find(cluster, self._instance(cluster, size, first), checked=self._rules.capacity_checks)
+                        instance = self._instance(cluster, size, first)
+                        known[size] = self.find(cluster, instance, checked=self._rules.capacity_checks)
                     found = known[size]
                     if found.best is not None:
                         return size, limit
