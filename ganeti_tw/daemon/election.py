@@ -1,6 +1,6 @@
 """Who may be master: what follows from the standings of the hosts that answered.  Pure.
 
-``docs/decisions/005-mastership.rst`` gives the rules and their reasons.
+``docs/decisions/007-mastership.rst`` gives the rules and their reasons.
 """
 
 from __future__ import annotations
