@@ -229,8 +229,9 @@ class Room:
                 size: Size | None = start
                 while size is not None and size.shrunk(kind) is not None:
                     if size not in known:
-                        instance = self._instance(cluster, size, first)
-                        known[size] = self.find(cluster, instance, checked=self._rules.capacity_checks)
+                        known[size] = self.find(
+                            cluster, self._instance(cluster, size, first), checked=self._rules.capacity_checks
+                        )
                     found = known[size]
                     if found.best is not None:
                         return size, limit
@@ -239,9 +240,7 @@ class Room:
                     size = self._last_alike(cluster, size, kind, found.failures, skip=True).shrunk(kind)
         return None
 
-    def _last_alike(
-        self, cluster: Cluster, size: Size, kind: Fail, failures: dict[Fail, int], *, skip: bool
-    ) -> Size:
+    def _last_alike(self, cluster: Cluster, size: Size, kind: Fail, failures: dict[Fail, int], *, skip: bool) -> Size:
         """The last of the sizes, shrinking further, that fails by the very same checks.
 
         Only disk sizes are skipped: they shrink in steps that are small beside nodes.

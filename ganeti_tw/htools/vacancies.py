@@ -307,9 +307,7 @@ class Vacancies:
 
     def _reserved_after(self, memory: int, rows: Ints, columns: Ints) -> Floats:
         """The memory reserved on each possible secondary (columns) of each primary (rows)."""
-        after: Floats = np.maximum(
-            self._peers[columns, rows[:, None]] + memory, self._amounts[_RESERVED, columns]
-        )
+        after: Floats = np.maximum(self._peers[columns, rows[:, None]] + memory, self._amounts[_RESERVED, columns])
         return after
 
 
