@@ -13,12 +13,15 @@ TIMEOUT = 300.0
 
 
 class Missing(AssertionError):
-    """Under CI everything has to be there."""
+    """It was said to be here."""
 
 
 def missing(what: str) -> Exception:
-    """To be raised: a test that is skipped, and says what it lacks; a failure under CI."""
-    return Missing(what) if os.environ.get("CI") else SkipTest(what)
+    """To be raised: a test that is skipped, and says what it lacks.
+
+    A failure with GANETI_TW_NEED_PEERS: that Debian's archive cannot be reached is no fault of ours.
+    """
+    return Missing(what) if os.environ.get("GANETI_TW_NEED_PEERS") else SkipTest(what)
 
 
 def unpacked(*packages: str) -> Path:
