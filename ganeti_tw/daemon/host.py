@@ -76,8 +76,7 @@ class Host:
             "host", lambda: HostActor(self, self.name, outside.memory, outside.now, lambda: self.record)
         )
         if self.record is not None:
-            if self.record.is_candidate:
-                await outside.store.position()  # opens and checks it: who cannot trust its ledger does not start
+            await outside.store.position()  # opens and checks it: who cannot trust its ledger does not start
             self._begin_role(self.record)
         # Last, so that nobody finds half a host.
         self.server = outside.listen(self.identity, self.system, self._gate, self._admit)

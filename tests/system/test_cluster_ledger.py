@@ -38,6 +38,12 @@ class LedgerCase(TestCase):
     def exported(self) -> Any:
         return json.loads(self.cluster.run("ganeti-ledger", "export", "--config-data").stdout)
 
+    def content(self, data: Any) -> Any:
+        """Without what a master writes when its reign begins: the certificates of candidates."""
+        counted = ("serial_no", "mtime")
+        cluster = {k: v for k, v in data["cluster"].items() if k not in (*counted, "candidate_certs")}
+        return {**{k: v for k, v in data.items() if k not in counted}, "cluster": cluster}
+
 
 class RestoreTests(LedgerCase):
     hosts = 2
@@ -98,7 +104,7 @@ class ImportTests(LedgerCase):
         source.write_text(json.dumps(data))
         out = self.cluster.run("gnt-cluster", "import", str(source)).stdout
         self.assertIn("3 instance", out)
-        self.assertEqual(self.exported(), data)
+        self.assertEqual(self.content(self.exported()), self.content(data))
         self.assertEqual(self.cluster.run("gnt-cluster", "getmaster").stdout, "node1\n")
         names = self.cluster.run("gnt-instance", "list", "--no-headers", "-o", "name").stdout.split()
         self.assertEqual(sorted(names), sorted(i["name"] for i in data["instances"].values()))
@@ -106,6 +112,6 @@ class ImportTests(LedgerCase):
         self.assertIn("already", again.stderr)
         self.cluster.kill("node1")
         self.cluster.start("node1")
-        self.assertEqual(self.exported(), data)
+        self.assertEqual(self.content(self.exported()), self.content(data))
         with self.assertRaises(GanetiError), self.cluster.client() as client:
             client.call("import_cluster", {"text": 5})
