@@ -140,6 +140,8 @@ def step(run: Any = None, *, big_lock: bool = False, common: Common | None = Non
 class Nobody:
     """Hosts outside the cluster."""
 
+    certificates: Any = None
+
     join = leave = resolve = answers = None
 
 
