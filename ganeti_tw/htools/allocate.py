@@ -12,6 +12,7 @@ from math import sqrt
 from typing import Any, NamedTuple
 
 from ganeti_tw.htools.cluster import NOWHERE, BadData, Cluster, Place
+from ganeti_tw.htools.dedicated import loss
 from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.group import ALLOCATION, Group
 from ganeti_tw.htools.instance import Instance
@@ -40,6 +41,7 @@ class Rules(NamedTuple):
     """``capacity_checks`` demands that any node may still fail afterwards; ``only`` holds the nodes allowed.
 
     ``checker`` makes the capacity check, None for one about the nodes that are scored.
+    ``dedicated`` takes the metric of dedicated clusters instead of the score, without capacity checks.
     """
 
     ignore_soft_errors: bool = False
@@ -47,6 +49,7 @@ class Rules(NamedTuple):
     only: frozenset[int] | None = None
     skip_offline_checks: bool = False
     checker: Checker | None = None
+    dedicated: bool = False
 
 
 class Found(NamedTuple):
@@ -103,7 +106,11 @@ def on_nodes(
         if isinstance(node, Fail):
             failures[node] = failures.get(node, 0) + 1
             continue
-        value = score([node if n == target else cluster.nodes[n] for n in members])
+        value: Any
+        if rules.dedicated:
+            value = loss(cluster, {target: node})
+        else:
+            value = score([node if n == target else cluster.nodes[n] for n in members])
         candidates.append(Candidate(value, len(candidates), Place(target, NOWHERE), {target: node}))
     return choose(cluster, members, instance, candidates, failures, rules)
 
@@ -136,7 +143,11 @@ def on_pairs(
             if isinstance(other, Fail):
                 failures[other] = failures.get(other, 0) + 1
                 continue
-            value = half_here.score_after(cluster.nodes[s], other)
+            value: Any
+            if rules.dedicated:
+                value = loss(cluster, {p: moved, s: other})
+            else:
+                value = half_here.score_after(cluster.nodes[s], other)
             place = Place(p, s, location)
             candidates.append(Candidate(value, len(candidates), place, {p: moved, s: other}))
     return choose(cluster, members, instance, candidates, failures, rules)
@@ -158,7 +169,7 @@ def choose(
 ) -> Allocation:
     """The lowest score, the last one of equals; those that leave no way out of a dying node do not count."""
     successes = len(candidates)
-    if not rules.capacity_checks:
+    if rules.dedicated or not rules.capacity_checks:
         best = min(candidates, key=lambda each: (each.score, -each.order), default=None)
         return Allocation(_found(best), successes, failures)
     checker = rules.checker or Checker(members, skip_offline=rules.skip_offline_checks)

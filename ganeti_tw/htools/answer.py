@@ -15,6 +15,7 @@ from ganeti_tw.htools.allocate import (
     with_instance,
 )
 from ganeti_tw.htools.cluster import NOWHERE, BadData, Cluster
+from ganeti_tw.htools.dedicated import is_dedicated
 from ganeti_tw.htools.evacuate import Evacuation, change_group, evacuate, relocate
 from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.group import Group
@@ -91,8 +92,12 @@ def _find(
     rules = _restricted(cluster, rules, request.only if only is None else only)
     tag_instance(cluster, request.instance)
     if group is not None:
-        here = in_named_group(cluster, request.instance, request.nodes_needed, rules, _group(cluster, group))
+        named = _group(cluster, group)
+        rules = rules._replace(dedicated=is_dedicated(cluster, [named.index]))
+        here = in_named_group(cluster, request.instance, request.nodes_needed, rules, named)
         return here.allocation.best, here.describe(cluster)
+    allocable = [each.index for each in cluster.groups if each.allocable]
+    rules = rules._replace(dedicated=is_dedicated(cluster, allocable))
     choice: Choice = in_best_group(cluster, request.instance, request.nodes_needed, rules)
     if choice.chosen is None:
         return None, ", ".join(choice.messages)

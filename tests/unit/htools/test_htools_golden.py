@@ -54,4 +54,4 @@ ADDED = _add_tests()
 
 class CompletenessTests(InFolder):
     def test_the_examples_were_found(self) -> None:
-        self.assertGreaterEqual(ADDED, 80)
+        self.assertGreaterEqual(ADDED, 120)
