@@ -14,18 +14,13 @@ from __future__ import annotations
 import argparse
 import http.client
 import os
-import shutil
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 import urllib.parse
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from cluster import BIN, VirtualCluster
+from cluster import VirtualCluster, cluster
 
 from ganeti_tw.model.paths import Paths
 
@@ -80,18 +75,6 @@ def resident_mib(pid: int) -> float:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     raise RuntimeError("no such process")
-
-
-@contextmanager
-def cluster() -> Iterator[VirtualCluster]:
-    directory = Path(tempfile.mkdtemp(prefix="gtwm"))
-    made = VirtualCluster(directory)
-    try:
-        made.start()
-        yield made
-    finally:
-        subprocess.run([BIN / "ganeti-vcluster", "destroy", made.directory], stdout=subprocess.DEVNULL, check=False)
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def address_of(made: VirtualCluster, host: str) -> str:

@@ -10,18 +10,11 @@ from ganeti_tw.cli import table
 from ganeti_tw.cli.command import Command
 from ganeti_tw.cli.context import Context
 from ganeti_tw.cli.listing import print_json
-from ganeti_tw.errors import BadRequest
+from ganeti_tw.cli.repeat import show_at_intervals
 
 
 def run(options: Values, arguments: list[str], context: Context) -> int:
-    if options.interval is not None and not options.interval > 0:
-        raise BadRequest("the interval must be above 0 seconds")
-    show(options, context)
-    while options.interval is not None:
-        context.sleep(options.interval)
-        context.say("")
-        show(options, context)
-    return 0
+    return show_at_intervals(show, options, context)
 
 
 def show(options: Values, context: Context) -> None:
