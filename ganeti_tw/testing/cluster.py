@@ -89,8 +89,12 @@ class SimulatedHost:
         self.identity: Identity | Unjoined = Unjoined.create(name, cluster.now())  # on disk
         self.ssconf: dict[str, str] = {}
         self.hypervisor = SimulatedHypervisor(cluster.clock)
-        self.storages = {t: SimulatedStorage(t, cluster.clock) for t in ("file", "sharedfile", "diskless")}
+        self.storages = {
+            **{t: SimulatedStorage(t, cluster.clock) for t in ("file", "diskless")},
+            "sharedfile": cluster.shared_storage,
+        }
         self.oses = SimulatedOses()
+        self.figures = SimulatedFigures()
         self.commands = SimulatedCommands()
         self.hooks = SimulatedHooks()
         self.alive = False
@@ -267,7 +271,7 @@ class SimulatedHands:
     def __init__(self, host: SimulatedHost, system: ActorSystem) -> None:
         hypervisors: Any = {"fake": host.hypervisor}
         scripts: Any = host.oses
-        figures: Any = SimulatedFigures()
+        figures: Any = host.figures
         commands: Any = host.commands
         hooks: Any = host.hooks
         inspector = Inspector(
@@ -415,6 +419,7 @@ class Cluster:
         self.random = random.Random(seed)
         self.network = MemoryNetwork(self.clock, 0.0005)
         self.bells = SimulatedBells()
+        self.shared_storage = SimulatedStorage("sharedfile", self.clock)  # mounted on all hosts
         self.hosts = {host: make_host(self, host) for host in self.addresses}
         members = tuple(self.hosts)[:nodes]
         self.fatal: list[str] = []
