@@ -15,7 +15,7 @@ from ganeti_tw.kernel import Rank, Ref
 from ganeti_tw.ledger.memory import MemoryStore
 from ganeti_tw.ledger.messages import Committed, Subscribe
 from ganeti_tw.ledger.seam import Snapshot
-from ganeti_tw.protocol.instance import InstanceSpec
+from ganeti_tw.protocol.instance import InstanceSpec, RunningInstance
 from ganeti_tw.protocol.ledger import Change
 from ganeti_tw.testing.cluster import Cluster, SimulatedHost
 from ganeti_tw.testing.hands import SimulatedHypervisor
@@ -116,8 +116,8 @@ class WatchedHypervisor(SimulatedHypervisor):
     """Guests; ``fails`` says which starts fail."""
 
     def __init__(self, host: WatchedHost) -> None:
-        super().__init__(host.clock)
-        self._host = host
+        super().__init__(host.clock, host.name, host.cluster.hypervisors)
+        self._watched = host
         self.failures = 0
 
     async def start(self, spec: InstanceSpec, disks: Mapping[int, str], paused: bool = False) -> None:
@@ -125,7 +125,11 @@ class WatchedHypervisor(SimulatedHypervisor):
             self.failures -= 1
             raise DriverError(f"{spec.name} does not start: simulated failure")
         await super().start(spec, disks, paused)
-        self._host.witness.guest_runs(self._host, spec.name)
+        self._watched.witness.guest_runs(self._watched, spec.name)
+
+    def receive(self, guest: RunningInstance) -> None:
+        super().receive(guest)
+        self._watched.witness.guest_runs(self._watched, guest.name)
 
 
 class WatchedHost(SimulatedHost):

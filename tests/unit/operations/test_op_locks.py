@@ -91,6 +91,11 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, int]]] = [
     ("OP_RESTRICTED_COMMAND", {"command": "c", "nodes": ["n2"]}, {f"node/{N2}": S}),
     ("OP_RESTRICTED_COMMAND", {"command": "c", "nodes": ["n2"], "use_locking": True}, {f"node/{N2}": X}),
     ("OP_TAGS_SEARCH", {"pattern": "x"}, {}),
+    (
+        "OP_INSTANCE_MIGRATE",
+        {"instance_name": "web1", "target_node": "n3"},
+        {WEB: X, **{f"{level}/{n}": X for level in ("node", "node-res") for n in (N2, N3)}},
+    ),
     ("OP_INSTANCE_MULTI_ALLOC", {}, {}),
     ("OP_INSTANCE_REINSTALL", {"instance_name": "web1"}, {WEB: X, f"node-res/{N2}": X}),
     (
@@ -167,6 +172,7 @@ REFERENCE: dict[str, tuple[dict[str, int], ...]] = {
     "OP_INSTANCE_CONSOLE": ({"instance": S},),
     "OP_INSTANCE_CREATE": ({"instance": X, "node": X, "node-res": X, "nodegroup": S},),
     "OP_INSTANCE_FAILOVER": ({"instance": X, "node": X, "node-res": X},),
+    "OP_INSTANCE_MIGRATE": ({"instance": X, "node": X, "node-res": X},),
     "OP_INSTANCE_MULTI_ALLOC": ({"node": S, "node-res": S},),
     "OP_INSTANCE_QUERY_DATA": ({}, {"instance": S, "nodegroup": S, "node": S}),
     "OP_INSTANCE_REBOOT": ({"instance": X},),
