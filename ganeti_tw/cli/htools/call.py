@@ -20,6 +20,10 @@ class ProgramError(Exception):
     """Stop with ``Error: TEXT`` and status 1."""
 
 
+class EndAtOnce(Exception):
+    """Stop with status 2: somebody does not want to wait for what is going on."""
+
+
 class Call:
     """What a tool's ``run`` is given."""
 
@@ -47,6 +51,10 @@ class Call:
         """A line on standard output, at this verbosity and above."""
         if self.options.verbose >= level:
             self._stdout.write(text + "\n")
+
+    def flush(self) -> None:
+        """Show what was said so far."""
+        self._stdout.flush()
 
     def warn(self, text: str = "") -> None:
         """A line on standard error."""
@@ -130,10 +138,10 @@ class Call:
         if len([each for each in files if each is not None]) > 1:
             raise ProgramError("Only one of the rapi, luxi, and data files options should be given.")
         if options.master is not None:
-            remote: Cluster = _sources().from_remote(self.outside.fetch, options.master)
+            remote: Cluster = later("sources").from_remote(self.outside.fetch, options.master)
             return remote
         if options.luxi is not None:
-            live: Cluster = _sources().from_master(self.client)
+            live: Cluster = later("sources").from_master(self.client)
             return live
         if options.simulate:
             return simulated(options.simulate)
@@ -151,9 +159,9 @@ class Call:
         return self._client
 
 
-def _sources() -> Any:
-    """What speaks to running clusters; most runs never do."""
-    return importlib.import_module("ganeti_tw.cli.htools.sources")
+def later(name: str) -> Any:
+    """A module beside this one that most runs do without."""
+    return importlib.import_module(f"ganeti_tw.cli.htools.{name}")
 
 
 def _describe(error: OSError) -> str:

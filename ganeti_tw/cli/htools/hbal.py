@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ganeti_tw.cli.htools.balancing import limits
-from ganeti_tw.cli.htools.call import Call, ProgramError
+from ganeti_tw.cli.htools.call import Call, ProgramError, later
 from ganeti_tw.cli.htools.tables import component_table, instance_table, node_table
 from ganeti_tw.htools.balance import Step, balance
 from ganeti_tw.htools.cluster import NOWHERE, Cluster, Place
@@ -68,7 +68,7 @@ def run(call: Call) -> int:
         call.say(f"Original: {_free(original)}")
         call.say(f"Final:    {_free(nodes)}")
     if call.options.execute and steps:
-        raise ProgramError("hbal: Execution of commands possible only on LUXI")
+        _execute(call, cluster, steps)
     return 0
 
 
@@ -164,6 +164,14 @@ def _give_commands(call: Call, cluster: Cluster, steps: Sequence[Step]) -> None:
     for line in lines:
         if line != "  check":
             call.say(f"  {line}")
+
+
+def _execute(call: Call, cluster: Cluster, steps: Sequence[Step]) -> None:
+    if call.options.luxi is None:
+        raise ProgramError("hbal: Execution of commands possible only on LUXI")
+    running = later("running")
+    sets = running.move_sets(cluster, steps)
+    running.run_sets(call, sets[:1] if call.options.first_job_group else sets, comment="rebalancing")
 
 
 def _tables(call: Call, cluster: Cluster, group: Group, instances: Sequence[int], when: str) -> None:
