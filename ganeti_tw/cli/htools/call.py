@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 from ganeti_tw.cli.htools.options import Options
 from ganeti_tw.htools.cluster import BadData, Cluster
@@ -43,9 +44,13 @@ class Call:
         self._backends = backends
 
     def say(self, text: str = "", level: int = -100) -> None:
-        """A line on standard output, at this verbosity and above."""
-        if self.options.verbose >= level:
+        """A line on standard output, at this verbosity and above; none where a document is wanted."""
+        if self.options.verbose >= level and not self.options.json:
             self._stdout.write(text + "\n")
+
+    def give(self, document: Mapping[str, Any]) -> None:
+        """The JSON document of ``--json``."""
+        self._stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
     def warn(self, text: str = "") -> None:
         """A line on standard error."""
