@@ -20,7 +20,7 @@ from ganeti_tw.daemon.expiry import ExpiryWatch
 from ganeti_tw.daemon.hostactor import HostActor
 from ganeti_tw.daemon.importing import Imported, import_cluster
 from ganeti_tw.daemon.lag import LagMeter
-from ganeti_tw.daemon.master import MASTER_ACTORS, Master
+from ganeti_tw.daemon.master import MASTER_ACTORS, Master, read_ledger
 from ganeti_tw.daemon.mastership import Mastership, Reign
 from ganeti_tw.daemon.newcluster import NewCluster, make_cluster
 from ganeti_tw.daemon.outside import Outside
@@ -101,7 +101,7 @@ class Host:
         if record is None:
             raise NoCluster(f"{self.name} is in no cluster")
         if name in FROM_ANY_EPOCH:
-            if not record.knows(peer):
+            if not self._knows(record, peer):
                 raise Refused(f"{peer} is no node that {self.name} knows of")
             return
         seen = record.seen(peer, epoch)
@@ -115,7 +115,12 @@ class Host:
 
     def _admit(self, peer: str, number: int) -> None:
         if self.record is not None:
-            self.record.admit(peer, number)
+            self.record.admit(peer, number, self._knows(self.record, peer))
+
+    def _knows(self, record: HostRecord, peer: str) -> bool:
+        """Whether it is a node; of one that has just joined the configuration may know before the record does."""
+        config = self.config
+        return record.knows(peer) or (config is not None and any(n.name == peer for n in config.nodes.values()))
 
     def epoch(self) -> int:
         """The highest epoch this host has seen."""
@@ -305,9 +310,20 @@ class Host:
         self.master = None
         return self.system.end(*MASTER_ACTORS, "config-data")
 
-    def drop_address(self, config: Config) -> None:
-        """Take the address of the cluster off this host, which is the master no longer."""
-        self._in_background(masterip.take_down(self.directory, config, self.name))
+    def drop_address(self, config: Config | None = None) -> None:
+        """Take the address of the cluster off this host, which is the master no longer.
+
+        Without ``config`` it is the address that the ledger here knows.
+        """
+        self._in_background(self._drop_address(config or self.config))
+
+    async def _drop_address(self, config: Config | None) -> None:
+        try:
+            config = config or (await read_ledger(self.outside.store, self.outside.files)).config
+        except GanetiError as e:
+            log.warn("the master IP may still be on {name}: {reason}", name=self.name, reason=e.text)
+            return
+        await masterip.take_down(self.directory, config, self.name)
 
     def _in_background(self, work: Coroutine[Any, Any, Any]) -> None:
         Deferred.fromCoroutine(work).addErrback(lambda f: log.failure("{name}: a bug", failure=f, name=self.name))

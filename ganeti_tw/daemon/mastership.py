@@ -124,11 +124,12 @@ class Mastership:
         reigned = self._host.master is not None
         if reigned:
             log.warn("{name} is the master no longer: {reason}", name=self._host.name, reason=reason)
-        config = self._host.config
+        # One that was killed as master and waits to be master again may still have the address.
+        holds, config = reigned or self._host.membership().is_master, self._host.config
         ended = self._host.end_reign()
         self._interrupt()
         await ended
-        if reigned and config is not None:
+        if holds:
             self._host.drop_address(config)
         if reigned or self._host.system.find("follower") is None:
             self._host.start_follower()
@@ -146,7 +147,7 @@ class Mastership:
             self._host.drop_address(config)
             if node:
                 await self._hear(node)
-            await self._seek(Terms())
+            await self._seek(Terms(), holds=False)
 
         self._in_background(look())
 
@@ -204,17 +205,18 @@ class Mastership:
         elif host.system.find("follower") is None:
             host.start_follower()
 
-    async def _seek(self, terms: Terms) -> None:
+    async def _seek(self, terms: Terms, holds: bool = True) -> None:
+        """Try until it is master or there is another; ``holds``: the address may be here from the reign before."""
         host, pause = self._host, FIRST_PAUSE
         while True:
             if not host.membership().is_master:  # the other one has said so meanwhile
-                self._follow()
+                self._follow(holds)
                 return
             try:
                 await self._attempt(terms)
             except StaleEpoch as e:
                 log.warn("{name} is not the master: {reason}", name=host.name, reason=e.text)
-                self._follow()
+                self._follow(holds)
                 return
             except GanetiError as e:
                 if e.text != self.obstacle:
@@ -232,9 +234,11 @@ class Mastership:
         except GanetiError as e:
             log.debug("{node} does not say in which epoch it is: {error}", node=node, error=e.text)
 
-    def _follow(self) -> None:
+    def _follow(self, holds: bool) -> None:
         """Be what a host is that is not the master."""
         host = self._host
+        if holds:
+            host.drop_address()
         if host.system.find("follower") is None:
             host.start_follower()
 

@@ -85,6 +85,40 @@ class FailoverTests(MastershipCase):
         assert config is not None
         self.assertEqual(config.cluster.tags, ("after",))
 
+    def test_the_dead_master_takes_the_address_off_that_its_death_left_there(self) -> None:
+        self.kill("node1")
+        self.fail_over("node2")
+        self.assertEqual([len(host.master_ip.up) for host in self.hosts.values()], [1, 1, 0])
+        self.hosts["node1"].boot()
+        self.cluster.settle(20)
+        self.assertEqual([len(host.master_ip.up) for host in self.hosts.values()], [0, 1, 0])
+        self.assertEqual([m.up for m in self.hosts["node1"].master_ip.asked], [True, False])
+
+    def test_one_that_was_told_of_its_successor_while_it_looked_for_votes_takes_it_off_too(self) -> None:
+        self.kill("node1")
+        self.fail_over("node2")
+        self.kill("node3")
+        self.isolate("node1")
+        self.hosts["node1"].boot()
+        self.cluster.settle(5)
+        self.rejoin("node1")
+        self.cluster.settle(60)
+        self.assertEqual(self.roles(), {"node1": "candidate", "node2": "master"})
+        self.assertEqual([m.up for m in self.hosts["node1"].master_ip.asked], [True, False])
+
+    def test_one_that_waits_for_votes_and_obeys_another_takes_it_off_too(self) -> None:
+        self.kill("node1")
+        self.isolate("node1")
+        self.hosts["node1"].boot()
+        self.cluster.settle(5)
+        self.assertIsNone(self.hosts["node1"].process.master)
+        self.rejoin("node1")
+        taken = self.fail_over("node2")
+        self.assertEqual(taken["accepted"], ("node1", "node2", "node3"))
+        self.cluster.settle(10)
+        self.assertEqual([len(host.master_ip.up) for host in self.hosts.values()], [0, 1, 0])
+        self.assertEqual([m.up for m in self.hosts["node1"].master_ip.asked], [True, False])
+
     def test_a_living_master_gives_way_at_once(self) -> None:
         self.add_tag("before")
         self.fail_over("node3")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from ganeti_tw.cli.htools.options import Options
@@ -48,13 +49,18 @@ class Call:
         self._client: Client | None = None
 
     def say(self, text: str = "", level: int = -100) -> None:
-        """A line on standard output, at this verbosity and above."""
-        if self.options.verbose >= level:
+        """A line on standard output, at this verbosity and above; none where a document is wanted."""
+        if self.options.verbose >= level and not self.options.json:
             self._stdout.write(text + "\n")
 
-    def flush(self) -> None:
-        """Show what was said so far."""
+    def report(self, text: str) -> None:
+        """What is going on, shown at once; on standard error where a document is wanted."""
+        (self.warn if self.options.json else self.say)(text)
         self._stdout.flush()
+
+    def give(self, document: Mapping[str, Any]) -> None:
+        """The JSON document of ``--json``."""
+        self._stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
     def warn(self, text: str = "") -> None:
         """A line on standard error."""

@@ -58,6 +58,8 @@ def main(
     try:
         if rest and tool not in _ARGUMENTS:
             raise ProgramError("This program doesn't take any arguments.")
+        if options.json and options.machine_readable:
+            raise ProgramError("Only one of --json and --machine-readable can be given")
         module = importlib.import_module(f"ganeti_tw.cli.htools.{tool}")
         status: int = module.run(call)
         return status

@@ -84,7 +84,7 @@ class _Run:
             for number, jobs in enumerate(sets):
                 if self._stop:
                     left = len(sets) - number
-                    self._say(f"Exiting early due to user request, {left} jobset(s) remaining.")
+                    self._call.report(f"Exiting early due to user request, {left} jobset(s) remaining.")
                     return
                 try:
                     self._run_one(jobs)
@@ -98,7 +98,7 @@ class _Run:
         problems = [f"{job.what}: {value}" for (good, value), job in zip(answers, jobs, strict=True) if not good]
         self._running = [number for number, _ in accepted]
         if accepted:
-            self._say(f"Got job IDs {','.join(map(str, self._running))}")
+            self._call.report(f"Got job IDs {','.join(map(str, self._running))}")
         problems += self._problems(accepted)
         if problems:
             listed = "\n".join(f"  {text}" for text in problems)
@@ -121,12 +121,8 @@ class _Run:
         if self._stop:
             self._terminated()
         self._stop = True
-        self._say("Cancel request registered, will exit at the end of the current job set...")
+        self._call.report("Cancel request registered, will exit at the end of the current job set...")
 
     def _terminated(self) -> None:
-        self._say(f"Double cancel request, exiting now{self._go_on()}...")
+        self._call.report(f"Double cancel request, exiting now{self._go_on()}...")
         raise EndAtOnce
-
-    def _say(self, text: str) -> None:
-        self._call.say(text)
-        self._call.flush()
