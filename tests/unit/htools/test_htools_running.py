@@ -145,3 +145,59 @@ class RunningTests(InFolder):
         got = self.run_tool("hbal", "-t", "three-nodes.data", "-X", outside=self.world.outside())
         self.assertEqual((got.status, self.master.jobs), (1, {}))
         self.assertIn("Error: hbal: Execution of commands possible only on LUXI", got.stderr)
+
+
+class SqueezeTests(InFolder):
+    def squeeze(self, *words: str) -> tuple[Outcome, FakeMaster]:
+        master = FakeMaster(told(parse((DATA / "squeeze.data").read_text())))
+        return self.run_tool("hsqueeze", "-L", "-X", *words, outside=World(master).outside()), master
+
+    def test_nodes_are_emptied_tagged_and_switched_off(self) -> None:
+        got, master = self.squeeze()
+        self.assertEqual((got.status, got.stderr), (0, ""))
+        self.assertEqual(master.batches, [[1], [2], [3, 4, 5], [6]])
+        jobs = [ops for _, ops in master.jobs.values()]
+        self.assertEqual(
+            [(o[0]["OP_ID"], o[0]["instance_name"], o[0]["target_node"]) for o in jobs[:2]],
+            [
+                ("OP_INSTANCE_MIGRATE", "k3", "p1"),
+                ("OP_INSTANCE_MIGRATE", "k4", "p1"),
+            ],
+        )
+        version = ganeti_tw.__version__
+        why = {
+            "comment": f"squeezing via hsqueeze {version}",
+            "reason": [["hsqueeze", f"hsqueeze {version} called", int(NOW * 10**9)]],
+        }
+        self.assertEqual(
+            list(jobs[2:5]),
+            [
+                [{"OP_ID": "OP_TAGS_SET", "kind": "node", "tags": ["htools:standby:auto"], "name": name, **why}]
+                for name in ("p2", "p3", "p4")
+            ],
+        )
+        self.assertEqual([op["OP_ID"] for op in jobs[5]], ["OP_NODE_SET_PARAMS"] * 3 + ["OP_OOB_COMMAND"])
+        self.assertEqual(
+            [(op["node_name"], op["offline"]) for op in jobs[5][:3]], [("p2", True), ("p3", True), ("p4", True)]
+        )
+        power = jobs[5][3]
+        self.assertEqual(
+            (power["node_names"], power["command"], power["timeout"], power["power_delay"]),
+            (["p2", "p3", "p4"], "power-off", 60, 2.0),
+        )
+
+    def test_nodes_are_switched_on_before_anything_moves(self) -> None:
+        got, master = self.squeeze("--minimal-resources=7", "--target-resources=7.5")
+        self.assertEqual((got.status, got.stderr), (0, ""))
+        power, mark = master.jobs[1][1]
+        self.assertEqual(
+            (power["OP_ID"], power["command"], power["node_names"]), ("OP_OOB_COMMAND", "power-on", ["p5"])
+        )
+        self.assertEqual((mark["OP_ID"], mark["node_name"], mark["offline"]), ("OP_NODE_SET_PARAMS", "p5", False))
+
+    def test_a_move_that_fails_leaves_the_nodes_on(self) -> None:
+        master = FakeMaster(told(parse((DATA / "squeeze.data").read_text())))
+        master.perform = lambda ops: "error"
+        got = self.run_tool("hsqueeze", "-L", "-X", outside=World(master).outside())
+        self.assertEqual((got.status, len(master.jobs)), (1, 1))
+        self.assertIn("Error: hsqueeze: 1 of 1 jobs did not succeed", got.stderr)
