@@ -15,7 +15,7 @@ from ganeti_tw.cli.htools.getopt import UsageError, usage
 from ganeti_tw.cli.htools.options import BadValue, options_of, read_options
 from ganeti_tw.cli.htools.outside import Outside
 
-TOOLS = ("hail", "hbal", "hcheck", "hinfo", "hroller", "hscan", "hspace", "hsqueeze")
+TOOLS = ("hail", "harep", "hbal", "hcheck", "hinfo", "hroller", "hscan", "hspace", "hsqueeze")
 
 # Kind, least and most number of arguments, for the tools that take any.
 _ARGUMENTS = {"hail": "file 1 1", "hscan": "host 0 none"}
@@ -57,7 +57,7 @@ def main(
     call = Call(tool, options, rest, stdin=stdin, stdout=stdout, stderr=stderr, outside=outside or _outside())
     try:
         if rest and tool not in _ARGUMENTS:
-            raise ProgramError("This program doesn't take any arguments.")
+            raise ProgramError(f"{'this' if tool == 'harep' else 'This'} program doesn't take any arguments.")
         if options.json and options.machine_readable:
             raise ProgramError("Only one of --json and --machine-readable can be given")
         module = importlib.import_module(f"ganeti_tw.cli.htools.{tool}")
