@@ -103,7 +103,7 @@ class Host:
         if record is None:
             raise NoCluster(f"{self.name} is in no cluster")
         if name in FROM_ANY_EPOCH:
-            if not record.knows(peer):
+            if not self._knows(record, peer):
                 raise Refused(f"{peer} is no node that {self.name} knows of")
             return
         seen = record.seen(peer, epoch)
@@ -117,7 +117,12 @@ class Host:
 
     def _admit(self, peer: str, number: int) -> None:
         if self.record is not None:
-            self.record.admit(peer, number)
+            self.record.admit(peer, number, self._knows(self.record, peer))
+
+    def _knows(self, record: HostRecord, peer: str) -> bool:
+        """Whether it is a node; of one that has just joined the configuration may know before the record does."""
+        config = self.config
+        return record.knows(peer) or (config is not None and any(n.name == peer for n in config.nodes.values()))
 
     def epoch(self) -> int:
         """The highest epoch this host has seen."""

@@ -165,10 +165,19 @@ class SimulatedHost:
             if not isinstance(one.identity, Identity) or not trusts(one.identity.ca, other.identity.certificate):
                 raise Refused(f"certificate verify failed: {one.name} does not believe {other.name}")
         admit(peer.name, number_of(load_certificates(peer.identity.certificate)[0]))
+        peer.shake_dialled(self.name, number_of(load_certificates(self.identity.certificate)[0]))
+
+    def shake_dialled(self, peer: str, number: int) -> None:
+        """Whoever dials looks at a certificate once, not at each message."""
+        if (peer, number) not in self.dialled:
+            self.admit_dialled(peer, number)
+            self.dialled.add((peer, number))
 
     def links(
         self, identity: Any, resolve: Callable[[str], tuple[str, int]], epoch: Callable[[], int], admit: Admit
     ) -> MemoryLinks:
+        self.admit_dialled = admit
+        self.dialled: set[tuple[str, int]] = set()
         return self.cluster.network.links(self.name, epoch)
 
     def hands(self, system: ActorSystem, record: Callable[[], HostRecord | None]) -> SimulatedHands:
