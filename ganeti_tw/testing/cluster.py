@@ -89,7 +89,10 @@ class SimulatedHost:
         self.identity: Identity | Unjoined = Unjoined.create(name, cluster.now())  # on disk
         self.ssconf: dict[str, str] = {}
         self.hypervisor = SimulatedHypervisor(cluster.clock)
-        self.storages = {t: SimulatedStorage(t, cluster.clock) for t in ("file", "sharedfile", "diskless")}
+        self.storages = {
+            **{t: SimulatedStorage(t, cluster.clock) for t in ("file", "diskless")},
+            "sharedfile": cluster.shared_storage,
+        }
         self.oses = SimulatedOses()
         self.commands = SimulatedCommands()
         self.hooks = SimulatedHooks()
@@ -424,6 +427,7 @@ class Cluster:
         self.random = random.Random(seed)
         self.network = MemoryNetwork(self.clock, 0.0005)
         self.bells = SimulatedBells()
+        self.shared_storage = SimulatedStorage("sharedfile", self.clock)  # mounted on all hosts
         self.hosts = {host: make_host(self, host) for host in self.addresses}
         members = tuple(self.hosts)[:nodes]
         self.fatal: list[str] = []
