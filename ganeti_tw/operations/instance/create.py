@@ -113,12 +113,10 @@ class InstanceCreate:
 
     def locks(self, config: Config) -> dict[str, int]:
         node = self._node(config)
-        return {
-            f"instance/{host_name(self.instance_name)}": EXCLUSIVE,
-            f"nodegroup/{node.group}": SHARED,
-            f"node/{node.uuid}": EXCLUSIVE,
-            f"node-res/{node.uuid}": EXCLUSIVE,
-        }
+        wanted = {f"instance/{host_name(self.instance_name)}": EXCLUSIVE, f"nodegroup/{node.group}": SHARED}
+        if not self.disks and not self.start:  # it takes nothing of the node, so many may come at once
+            return {**wanted, f"node/{node.uuid}": SHARED}
+        return {**wanted, f"node/{node.uuid}": EXCLUSIVE, f"node-res/{node.uuid}": EXCLUSIVE}
 
     def check(self, config: Config) -> None:
         self._check_request(config)
