@@ -212,7 +212,7 @@ class InstanceActor(Actor):
 
     @receive(Send)
     def send(self, m: Send) -> None:
-        if self._begin(Phase.SENDING, lambda: send_guest(m)):
+        if self._begin(Phase.SENDING, lambda: send_guest(m, self.storages)):
             self.sending = Sending()
 
     @receive(WatchSending)
@@ -377,9 +377,10 @@ async def accept_guest(
     return await migrator.accept(spec, await disk_paths(storages, spec.name, spec.disks), address)
 
 
-async def send_guest(m: Send) -> Phase:
+async def send_guest(m: Send, storages: Mapping[str, Storage]) -> Phase:
     """Send it to another node."""
-    await m.migrator.send(m.spec, m.door, m.live)
+    disks = await disk_paths(storages, m.spec.name, m.spec.disks)
+    await m.migrator.send(m.spec, disks, m.door, m.live)
     return Phase.STOPPED
 
 

@@ -50,7 +50,8 @@ class Hands:
             clock=reactor,
             blocking=hypervisor_calls,
             from_thread=reactor.callFromThread,
-            **({"libvirt_uri": settings.libvirt_uri} if settings.libvirt_uri else {}),
+            libvirt_uri=settings.libvirt_uri,
+            migration_uri=settings.migration_uri,
         )
         self.hypervisors: dict[str, Hypervisor] = build_hypervisors(host)
         found = build_storages(StorageHost(tools, lambda: allowed_directories(settings, record())))

@@ -41,7 +41,7 @@ class MondSettings:
 class Settings:
     """``etc/ganeti/ganeti.conf`` with its defaults.
 
-    ``libvirt_uri`` is empty where the hypervisor chooses.  ``file_storage_dirs``
+    ``libvirt_uri`` and ``migration_uri`` are empty where the hypervisor chooses.  ``file_storage_dirs``
     are already below the root directory.
     """
 
@@ -50,6 +50,7 @@ class Settings:
     address: str = "0.0.0.0"
     ports: Ports = field(factory=Ports)
     libvirt_uri: str = ""
+    migration_uri: str = ""
     file_storage_dirs: tuple[str, ...] = ()
     log_level: str = "info"
     mond: MondSettings = field(factory=MondSettings)
@@ -93,6 +94,7 @@ def parse(text: str, paths: Paths, hostname: str, fqdn: Callable[[], str]) -> Se
         address=address,
         ports=ports,
         libvirt_uri=reader.take("hypervisor", "libvirt_uri", ""),
+        migration_uri=reader.take("hypervisor", "migration_uri", ""),
         file_storage_dirs=tuple(_directory(reader, d.strip(), paths) for d in directories if d.strip()),
         log_level=level,
         mond=_mond(reader, paths),

@@ -7,7 +7,7 @@ All are idempotent.
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ganeti_tw.protocol.instance import InstanceSpec
 from ganeti_tw.protocol.registry import wire
@@ -23,10 +23,15 @@ class AskMigration:
 
 @frozen
 class Doorway:
-    """Where a guest is expected: ``to`` in the words of its hypervisor, and what it is called and has there."""
+    """Where a guest is expected, in the words of its hypervisor.
+
+    ``address``: to which its memory is sent; ``places``: paths that are this
+    node's own, by what they are for.
+    """
 
     to: str
-    description: str = ""
+    address: str = ""
+    places: dict[str, str] = field(factory=dict)
 
 
 @wire("node.accept_guest/1", answer=Doorway)

@@ -112,7 +112,7 @@ class SimulatedHypervisor:
         self.expected.add(spec.name)
         return Doorway(self._host, address)
 
-    async def send(self, spec: InstanceSpec, door: Doorway, live: bool) -> None:
+    async def send(self, spec: InstanceSpec, disks: Mapping[int, str], door: Doorway, live: bool) -> None:
         self.calls.append((spec.name, "send live" if live else "send"))
         if spec.name not in self.guests:
             raise WrongState(f"{spec.name} does not run")

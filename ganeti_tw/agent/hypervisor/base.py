@@ -90,7 +90,7 @@ class Migrator(Protocol):
         """Get ready for a guest; ``address`` is how others reach this node.  Nothing has to be done once it is here."""
         ...
 
-    async def send(self, spec: InstanceSpec, door: Doorway, live: bool) -> None:
+    async def send(self, spec: InstanceSpec, disks: Mapping[int, str], door: Doorway, live: bool) -> None:
         """Send a running guest; it runs there and nothing of it is here when this returns.
 
         DriverError when it could not be sent: then it runs here, as before.
@@ -131,7 +131,8 @@ class HypervisorHost:
     ``run``: the parent of ``fake-hypervisor`` and ``kvm-hypervisor``;
     ``from_thread`` calls a function in the reactor's thread, as
     ``reactor.callFromThread`` does.  ``libvirt_uri``: empty for the libvirt of
-    the machine, or on a virtual host one of its own.  ``root``: of a virtual
+    the machine, or on a virtual host one of its own; ``migration_uri``: by which
+    other nodes reach it.  ``root``: of a virtual
     host; taken from ``run`` when that is Ganeti's directory below it.
     """
 
@@ -141,6 +142,7 @@ class HypervisorHost:
     blocking: Blocking
     from_thread: Callable[..., Any]
     libvirt_uri: str = ""
+    migration_uri: str = ""
     ifup: str = "/usr/lib/ganeti/kvm-ifup"
     root: str = field()
 

@@ -100,7 +100,7 @@ class FakeHypervisor:
         await self._fault("accept", spec.name)
         return Doorway(await self._migration.open_door(check_name(spec.name)))
 
-    async def send(self, spec: InstanceSpec, door: Doorway, live: bool) -> None:
+    async def send(self, spec: InstanceSpec, disks: Mapping[int, str], door: Doorway, live: bool) -> None:
         async def begin() -> int:
             return SLOW if await self._fault("send", spec.name) == "slow" else 0
 

@@ -18,6 +18,7 @@ from typing import Any
 from twisted.logger import Logger
 
 from ganeti_tw.agent.figures import read_text
+from ganeti_tw.agent.hypervisor import kvm_migration
 from ganeti_tw.agent.hypervisor.base import GuestNews, HypervisorHost, check_name
 from ganeti_tw.agent.hypervisor.kvm_xml import Places, domain_xml
 from ganeti_tw.agent.hypervisor.libvirt_api import OFF, PAUSED, RUNNING, LibvirtConnection
@@ -27,11 +28,13 @@ from ganeti_tw.agent.hypervisor.registry import hypervisors
 from ganeti_tw.agent.hypervisor.sockets import check_socket
 from ganeti_tw.errors import DriverError, WrongState
 from ganeti_tw.protocol.instance import Console, InstanceSpec, RunningInstance
+from ganeti_tw.protocol.migration import Doorway
 
 log = Logger()
 
 DEADLINE = 30.0
 START_DEADLINE = 120.0  # the first start probes QEMU, which takes seconds
+SEND_DEADLINE = 6 * 3600.0  # who is impatient aborts it
 DEFAULT_BINARY = "/usr/bin/kvm"  # the default of kvm_path; a script that insists on KVM
 
 
@@ -125,6 +128,26 @@ class KvmHypervisor:
         """As :class:`~ganeti_tw.agent.hypervisor.base.Newsgiver`."""
         self._tell = tell
 
+    # --- from node to node ---
+
+    async def obstacle(self) -> str:
+        return await self._run(self._obstacle, deadline=DEADLINE)
+
+    async def accept(self, spec: InstanceSpec, disks: Mapping[int, str], address: str) -> Doorway:
+        return await self._run(self._accept, spec, dict(disks), address, deadline=DEADLINE)
+
+    async def send(self, spec: InstanceSpec, disks: Mapping[int, str], door: Doorway, live: bool) -> None:
+        await self._run(self._send, spec, dict(disks), door, live, deadline=SEND_DEADLINE)
+
+    async def sent(self, name: str) -> tuple[int, int]:
+        return await self._run(kvm_migration.sent, self._libvirt, name, deadline=DEADLINE)
+
+    async def end_migration(self, name: str) -> None:
+        await self._run(kvm_migration.end, self._libvirt, name, deadline=2 * DEADLINE)
+
+    async def set_memory(self, name: str, memory_mib: int) -> None:
+        await self._run(self._libvirt.set_memory, name, memory_mib, deadline=DEADLINE)
+
     # --- places ---
 
     def serial_socket(self, name: str) -> str:
@@ -141,18 +164,58 @@ class KvmHypervisor:
     # --- in threads ---
 
     def _start(self, spec: InstanceSpec, disks: Mapping[int, str], paused: bool) -> None:
-        check_name(spec.name)
-        for socket in (self.serial_socket(spec.name), self._agent_socket(spec.name)):
-            check_socket(socket)
-        for folder in ("ctrl", "console"):
-            os.makedirs(os.path.join(self._directory, folder), exist_ok=True)
-        self._drop_sockets(spec.name)
+        self._prepare(spec.name)
         self._libvirt.define(domain_xml(spec, disks, self._places(spec), self._is_native(spec)))
         try:
             self._libvirt.start(spec.name, paused)
         except DriverError:
             self._forget(spec.name)
             raise
+
+    def _prepare(self, name: str) -> None:
+        """See that there is a place for all that the guest is going to have."""
+        check_name(name)
+        for socket in (self.serial_socket(name), self._agent_socket(name)):
+            check_socket(socket)
+        for folder in ("ctrl", "console"):
+            os.makedirs(os.path.join(self._directory, folder), exist_ok=True)
+        self._drop_sockets(name)
+
+    def _obstacle(self) -> str:
+        uri = libvirt_uri(self._host)
+        if ":///embed" in uri:
+            return "its libvirt is a part of this program, which neither gives nor takes guests"
+        if not self._door():
+            return f"migration_uri is not set in its ganeti.conf, so others cannot reach its libvirt ({uri})"
+        return ""
+
+    def _door(self) -> str:
+        if self._host.migration_uri:
+            return self._host.migration_uri
+        return f"qemu+tls://{self._host.node}/system" if libvirt_uri(self._host) == "qemu:///system" else ""
+
+    def _accept(self, spec: InstanceSpec, disks: Mapping[int, str], address: str) -> Doorway:
+        self._prepare(spec.name)
+        self._libvirt.expect(spec.uuid, spec.name)
+        return Doorway(self._door(), address, self._own_paths(spec, disks))
+
+    def _send(self, spec: InstanceSpec, disks: Mapping[int, str], door: Doorway, live: bool) -> None:
+        params = spec.hvparams
+        speed = kvm_migration.Speed(int(params["migration_bandwidth"]), int(params["migration_downtime"]))
+        here = self._own_paths(spec, disks)
+        kvm_migration.send(self._libvirt, spec.name, door, here, int(params["migration_port"]), live, speed)
+        self._drop_sockets(spec.name)
+
+    def _own_paths(self, spec: InstanceSpec, disks: Mapping[int, str]) -> dict[str, str]:
+        """Paths of this host that are in the description of the domain, by what they are for."""
+        return {
+            "serial": self.serial_socket(spec.name),
+            "log": self.console_log(spec.name),
+            "agent": self._agent_socket(spec.name),
+            "emulator": emulator(spec.hvparams, self._arch),
+            "ifup": self._host.ifup,
+            **{f"disk/{index}": path for index, path in disks.items()},
+        }
 
     def _forget(self, name: str) -> None:
         if self._libvirt.state(name) not in (RUNNING, PAUSED):

@@ -9,13 +9,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from attrs import frozen
 from twisted.logger import Logger
 
 from ganeti_tw.agent.hypervisor.kvm_xml import NAMESPACE
 from ganeti_tw.errors import DriverError, NotFound
+
+T = TypeVar("T")
 
 log = Logger()
 
@@ -110,6 +112,19 @@ class LibvirtConnection:
         """Forget a domain that does not run."""
         with suppress(NotFound):
             self._on(name, "undefine", lambda d: d.undefine())
+
+    def set_memory(self, name: str, memory_mib: int) -> None:
+        """Ask a running domain to make do with so much."""
+        self._on(name, "take memory from", lambda d: d.setMemoryFlags(memory_mib * 1024, 1))  # VIR_DOMAIN_AFFECT_LIVE
+
+    def expect(self, uuid: str, name: str) -> None:
+        """A domain of ours may come from another host."""
+        self._others.discard(uuid)
+        self._ours[uuid] = name
+
+    def on(self, name: str, what: str, call: Callable[[Any], T]) -> T:
+        """The value of a call of the domain.  NotFound; DriverError tells ``what`` could not be done."""
+        return cast("T", self._on(name, what, call))
 
     def state(self, name: str) -> str | None:
         """Its state; None when there is no such domain."""

@@ -41,12 +41,14 @@ class SettingsTests(TestCase):
     def test_all_keys_are_read(self) -> None:
         found = settings(
             "[host]\nname=n1\naddress=127.77.1.1\n[ports]\nwire=1\nconfd=2\nmond=3\nrapi=4\n"
-            "[hypervisor]\nlibvirt_uri=test:///default\n[storage]\nfile_storage_dirs=\n  /srv/a\n  /srv/b\n"
+            "[hypervisor]\nlibvirt_uri=test:///default\nmigration_uri=test:///n1\n"
+            "[storage]\nfile_storage_dirs=\n  /srv/a\n  /srv/b\n"
             "[logging]\nlevel=debug\n"
         )
         directories = ("/vh/n1/srv/a", "/vh/n1/srv/b")
         wanted = Settings(
-            Paths("/vh/n1"), "n1", "127.77.1.1", Ports(1, 2, 3, 4), "test:///default", directories, "debug"
+            *(Paths("/vh/n1"), "n1", "127.77.1.1", Ports(1, 2, 3, 4), "test:///default", "test:///n1"),
+            *(directories, "debug"),
         )
         self.assertEqual(found, wanted)
 
