@@ -111,6 +111,8 @@ class Call:
             set_offline(prepared.cluster, options.offline)
         except BadData as error:
             raise ProgramError(str(error)) from error
+        if options.mond and not options.ignore_dynu:
+            importlib.import_module("ganeti_tw.cli.htools.monitoring").use_monitoring(self, prepared.cluster)
         return prepared
 
     def save(self, cluster: Cluster, suffix: str, when: str, newest: int = 0) -> None:
@@ -138,8 +140,6 @@ class Call:
 
     def _load_raw(self) -> Cluster:
         options = self.options
-        if options.mond or options.mond_data is not None:
-            raise BadData("this version cannot use monitoring data (--mond, --mond-data); use -U with a file")
         files = [options.master, options.luxi, options.data_file]
         if len([each for each in files if each is not None]) > 1:
             raise ProgramError("Only one of the rapi, luxi, and data files options should be given.")
