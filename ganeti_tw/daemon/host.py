@@ -41,6 +41,8 @@ from ganeti_tw.wire.token import Invitation, Token
 
 T = TypeVar("T")
 MASTER_ONLY = NODE_MASTER_ONLY | certificate_messages.MASTER_ONLY
+FOLLOWING = ("follower", "view", "config-data")
+"""Paths of what keeps a copy of the ledger, and of the configuration in it."""
 
 log = Logger()
 
@@ -212,7 +214,7 @@ class Host:
                     self.start_confd()
             elif before.is_candidate:
                 await self._drop_ledger()
-                self.start_follower()
+                await self.follow()
 
     def claimed(self) -> int:
         """The epoch in which this host is asking others to obey it; 0 when it is not."""
@@ -250,6 +252,12 @@ class Host:
             return
         self.start_follower()
 
+    async def follow(self) -> None:
+        """Have a follower that lives; one that is being stopped makes room first."""
+        await self.system.vacated(*FOLLOWING)
+        if self.master is None and self.record is not None and self.system.find("follower") is None:
+            self.start_follower()
+
     def start_follower(self) -> None:
         """Be ready to be a master candidate; nothing comes of it on a regular node."""
         outside = self.outside
@@ -263,7 +271,7 @@ class Host:
 
     def stop_follower(self) -> Deferred[None]:
         """Take no changes of the ledger any more."""
-        return self.system.end("follower", "view", "config-data")
+        return self.system.end(*FOLLOWING)
 
     def begin_reign(self, reign: Reign) -> Master:
         """Start the master's services."""
