@@ -6,7 +6,7 @@ level and conflicts with each member unless both are shared.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from enum import IntEnum
 
 from attrs import define, evolve, frozen
@@ -188,6 +188,15 @@ class Allocation:
         """Give up locks and request of an owner, in part or whole unknown; gives the owners that have theirs now."""
         self._waiting.pop(owner, None)
         self._held.remove(owner, self._granted.pop(owner, {}))
+        return self._advance()
+
+    def keep(self, owner: str, names: Container[str]) -> list[str]:
+        """Give back of what an owner holds all but the locks named; gives the owners that have theirs now."""
+        held = self._granted.get(owner)
+        if held is None:
+            return []
+        self._granted[owner] = {name: mode for name, mode in held.items() if name in names}
+        self._held.remove(owner, [name for name in held if name not in names])
         return self._advance()
 
     def holds(self, owner: str) -> Wanted:
