@@ -123,10 +123,13 @@ class Op:
         locks: Callable[[Config], Mapping[str, int]] = lambda config: {},
         check: Callable[[Config], None] = lambda config: None,
         dry_run_result: Callable[[Config], Any] | None = None,
+        choose: Callable[[Context], Awaitable[Any]] | None = None,
     ) -> None:
         self._run, self.locks, self.check = run, locks, check
         if dry_run_result is not None:
             self.dry_run_result = dry_run_result
+        if choose is not None:
+            self.choose = choose
 
     async def run(self, context: Context) -> Any:
         return await self._run(context) if self._run is not None else None
