@@ -280,6 +280,7 @@ class Host:
             directory=self.directory,
             hosts=hosts,
             bells=outside.bells,
+            allocators=outside.allocators,
             vault=vault,
             clock=outside.clock,
             now=outside.now,

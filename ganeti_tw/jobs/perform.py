@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
@@ -34,6 +34,8 @@ LEDGER_TIMEOUT = 10.0
 CANCELED = "Job canceled by request"
 TRIES = 5  # how often an operation starts over when what it needs changed while it waited, or is not free
 CHOICE_PAUSE = 30.0  # until what there was no room for is tried again
+
+T = TypeVar("T")
 
 log = Logger()
 
@@ -86,6 +88,7 @@ class JobHands:
         self.resolve = places.hosts.resolve
         self.answers = places.hosts.answers
         self.open_bell = places.bells.open
+        self.allocators = places.allocators
         self.certificates = places.hosts.certificates
         self.hooks: HookRunner | None = None  # of the opcode, when it has any
         self.held: Mapping[str, int] = {}
@@ -119,6 +122,9 @@ class JobHands:
 
     def stopping(self) -> bool:
         return self._stop.wanted
+
+    def interrupted(self, waiting: Deferred[T]) -> Deferred[T]:
+        return self._stop.interrupts(waiting)
 
     def ledger_state(self) -> Awaitable[LedgerState]:
         return self._places.ledger.ask(GetLedgerState(), LEDGER_TIMEOUT)

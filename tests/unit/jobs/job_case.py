@@ -28,7 +28,7 @@ from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.registry import Common, Kind, load_all
 from ganeti_tw.protocol.jobs import JobEnded, WaitForChange
 from ganeti_tw.protocol.locks import Acquire, ListLocks, Release
-from ganeti_tw.testing.hands import SimulatedBells
+from ganeti_tw.testing.hands import SimulatedAllocators, SimulatedBells
 from ganeti_tw.wire.memory import MemoryNetwork
 
 load_all()
@@ -168,6 +168,7 @@ class JobCase(SynchronousTestCase):
             directory=directory,
             hosts=Nobody(),  # type: ignore[arg-type]
             bells=SimulatedBells(),
+            allocators=SimulatedAllocators(self.clock),
             spreader=self.locks,
             clock=self.clock,
             now=lambda: 1000.0 + self.clock.seconds(),
