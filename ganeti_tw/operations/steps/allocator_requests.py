@@ -87,7 +87,7 @@ class MultiAllocate:
 
     @property
     def subject(self) -> str:
-        return f"nodes for {len(self.new)} instances"
+        return f"nodes for {_count([new.name for new in self.new])}"
 
     def content(self, config: Config) -> dict[str, Any]:
         return {"type": "multi-allocate", "instances": [new.content() for new in self.new]}
@@ -98,7 +98,8 @@ class MultiAllocate:
         nodes: dict[str, tuple[Node, ...]] = {}
         for entry in _list(placed, "the placed instances"):
             name, names = _tuple(entry, 2, "[instance, nodes]")
-            nodes[_asked(name, asked)] = asked[name].accept(config, names)
+            found = asked[_asked(name, asked)].accept(config, names)
+            nodes[name] = found
         # hail gives [name, reason], others the name alone.
         names = [_asked(e[0] if isinstance(e, list) and e else e, asked) for e in _list(failed, "the failed instances")]
         told = [*nodes, *names]
