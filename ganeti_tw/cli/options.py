@@ -138,6 +138,7 @@ _PARAMETERS = {
 
 _INSTANCE = {
     "-c/--communication": _value("instance_communication", "Connect to the communication network", "bool"),
+    "--cleanup": _switch("cleanup", "Find out where the instance runs after a migration that was interrupted"),
     "--commit": _switch("commit", "Make a forthcoming instance real"),
     "--disk": _several("disks", "INDEX:key=value,...; may be repeated"),
     "-t/--disk-template": _value("disk_template", "Kind of disks", "choice", None, "TEMPL", TEMPLATES),
@@ -153,6 +154,7 @@ _INSTANCE = {
     "--hotplug": _switch("hotplug", "Change devices of the running guest too, or fail"),
     "--hotplug-if-possible": _switch("hotplug_if_possible", "Change devices of the running guest too where possible"),
     "-I/--iallocator": _value("iallocator", "Allocator that chooses nodes; . is the default one", metavar="<NAME>"),
+    "--ignore-consistency": _switch("ignore_consistency", "Go on when the primary node does not answer"),
     "--ignore-failures": _switch("ignore_failures", "Go on when parts cannot be removed"),
     "--ignore-ipolicy": _switch("ignore_ipolicy", "Ignore violations of the instance policy"),
     "--ignore-offline": _switch("ignore_offline", "Ignore offline nodes, as far as that makes sense"),
@@ -180,6 +182,7 @@ _INSTANCE = {
     "--show-cmd": _switch("show_command", "Print the command instead of running it"),
     "--shutdown-timeout": _value("shutdown_timeout", "Seconds to wait before pulling the plug", "int", 120),
     "--tags": _value("tags", "Tags of the new object, separated by commas"),
+    "-n/--target-node": _value("dst_node", "Node it goes to", metavar="NODE"),
     "--timeout": _value("timeout", "Seconds to wait before pulling the plug", "int", 120),
     "-t/--type": _value(
         "reboot_type", "How to reboot: soft, hard or full", "choice", "hard", "<REBOOT>", ("soft", "hard", "full")

@@ -20,7 +20,7 @@ from ganeti_tw.daemon.expiry import ExpiryWatch
 from ganeti_tw.daemon.hostactor import HostActor
 from ganeti_tw.daemon.importing import Imported, import_cluster
 from ganeti_tw.daemon.lag import LagMeter
-from ganeti_tw.daemon.master import MASTER_ACTORS, Master
+from ganeti_tw.daemon.master import MASTER_ACTORS, Master, read_ledger
 from ganeti_tw.daemon.mastership import Mastership, Reign
 from ganeti_tw.daemon.newcluster import NewCluster, make_cluster
 from ganeti_tw.daemon.outside import Outside
@@ -41,6 +41,8 @@ from ganeti_tw.wire.token import Invitation, Token
 
 T = TypeVar("T")
 MASTER_ONLY = NODE_MASTER_ONLY | certificate_messages.MASTER_ONLY
+FOLLOWING = ("follower", "view", "config-data")
+"""Paths of what keeps a copy of the ledger, and of the configuration in it."""
 
 log = Logger()
 
@@ -101,7 +103,7 @@ class Host:
         if record is None:
             raise NoCluster(f"{self.name} is in no cluster")
         if name in FROM_ANY_EPOCH:
-            if not record.knows(peer):
+            if not self._knows(record, peer):
                 raise Refused(f"{peer} is no node that {self.name} knows of")
             return
         seen = record.seen(peer, epoch)
@@ -115,7 +117,12 @@ class Host:
 
     def _admit(self, peer: str, number: int) -> None:
         if self.record is not None:
-            self.record.admit(peer, number)
+            self.record.admit(peer, number, self._knows(self.record, peer))
+
+    def _knows(self, record: HostRecord, peer: str) -> bool:
+        """Whether it is a node; of one that has just joined the configuration may know before the record does."""
+        config = self.config
+        return record.knows(peer) or (config is not None and any(n.name == peer for n in config.nodes.values()))
 
     def epoch(self) -> int:
         """The highest epoch this host has seen."""
@@ -207,7 +214,7 @@ class Host:
                     self.start_confd()
             elif before.is_candidate:
                 await self._drop_ledger()
-                self.start_follower()
+                await self.follow()
 
     def claimed(self) -> int:
         """The epoch in which this host is asking others to obey it; 0 when it is not."""
@@ -245,6 +252,12 @@ class Host:
             return
         self.start_follower()
 
+    async def follow(self) -> None:
+        """Have a follower that lives; one that is being stopped makes room first."""
+        await self.system.vacated(*FOLLOWING)
+        if self.master is None and self.record is not None and self.system.find("follower") is None:
+            self.start_follower()
+
     def start_follower(self) -> None:
         """Be ready to be a master candidate; nothing comes of it on a regular node."""
         outside = self.outside
@@ -258,7 +271,7 @@ class Host:
 
     def stop_follower(self) -> Deferred[None]:
         """Take no changes of the ledger any more."""
-        return self.system.end("follower", "view", "config-data")
+        return self.system.end(*FOLLOWING)
 
     def begin_reign(self, reign: Reign) -> Master:
         """Start the master's services."""
@@ -306,9 +319,20 @@ class Host:
         self.master = None
         return self.system.end(*MASTER_ACTORS, "config-data")
 
-    def drop_address(self, config: Config) -> None:
-        """Take the address of the cluster off this host, which is the master no longer."""
-        self._in_background(masterip.take_down(self.directory, config, self.name))
+    def drop_address(self, config: Config | None = None) -> None:
+        """Take the address of the cluster off this host, which is the master no longer.
+
+        Without ``config`` it is the address that the ledger here knows.
+        """
+        self._in_background(self._drop_address(config or self.config))
+
+    async def _drop_address(self, config: Config | None) -> None:
+        try:
+            config = config or (await read_ledger(self.outside.store, self.outside.files)).config
+        except GanetiError as e:
+            log.warn("the master IP may still be on {name}: {reason}", name=self.name, reason=e.text)
+            return
+        await masterip.take_down(self.directory, config, self.name)
 
     def _in_background(self, work: Coroutine[Any, Any, Any]) -> None:
         Deferred.fromCoroutine(work).addErrback(lambda f: log.failure("{name}: a bug", failure=f, name=self.name))

@@ -54,11 +54,11 @@ class HostRecord:
         # A new reign may count the configuration from an older copy.
         return self if epoch == self.epoch else evolve(self, epoch=epoch, promised="", serial=0)
 
-    def admit(self, peer: str, number: int) -> None:
-        """Refused when a certificate is good no longer, or its host is no node."""
+    def admit(self, peer: str, number: int, known: bool) -> None:
+        """Refused when a certificate is good no longer, or its host is ``known`` as no node."""
         if number < self.lowest.get(peer, 0):
             raise Refused(f"the certificate that {peer} shows was replaced by a later one: it is good no longer")
-        if self.addresses and not self.knows(peer):
+        if self.addresses and not known:
             raise Refused(f"{peer} is no node that {self.name} knows of")
 
     def knows(self, peer: str) -> bool:

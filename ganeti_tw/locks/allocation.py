@@ -6,53 +6,15 @@ level and conflicts with each member unless both are shared.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
-from enum import IntEnum
+from collections.abc import Container, Iterable
 
-from attrs import define, evolve, frozen
+from attrs import evolve, frozen
 
-LOCKSET = "[lockset]"
+from ganeti_tw.locks.table import Mode, Table, Wanted
+from ganeti_tw.locks.waiting import Request, WaitingLine
+
 BGL = "cluster/BGL"
 LEVELS = ("cluster", "instance", "nodegroup", "node", "node-res", "network")
-
-
-class Mode(IntEnum):
-    """How a lock is held or wanted."""
-
-    SHARED = 0
-    EXCLUSIVE = 1
-
-
-Wanted = Mapping[str, Mode]
-
-
-@frozen
-class Request:
-    """All the locks an owner wants, at once.  Lower ``priority`` values are more urgent.
-
-    Of ``some``, each taken whole or not at all, it gets those that are free when
-    it gets what is ``wanted``, and at least ``least``.
-    """
-
-    owner: str
-    wanted: Wanted
-    priority: int
-    number: int
-    some: tuple[Wanted, ...] = ()
-    least: int = 0
-
-    @property
-    def order(self) -> tuple[int, int]:
-        return self.priority, self.number
-
-    @property
-    def everything(self) -> Wanted:
-        """What it may get; of a lock that is named twice the stronger mode."""
-        found = dict(self.wanted)
-        for part in self.some:
-            for name, mode in part.items():
-                found[name] = max(mode, found.get(name, mode))
-        return found
 
 
 @frozen
@@ -63,70 +25,6 @@ class LockState:
     mode: Mode | None
     owners: tuple[str, ...]
     pending: tuple[tuple[Mode, str], ...]
-
-
-@define
-class _Level:
-    """How the members of a level are held, so that set locks need not look at each."""
-
-    held: int = 0
-    exclusive: int = 0
-
-
-class Table:
-    """Locks with their owners and modes; answers whether a set of locks fits beside them."""
-
-    def __init__(self) -> None:
-        self.owners: dict[str, dict[str, Mode]] = {}
-        self._levels: dict[str, _Level] = {}
-
-    def add(self, owner: str, wanted: Wanted) -> None:
-        for name, mode in wanted.items():
-            owners = self.owners.setdefault(name, {})
-            if owner in owners:
-                continue
-            owners[owner] = mode
-            level = self._member_level(name)
-            if level is not None:
-                level.held += 1
-                level.exclusive += mode
-
-    def remove(self, owner: str, names: Iterable[str]) -> None:
-        for name in names:
-            owners = self.owners.get(name, {})
-            mode = owners.pop(owner, None)
-            if mode is None:
-                continue
-            if not owners:
-                del self.owners[name]
-            level = self._member_level(name)
-            if level is not None:
-                level.held -= 1
-                level.exclusive -= mode
-
-    def fits(self, wanted: Wanted) -> bool:
-        return all(self._fits(name, mode) for name, mode in wanted.items())
-
-    def _member_level(self, name: str) -> _Level | None:
-        level, _, member = name.partition("/")
-        return None if member == LOCKSET else self._levels.setdefault(level, _Level())
-
-    def _fits(self, name: str, mode: Mode) -> bool:
-        if _clash(self.owners.get(name), mode):
-            return False
-        level, _, member = name.partition("/")
-        if member != LOCKSET:
-            return not _clash(self.owners.get(f"{level}/{LOCKSET}"), mode)
-        members = self._levels.get(level)
-        if members is None:
-            return True
-        return not (members.held if mode is Mode.EXCLUSIVE else members.exclusive)
-
-
-def _clash(owners: Mapping[str, Mode] | None, mode: Mode) -> bool:
-    if not owners:
-        return False
-    return mode is Mode.EXCLUSIVE or Mode.EXCLUSIVE in owners.values()
 
 
 def grant(waiting: Iterable[Request], held: Table) -> list[Request]:
@@ -158,6 +56,8 @@ class Allocation:
         self._held = Table()
         self._granted: dict[str, Wanted] = {}
         self._waiting: dict[str, Request] = {}
+        self._line = WaitingLine()
+        self._choosers = 0  # that wait for some of several: what they keep others from changes with what is free
         self._number = 0
 
     def request(
@@ -173,22 +73,29 @@ class Allocation:
         if owner in self._granted or owner in self._waiting:
             raise ValueError(f"{owner} has asked for locks already")
         self._number += 1
-        self._waiting[owner] = Request(owner, dict(wanted), priority, self._number, parts, least)
-        return self._advance()
+        request = Request(owner, dict(wanted), priority, self._number, parts, least)
+        self._add(request)
+        return self._advance_all() if self._choosers else self._advance([request])
 
     def change_priority(self, owner: str, priority: int) -> list[str]:
         """Make a request more or less urgent, if it is still waiting; gives the owners that have theirs now."""
         request = self._waiting.get(owner)
         if request is None:
             return []
-        self._waiting[owner] = evolve(request, priority=priority)
-        return self._advance()
+        self._drop(request)
+        self._add(evolve(request, priority=priority))
+        return self._advance_all()
 
     def release(self, owner: str) -> list[str]:
         """Give up locks and request of an owner, in part or whole unknown; gives the owners that have theirs now."""
-        self._waiting.pop(owner, None)
-        self._held.remove(owner, self._granted.pop(owner, {}))
-        return self._advance()
+        chosen = self._choosers
+        request = self._waiting.get(owner)
+        given_up = self._granted.pop(owner, {})
+        self._held.remove(owner, given_up)
+        if request is not None:
+            self._drop(request)
+            given_up = request.wanted
+        return self._advance_all() if chosen else self._advance(self._line.helped(given_up))
 
     def keep(self, owner: str, names: Container[str]) -> list[str]:
         """Give back of what an owner holds all but the locks named; gives the owners that have theirs now."""
@@ -196,8 +103,9 @@ class Allocation:
         if held is None:
             return []
         self._granted[owner] = {name: mode for name, mode in held.items() if name in names}
-        self._held.remove(owner, [name for name in held if name not in names])
-        return self._advance()
+        given_up = {name: mode for name, mode in held.items() if name not in names}
+        self._held.remove(owner, given_up)
+        return self._advance_all() if self._choosers else self._advance(self._line.helped(given_up))
 
     def holds(self, owner: str) -> Wanted:
         """What an owner holds."""
@@ -210,7 +118,7 @@ class Allocation:
             return []
         found = []
         for name, mode in request.everything.items():
-            others = [o for o, m in self._held.owners.get(name, {}).items() if Mode.EXCLUSIVE in (m, mode)]
+            others = [o for o, m in self._held.owners(name).items() if Mode.EXCLUSIVE in (m, mode)]
             others += [
                 r.owner
                 for r in self._waiting.values()
@@ -227,19 +135,38 @@ class Allocation:
         for request in sorted(self._waiting.values(), key=lambda r: r.order):
             for name, mode in request.everything.items():
                 pending.setdefault(name, []).append((mode, request.owner))
-        names = sorted(set(self._held.owners) | set(pending), key=lambda n: (LEVELS.index(n.partition("/")[0]), n))
+        names = sorted(self._held.names() | set(pending), key=lambda n: (LEVELS.index(n.partition("/")[0]), n))
         states = []
         for name in names:
-            owners = self._held.owners.get(name, {})
+            owners = self._held.owners(name)
             states.append(
                 LockState(name, max(owners.values(), default=None), tuple(owners), tuple(pending.get(name, ())))
             )
         return states
 
-    def _advance(self) -> list[str]:
-        granted = grant(self._waiting.values(), self._held)
-        for request in granted:
-            del self._waiting[request.owner]
-            self._granted[request.owner] = request.wanted
-            self._held.add(request.owner, request.wanted)
-        return [request.owner for request in granted]
+    def _add(self, request: Request) -> None:
+        self._waiting[request.owner] = request
+        self._line.add(request)
+        self._choosers += bool(request.some)
+
+    def _drop(self, request: Request) -> None:
+        del self._waiting[request.owner]
+        self._line.remove(request)
+        self._choosers -= bool(request.some)
+
+    def _advance(self, candidates: Iterable[Request]) -> list[str]:
+        """As :meth:`_advance_all` when only these, in their order, may go on and nobody chooses."""
+        return [
+            self._grant(request, request.wanted)
+            for request in candidates
+            if self._held.fits(request.wanted) and self._line.is_next(request)
+        ]
+
+    def _advance_all(self) -> list[str]:
+        return [self._grant(self._waiting[r.owner], r.wanted) for r in grant(self._waiting.values(), self._held)]
+
+    def _grant(self, request: Request, wanted: Wanted) -> str:
+        self._drop(request)
+        self._granted[request.owner] = wanted
+        self._held.add(request.owner, wanted)
+        return request.owner

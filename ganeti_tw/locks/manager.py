@@ -6,7 +6,8 @@ from twisted.internet.defer import Deferred
 
 from ganeti_tw.errors import NoRoom
 from ganeti_tw.kernel import Actor, Gone, Rank, receive
-from ganeti_tw.locks.allocation import Allocation, LockState, Mode, Wanted
+from ganeti_tw.locks.allocation import Allocation, LockState
+from ganeti_tw.locks.table import Mode, Wanted
 from ganeti_tw.protocol.locks import Acquire, ChangeUrgency, Keep, ListLocks, Release, WhyWaiting
 
 

@@ -62,6 +62,7 @@ class Config:
     _owners: Index  # disk -> instances
     _primaries: Index  # node -> instances
     _secondaries: Index  # node -> instances
+    _macs: Index  # MAC -> instances
     _order: tuple[str, ...]  # instances by name
 
     @classmethod
@@ -93,6 +94,7 @@ class Config:
             owners=index.built(e for i in instances.values() for e in index.owner_entries(i)),
             primaries=index.built(e for i in instances.values() for e in index.primary_entries(i)),
             secondaries=index.built(e for i in instances.values() for e in index.secondary_entries(i, disks)),
+            macs=index.built(e for i in instances.values() for e in index.mac_entries(i)),
             order=index.ordered(instances),
         )
 
@@ -241,6 +243,10 @@ class Config:
         """All instances, digits in names compared as numbers."""
         return (self.instances[uuid] for uuid in self._order)
 
+    def mac_users(self, mac: str) -> tuple[str, ...]:
+        """UUIDs of the instances that have a NIC with this MAC."""
+        return self._macs.get(mac, ())
+
     def owner_of(self, disk_uuid: str) -> Instance | None:
         """The instance a disk belongs to, None when it is detached."""
         owners = self._owners.get(disk_uuid)
@@ -363,6 +369,11 @@ class Config:
                 self._secondaries,
                 (e for i in before for e in index.secondary_entries(i, self.disks)),
                 (e for i in after for e in index.secondary_entries(i, disks)),
+            ),
+            "macs": index.moved(
+                self._macs,
+                (e for i in before for e in index.mac_entries(i)),
+                (e for i in after for e in index.mac_entries(i)),
             ),
             "order": index.reordered(self._order, before, after, instances),
         }

@@ -66,6 +66,11 @@ def owner_entries(instance: Instance) -> Iterator[Entry]:
     return ((disk, instance.uuid) for disk in dict.fromkeys(instance.disks))
 
 
+def mac_entries(instance: Instance) -> Iterator[Entry]:
+    """Under each MAC of its NICs."""
+    return ((nic.mac, instance.uuid) for nic in instance.nics)
+
+
 def order(instance: Instance) -> tuple[NaturalKey, str]:
     """By what instances are sorted wherever they are listed."""
     return natural_key(instance.name), instance.uuid

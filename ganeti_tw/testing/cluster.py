@@ -92,11 +92,14 @@ class SimulatedHost:
         self.identity: Identity | Unjoined = Unjoined.create(name, cluster.now())  # on disk
         self.ssconf: dict[str, str] = {}
         self.hypervisor = SimulatedHypervisor(cluster.clock)
-        self.storages = {t: SimulatedStorage(t, cluster.clock) for t in ("file", "sharedfile", "diskless")}
+        self.storages = {
+            **{t: SimulatedStorage(t, cluster.clock) for t in ("file", "diskless")},
+            "sharedfile": cluster.shared_storage,
+        }
         self.oses = SimulatedOses()
+        self.figures = SimulatedFigures()
         self.commands = SimulatedCommands()
         self.hooks = SimulatedHooks()
-        self.figures = SimulatedFigures()
         self.alive = False
         self.master_ip: Any = SimulatedMasterIp()
         self.ancillary: Any = SimulatedAncillary()
@@ -169,10 +172,19 @@ class SimulatedHost:
             if not isinstance(one.identity, Identity) or not trusts(one.identity.ca, other.identity.certificate):
                 raise Refused(f"certificate verify failed: {one.name} does not believe {other.name}")
         admit(peer.name, number_of(load_certificates(peer.identity.certificate)[0]))
+        peer.shake_dialled(self.name, number_of(load_certificates(self.identity.certificate)[0]))
+
+    def shake_dialled(self, peer: str, number: int) -> None:
+        """Whoever dials looks at a certificate once, not at each message."""
+        if (peer, number) not in self.dialled:
+            self.admit_dialled(peer, number)
+            self.dialled.add((peer, number))
 
     def links(
         self, identity: Any, resolve: Callable[[str], tuple[str, int]], epoch: Callable[[], int], admit: Admit
     ) -> MemoryLinks:
+        self.admit_dialled = admit
+        self.dialled: set[tuple[str, int]] = set()
         return self.cluster.network.links(self.name, epoch)
 
     def hands(self, system: ActorSystem, record: Callable[[], HostRecord | None]) -> SimulatedHands:
@@ -420,6 +432,7 @@ class Cluster:
         self.network = MemoryNetwork(self.clock, 0.0005)
         self.bells = SimulatedBells()
         self.allocators = SimulatedAllocators(self.clock)
+        self.shared_storage = SimulatedStorage("sharedfile", self.clock)  # mounted on all hosts
         self.hosts = {host: make_host(self, host) for host in self.addresses}
         members = tuple(self.hosts)[:nodes]
         self.fatal: list[str] = []

@@ -38,9 +38,9 @@ POLITE, FORCED = "polite", "forced"
 class SimulatedHypervisor:
     """Guests in a dictionary, which outlives the process of its host.
 
-    ``deaf`` guests do not shut down when asked; starting those in ``broken``
-    fails; ``delay`` is how many seconds a start takes.  ``calls`` is what was
-    asked, in order.
+    ``deaf`` guests do not shut down when asked, ``immortal`` ones not even when
+    forced; starting those in ``broken`` fails; ``delay`` is how many seconds a
+    start takes.  ``calls`` is what was asked, in order.
     """
 
     name = "fake"
@@ -49,6 +49,7 @@ class SimulatedHypervisor:
         self._clock = clock
         self.guests: dict[str, RunningInstance] = {}
         self.deaf: set[str] = set()
+        self.immortal: set[str] = set()
         self.broken: set[str] = set()
         self.delay = 0.0
         self.calls: list[tuple[str, str]] = []
@@ -66,7 +67,7 @@ class SimulatedHypervisor:
     async def stop(self, name: str, force: bool) -> None:
         if name in self.guests:
             self.calls.append((name, FORCED if force else POLITE))
-            if force or name not in self.deaf:
+            if name not in self.immortal and (force or name not in self.deaf):
                 del self.guests[name]
 
     async def forget(self, name: str) -> None:
@@ -237,16 +238,18 @@ class SimulatedAncillary:
 
 
 class SimulatedFigures:
-    """A node with memory and disk to spare, unless told otherwise; ``broken`` says why it cannot measure itself."""
+    """A node with memory and disk to spare, unless ``memory_free``, in MiB, is set.
 
-    def __init__(self) -> None:
-        self.figures = NodeFigures(65536, 60000, 100, 8, 1, 1, 1048576, 1000000, "simulated")
-        self.broken = ""
+    ``broken`` says why it cannot measure itself.
+    """
+
+    memory_free: int | None = 60000
+    broken = ""
 
     async def get(self, storage_type: str, storage: str) -> NodeFigures:
         if self.broken:
             raise DriverError(f"cannot measure this host: {self.broken}")
-        return self.figures
+        return NodeFigures(65536, self.memory_free, 100, 8, 1, 1, 1048576, 1000000, "simulated")
 
 
 class SimulatedSurvey:

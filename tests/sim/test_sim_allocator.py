@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -131,8 +130,7 @@ class CreationTests(AllocatorCase):
         self.nothing_left()
 
     def test_what_is_full_is_avoided(self) -> None:
-        figures = self.cluster.hosts["node2"].figures
-        figures.figures = evolve(figures.figures, memory_free=64)
+        self.cluster.hosts["node2"].figures.memory_free = 64
         self.assertEqual({self.added(f"web{n}.example") for n in range(4)}, {"node1", "node3"})
 
     def test_a_node_that_does_not_answer_gets_nothing(self) -> None:

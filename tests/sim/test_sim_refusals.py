@@ -63,6 +63,7 @@ UNKNOWN: tuple[tuple[str, dict[str, Any], str], ...] = (
         {**NODE, "pnode": "node1", "mode": "create", "disks": [], "nics": [{"network": "nonet", "ip": "pool"}]},
         "nonet",
     ),
+    ("OP_INSTANCE_FAILOVER", {"instance_name": "nobody", "target_node": "node1"}, "nobody"),
     ("OP_INSTANCE_QUERY_DATA", {"instances": ["nobody"]}, "nobody"),
     ("OP_INSTANCE_REBOOT", {"instance_name": "nobody", "reboot_type": "hard"}, "nobody"),
     ("OP_INSTANCE_REINSTALL", {"instance_name": "nobody"}, "nobody"),

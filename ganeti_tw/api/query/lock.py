@@ -8,7 +8,8 @@ from ganeti_tw.api.query.fields import field, own, table
 from ganeti_tw.api.query.resource import Pause, Resource
 from ganeti_tw.api.query.seam import Sources
 from ganeti_tw.api.query.view import View
-from ganeti_tw.locks.allocation import LockState, Mode
+from ganeti_tw.locks.allocation import LockState
+from ganeti_tw.locks.table import Mode
 from ganeti_tw.model.config import Config
 
 _MODES = {Mode.SHARED: "shared", Mode.EXCLUSIVE: "exclusive"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ganeti_tw.cli.htools import reports
 from ganeti_tw.cli.htools.balancing import limits
 from ganeti_tw.cli.htools.call import Call, ProgramError
 from ganeti_tw.cli.htools.tables import component_table, instance_table, node_table
@@ -25,6 +26,7 @@ def run(call: Call) -> int:
     call.say(f"Loaded cluster ipolicy: {cluster.policy}", 2)
     if not cluster.instances:
         call.say("Cluster is empty, exiting.")
+        _give_report(call, cluster, None, "empty", [], [])
         return 0
     _warn_of_split_instances(call, cluster)
     call.say(f"Loaded {len(cluster.nodes)} nodes, {len(cluster.instances)} instances")
@@ -51,6 +53,7 @@ def run(call: Call) -> int:
             f"minimum score {six_figures(wanted.min_score)}).\n"
             "Nothing to do, exiting"
         )
+        _give_report(call, cluster, group, "balanced", nodes, [])
         return 0
     call.say("Trying to minimize the CV...")
     original = nodes
@@ -67,6 +70,7 @@ def run(call: Call) -> int:
     if call.options.verbose > 3:
         call.say(f"Original: {_free(original)}")
         call.say(f"Final:    {_free(nodes)}")
+    _give_report(call, cluster, group, "improved" if steps else "no solution", original, steps)
     if call.options.execute and steps:
         raise ProgramError("hbal: Execution of commands possible only on LUXI")
     return 0
@@ -147,6 +151,14 @@ def _say_result(call: Call, nodes: Sequence[Node], start: float, steps: Sequence
     else:
         call.say("No solution found")
     call.say(f"Solution length={len(steps)}", 1)
+
+
+def _give_report(
+    call: Call, cluster: Cluster, group: Group | None, status: str, before: Sequence[Node], steps: Sequence[Step]
+) -> None:
+    if call.options.json:
+        cut = 1 if call.options.first_job_group else -1
+        call.give(reports.hbal(cluster, group, status, before, steps, cut))
 
 
 def _give_commands(call: Call, cluster: Cluster, steps: Sequence[Step]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve, frozen
 
 from ganeti_tw.errors import GanetiError
-from ganeti_tw.locks.allocation import LOCKSET
+from ganeti_tw.locks.table import LOCKSET
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.versions import RELEASE
 from ganeti_tw.nodes.updater import host_update

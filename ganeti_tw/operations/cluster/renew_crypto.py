@@ -7,7 +7,7 @@ from typing import Literal
 from attrs import field, frozen
 
 from ganeti_tw.errors import BadRequest
-from ganeti_tw.locks.allocation import LOCKSET
+from ganeti_tw.locks.table import LOCKSET
 from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.inputs import Positive

@@ -8,7 +8,8 @@ from typing import Any
 from attrs import field, frozen
 
 from ganeti_tw.errors import BadRequest
-from ganeti_tw.locks.allocation import LEVELS, LOCKSET
+from ganeti_tw.locks.allocation import LEVELS
+from ganeti_tw.locks.table import LOCKSET
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.filled import cluster_hvparams
 from ganeti_tw.model.hvparams import HYPERVISORS

@@ -112,7 +112,10 @@ class InstanceCreate:
         own = {f"instance/{host_name(self.instance_name)}": EXCLUSIVE}
         if not newplace.is_open(self):
             node = self._node(config)
-            return {**own, f"nodegroup/{node.group}": SHARED, **newplace.node_locks([node])}
+            own |= {f"nodegroup/{node.group}": SHARED}
+            if not self.disks and not self.start:  # it takes nothing of the node, so many may come at once
+                return {**own, f"node/{node.uuid}": SHARED}
+            return {**own, **newplace.node_locks([node])}
         own |= newplace.group_locks(config, self.group_name)
         if self.opportunistic_locking:
             return own

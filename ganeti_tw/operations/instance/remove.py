@@ -10,7 +10,7 @@ from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, instance_hooks, master
 from ganeti_tw.operations.inputs import Filled, Seconds
 from ganeti_tw.operations.instance.shutdown import GRACE
-from ganeti_tw.operations.registry import EXCLUSIVE, operation
+from ganeti_tw.operations.registry import EXCLUSIVE, SHARED, operation
 from ganeti_tw.operations.steps.addresses import addresses_given_back
 from ganeti_tw.operations.steps.disks import remove_disks
 from ganeti_tw.operations.steps.nodes import primary_of, primary_online
@@ -31,7 +31,9 @@ class InstanceRemove:
 
     def locks(self, config: Config) -> dict[str, int]:
         instance = config.instance(self.instance_name, self.instance_uuid)
-        nodes = [instance.primary_node, *config.secondary_nodes(instance)]
+        nodes = config.nodes_holding(instance)
+        if not instance.disks:  # nothing of its nodes is touched but the guest, so many may go at once
+            return {f"instance/{instance.name}": EXCLUSIVE, **{f"node/{uuid}": SHARED for uuid in nodes}}
         return {
             f"instance/{instance.name}": EXCLUSIVE,
             **{f"node/{uuid}": EXCLUSIVE for uuid in nodes},

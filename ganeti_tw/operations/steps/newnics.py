@@ -111,7 +111,7 @@ def finished(
     """
     if not nics:
         return ()
-    taken = {nic.mac for instance in config.instances.values() for nic in instance.nics}
+    own: set[str] = set()
     addresses: set[str | None] = set()
     if conflicts_check and any(nic.ip and nic.network is None for nic in nics):
         addresses = {nic.ip for i in config.instances.values() for nic in i.nics if nic.ip and not nic.network}
@@ -120,10 +120,10 @@ def finished(
     for nic, uuid in zip(nics, uuids, strict=True):
         if nic.network is None and nic.ip in addresses:
             raise NotUnique(f"IP {nic.ip} is used by another instance")
-        mac = nic.mac if nic.mac not in GENERATED else _free_mac(_mac_prefix(config, nic), taken, spare)
-        if mac in taken:
+        mac = nic.mac if nic.mac not in GENERATED else _free_mac(config, _mac_prefix(config, nic), own, spare)
+        if mac in own or config.mac_users(mac):
             raise NotUnique(f"MAC {mac} is used by another NIC")
-        taken.add(mac)
+        own.add(mac)
         result.append(evolve(nic, uuid=uuid, mac=mac))
     return tuple(result)
 
@@ -133,9 +133,9 @@ def _mac_prefix(config: Config, nic: Nic) -> str:
     return of_network or config.cluster.mac_prefix
 
 
-def _free_mac(prefix: str, taken: set[str], spare: Any) -> str:
+def _free_mac(config: Config, prefix: str, own: set[str], spare: Any) -> str:
     for octets in spare:
         mac = new_mac(prefix, octets)
-        if mac not in taken:
+        if mac not in own and not config.mac_users(mac):
             return mac
     raise NoRoom(f"no free MAC address with prefix {prefix} was found; change the prefix")

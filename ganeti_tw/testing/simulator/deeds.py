@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ganeti_tw.testing.simulator.world import World
 
 NOTICE = 15.0  # seconds until a silent connection is given up
-TEMPLATE = "diskless"
+TEMPLATE = "sharedfile"  # all hosts reach its disks
 
 Deed = Callable[..., None]
 VERBS: dict[str, Deed] = {}
@@ -59,7 +59,7 @@ def kill(world: World, node: str) -> None:
 
 @deed("power")
 def power(world: World, node: str) -> None:
-    """NODE: the power fails; what it was writing may be torn, others do not know."""
+    """NODE: the power fails; what it was writing may be torn, its guests end, others do not know."""
     world.kill(world.host(node), power=True)
 
 
@@ -200,7 +200,7 @@ def create(world: World, number: str, node: str) -> None:
                 "OP_ID": "OP_INSTANCE_CREATE",
                 "instance_name": _instance(number),
                 "mode": "create",
-                "disks": [],
+                "disks": [{"size": 1024}],
                 "nics": [{}],
                 "pnode": node,
                 "disk_template": TEMPLATE,

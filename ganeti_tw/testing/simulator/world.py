@@ -21,6 +21,7 @@ from ganeti_tw.testing.simulator.deeds import disk_ok
 from ganeti_tw.testing.simulator.hosts import WatchedHost
 from ganeti_tw.testing.simulator.invariants import Broken, Invariants
 from ganeti_tw.testing.simulator.script import Action
+from ganeti_tw.testing.simulator.writers import Writers
 
 RECOVERY = 300.0  # seconds without faults in which all must be well again
 LINES = 400  # of a transcript that are kept
@@ -82,6 +83,7 @@ class World:
         globalLogPublisher.addObserver(cast("ILogObserver", self._logged))
         self.hosts = cast("tuple[WatchedHost, ...]", tuple(self.cluster.hosts.values()))
         self.invariants.watch(self.hosts)
+        self._writers = Writers(self.broken, self.hosts)
         self.cluster.network.delay = self._delay
         self.cluster.network.late = lambda: self.random.random() < self.weather.late
         self.clients = Clients(self.cluster, Random(f"clients {seed}"), self.broken, self.say)
@@ -161,11 +163,13 @@ class World:
         return cast("WatchedHost", self.cluster.hosts[name])
 
     def kill(self, host: WatchedHost, power: bool) -> None:
-        """End its process."""
+        """End its process, or all of it: then its guests end, too."""
         if host.alive:
             unsafe = host.disk.unsafe
             kept = self.random.choice((0, unsafe, self.random.randint(0, max(0, unsafe - 1)) if power else 0))
             host.kill(kept, GONE if power else 0.0)
+            if power:
+                host.hypervisor.guests.clear()
             self.invariants.died(host)
 
     def boot(self, name: str) -> None:
@@ -265,6 +269,7 @@ class World:
     # -- hooks -----------------------------------------------------------------------------------------------------
 
     def _after_event(self) -> None:
+        self._writers.look()
         if self.failure is not None:
             raise Broken(self.failure.text)
 

@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from ganeti_tw.api.query.engine import query
 from ganeti_tw.errors import BadRequest, NotFound
 from ganeti_tw.jobs.record import JobRecord, OpRecord
-from ganeti_tw.locks.allocation import LockState, Mode
+from ganeti_tw.locks.allocation import LockState
+from ganeti_tw.locks.table import Mode
 from query_samples import NODE, FakeSources, changed, guest, large, no_pause, recorded, second_node, started
 
 DEFAULTS = ["name", "hypervisor", "os", "pnode", "status", "oper_ram"]

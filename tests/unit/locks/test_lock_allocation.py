@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any, NamedTuple
 
+from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti_tw.locks.allocation import BGL, Allocation, Mode
+from ganeti_tw.locks.allocation import BGL, Allocation, grant
+from ganeti_tw.locks.table import Mode, Table
+from ganeti_tw.locks.waiting import Request
 
 S, X = Mode.SHARED, Mode.EXCLUSIVE
 NAMES = ("cluster/BGL", "instance/a", "instance/b", "instance/[lockset]", "node/n1", "node/[lockset]")
@@ -269,3 +272,36 @@ def test_thousands_of_operations() -> None:
     while world.alive:
         world.end(next(o for o in world.alive if o in world.granted))
     assert world.locks.locks() == []
+
+
+@given(STEPS)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_looking_only_at_those_concerned_grants_what_looking_at_all_does(steps: list[Any]) -> None:
+    locks = Allocation()
+    held, waiting = Table(), dict[str, Request]()
+    granted: dict[str, Mapping[str, Mode]] = {}
+    owners: list[str] = []
+    for number, step in enumerate(steps, 1):
+        if isinstance(step, Ask):
+            owner = f"j{number}"
+            owners.append(owner)
+            waiting[owner] = Request(owner, step.wanted, step.priority, number)
+            told = locks.request(owner, step.wanted, step.priority)
+        elif not owners:
+            continue
+        elif isinstance(step, int):
+            owner = owners.pop(step % len(owners))
+            waiting.pop(owner, None)
+            held.remove(owner, granted.pop(owner, {}))
+            told = locks.release(owner)
+        else:
+            owner = owners[step[0] % len(owners)]
+            if owner in waiting:
+                waiting[owner] = evolve(waiting[owner], priority=step[1])
+            told = locks.change_priority(owner, step[1])
+        expected = grant(waiting.values(), held)
+        for request in expected:
+            del waiting[request.owner]
+            granted[request.owner] = request.wanted
+            held.add(request.owner, request.wanted)
+        assert told == [request.owner for request in expected]

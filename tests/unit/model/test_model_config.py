@@ -12,7 +12,7 @@ from ganeti_tw.model.codec import row
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.disk import Disk
 from ganeti_tw.model.instance import Instance
-from ganeti_tw.model.new import new_disk, new_instance, new_node
+from ganeti_tw.model.new import new_disk, new_instance, new_nic, new_node
 from ganeti_tw.model.rows import CLUSTER, TOP, Delete, Put
 from model_samples import DEFAULT_GROUP, INST1, NET1, NODE, new_config, sample_config, sample_rows, uuid
 
@@ -133,6 +133,13 @@ class RelationTests(SynchronousTestCase):
         config = with_things(instance(1, "web", N1, (uuid(11),)), drbd(11))
         config = config.apply([row(drbd(11, N1, N3))])
         self.assertEqual((config.secondary_count(N2), config.secondary_count(N3)), (0, 1))
+
+    def test_the_users_of_a_mac_follow_its_nics(self) -> None:
+        mac, other = "aa:00:00:00:00:01", "aa:00:00:00:00:02"
+        config = with_things(attrs.evolve(instance(1, "web"), nics=(new_nic(mac, uuid=uuid(90)),)))
+        self.assertEqual((config.mac_users(mac), config.mac_users(other)), ((config.instance("web").uuid,), ()))
+        config = config.apply([row(attrs.evolve(config.instance("web"), nics=(new_nic(other, uuid=uuid(90)),)))])
+        self.assertEqual((config.mac_users(mac), config.mac_users(other)), ((), (config.instance("web").uuid,)))
 
     def test_instances_are_listed_with_digits_as_numbers(self) -> None:
         config = with_things(instance(1, "web10"), instance(2, "web9"))

@@ -136,11 +136,21 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, int]]] = [
         {**OPEN, "group_name": "other"},
         {"instance/web2.example": X, f"nodegroup/{GROUP2}": S, f"node/{N3}": X, f"node-res/{N3}": X},
     ),
+    (
+        "OP_INSTANCE_CREATE",
+        {**CREATE, "disks": []},
+        {"instance/web2.example": X, f"nodegroup/{GROUP2}": S, f"node/{N3}": X, f"node-res/{N3}": X},
+    ),
     ("OP_INSTANCE_STARTUP", {"instance_name": "web1"}, {WEB: X, f"node-res/{N2}": S}),
     ("OP_INSTANCE_SHUTDOWN", {"instance_name": "web1"}, {WEB: X}),
     ("OP_INSTANCE_REBOOT", {"instance_name": "web1", "reboot_type": "hard"}, {WEB: X}),
     ("OP_INSTANCE_REMOVE", {"instance_name": "web1"}, {WEB: X, f"node/{N2}": X, f"node-res/{N2}": X}),
     ("OP_INSTANCE_CONSOLE", {"instance_name": "web1"}, {WEB: S}),
+    (
+        "OP_INSTANCE_FAILOVER",
+        {"instance_name": "web1", "target_node": "n3"},
+        {WEB: X, **{f"{level}/{n}": X for level in ("node", "node-res") for n in (N2, N3)}},
+    ),
     ("OP_INSTANCE_QUERY_DATA", {"instances": ["web1"]}, {}),
     ("OP_TAGS_SET", {"kind": "instance", "name": "web1", "tags": ["a"]}, {WEB: X}),
     ("OP_TAGS_SET", {"kind": "node", "name": "n1", "tags": ["a"]}, {f"node/{N1}": X}),
@@ -151,6 +161,21 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, int]]] = [
     ("OP_TEST_DELAY", {"duration": 1, "on_nodes": ["n2"]}, {}),
     ("OP_TEST_DELAY", {"duration": 1, "on_nodes": ["n2", "n3"], "no_locks": False}, {f"node/{N2}": X, f"node/{N3}": X}),
 ]
+
+
+class LocksOfDisklessTests(SynchronousTestCase):
+    """What takes nothing of a node need not have it alone, as it has in the original."""
+
+    def test_creating_one_that_is_not_started_leaves_its_node_to_others(self) -> None:
+        wanted = operation("OP_INSTANCE_CREATE", **{**CREATE, "disks": [], "start": False}).locks(cluster())
+        self.assertEqual(wanted, {"instance/web2.example": X, f"nodegroup/{GROUP2}": S, f"node/{N3}": S})
+
+    def test_removing_an_instance_without_disks_leaves_its_node_to_others(self) -> None:
+        config = cluster()
+        web = config.instance("web1")
+        config = changed(config, web, disks=())
+        wanted = operation("OP_INSTANCE_REMOVE", instance_name="web1").locks(config)
+        self.assertEqual(wanted, {WEB: X, f"node/{N2}": S})
 
 
 LOCKSETS = dict.fromkeys(("instance", "nodegroup", "node", "node-res", "network"), S)
@@ -176,6 +201,7 @@ REFERENCE: dict[str, tuple[dict[str, int], ...]] = {
     "OP_GROUP_VERIFY_DISKS": ({"nodegroup": S, "instance": S, "node": S},),
     "OP_INSTANCE_CONSOLE": ({"instance": S},),
     "OP_INSTANCE_CREATE": ({"instance": X, "node": X, "node-res": X, "nodegroup": S},),
+    "OP_INSTANCE_FAILOVER": ({"instance": X, "node": X, "node-res": X},),
     "OP_INSTANCE_MULTI_ALLOC": ({"node": S, "node-res": S},),
     "OP_INSTANCE_QUERY_DATA": ({}, {"instance": S, "nodegroup": S, "node": S}),
     "OP_INSTANCE_REBOOT": ({"instance": X},),
