@@ -293,6 +293,7 @@ class Host:
             directory=self.directory,
             hosts=hosts,
             bells=outside.bells,
+            allocators=outside.allocators,
             vault=vault,
             clock=outside.clock,
             now=outside.now,
