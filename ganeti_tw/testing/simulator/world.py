@@ -169,7 +169,7 @@ class World:
             kept = self.random.choice((0, unsafe, self.random.randint(0, max(0, unsafe - 1)) if power else 0))
             host.kill(kept, GONE if power else 0.0)
             if power:
-                host.hypervisor.guests.clear()
+                host.hypervisor.lose_power()
             self.invariants.died(host)
 
     def boot(self, name: str) -> None:
