@@ -25,6 +25,7 @@ from ganeti_tw.operations.steps.clusterinfo import cluster_info
 from ganeti_tw.protocol.jobs import (
     ArchiveJob,
     ArchiveOld,
+    Behind,
     CancelJob,
     ChangePriority,
     CheckRoom,
@@ -144,13 +145,18 @@ class MasterApi:
         await self._queue.ask(DeleteFilter(uuid), SAVE_TIMEOUT)
 
     async def job_waits(self, ids: list[int]) -> list[list[Any]]:
-        """``[id, ids of jobs, [[lock, owners], ...]]`` of each job that waits: for the ends of jobs, for locks."""
+        """What each job waits for: ``[id, ids of jobs, [[lock, owners], ...], text]``; of those that wait.
+
+        For the ends of jobs, for locks, or what the text says.
+        """
         jobs = await self._queue.ask(WhyJobsWait(tuple(ids)), WHY_TIMEOUT)
         found = []
         for number in dict.fromkeys(ids):
             locks = await self._places.locks.ask(WhyWaiting(f"job/{number}"), WHY_TIMEOUT)
-            if number in jobs or locks:
-                found.append([number, jobs.get(number, []), [[name, list(owners)] for name, owners in locks]])
+            behind = jobs.get(number, Behind([]))
+            if behind.jobs or behind.reason or locks:
+                named = [[name, list(owners)] for name, owners in locks]
+                found.append([number, behind.jobs, named, behind.reason])
         return found
 
     async def query(self, what: str, fields: list[str], filter: Any = None) -> dict[str, Any]:
