@@ -86,6 +86,7 @@ class JobHands:
         self.answers = places.hosts.answers
         self.open_bell = places.bells.open
         self.certificates = places.hosts.certificates
+        self.questions = places.questions
         self.hooks: HookRunner | None = None  # of the opcode, when it has any
         self.held: Mapping[str, int] = {}
         self.changed = False  # whether it changed the configuration

@@ -13,7 +13,7 @@ from ganeti_tw.config.switches import Switches
 from ganeti_tw.kernel import Ref
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.operations.bell import Bells
-from ganeti_tw.operations.context import Certificates
+from ganeti_tw.operations.context import Certificates, Questions
 
 
 class Hosts(Protocol):
@@ -51,6 +51,7 @@ class Places:
     hosts: Hosts
     bells: Bells
     spreader: Ref
+    questions: Questions
     clock: IReactorTime
     now: Callable[[], float]
     new_uuid: Callable[[], str]

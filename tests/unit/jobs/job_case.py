@@ -166,6 +166,7 @@ class JobCase(SynchronousTestCase):
             hosts=Nobody(),  # type: ignore[arg-type]
             bells=SimulatedBells(),
             spreader=self.locks,
+            questions=Nobody(),  # type: ignore[arg-type]
             clock=self.clock,
             now=lambda: 1000.0 + self.clock.seconds(),
             new_uuid=lambda: "",

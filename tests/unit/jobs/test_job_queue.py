@@ -14,9 +14,9 @@ from ganeti_tw.jobs.record import JobRecord, OpRecord
 from ganeti_tw.jobs.status import Status
 from ganeti_tw.operations.registry import input_of, parse
 from ganeti_tw.protocol.jobs import (
-    Behind,
     ArchiveJob,
     ArchiveOld,
+    Behind,
     CancelJob,
     ChangePriority,
     GetJobFigures,
