@@ -272,7 +272,7 @@ _CLUSTER = {
     "--master-netdev": _value("master_netdev", "Interface of the cluster's address", metavar="NETDEV"),
     "--master-netmask": _value("master_netmask", "Prefix length of the cluster's address", metavar="NETMASK"),
     "--max-running-jobs": _value("max_running_jobs", "How many jobs run at a time", "int"),
-    "--max-tracked-jobs": _value("max_tracked_jobs", "How many jobs the scheduler follows at a time", "int"),
+    "--max-tracked-jobs": _value("max_tracked_jobs", "Kept for tools that read it, without effect here", "int"),
     "--modify-etc-hosts": _yes_no("modify_etc_hosts", "Whether /etc/hosts is kept up to date"),
     "-n/--node": _several("nodes", "Node to do it on; may be repeated", "string")._replace(metavar="<node>"),
     "--no-nplus1-mem": _switch("skip_nplusone_mem", "Do not ask whether instances fit elsewhere when a node fails"),
