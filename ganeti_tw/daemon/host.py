@@ -102,7 +102,7 @@ class Host:
             raise NoCluster(f"{self.name} is in no cluster")
         if name in FROM_ANY_EPOCH:
             if not record.knows(peer):
-                raise Refused(f"{peer} is no node that {self.name} knows of")
+                raise record.unknown(peer)
             return
         seen = record.seen(peer, epoch)
         if name in MASTER_ONLY and peer != seen.master:
