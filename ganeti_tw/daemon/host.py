@@ -76,7 +76,8 @@ class Host:
             "host", lambda: HostActor(self, self.name, outside.memory, outside.now, lambda: self.record)
         )
         if self.record is not None:
-            await outside.store.position()  # opens and checks it: who cannot trust its ledger does not start
+            if self.record.is_candidate or self.record.is_master:
+                await outside.store.position()  # opens and checks it: who cannot trust its ledger does not start
             self._begin_role(self.record)
         # Last, so that nobody finds half a host.
         self.server = outside.listen(self.identity, self.system, self._gate, self._admit)
@@ -248,7 +249,11 @@ class Host:
     def start_follower(self) -> None:
         """Be ready to be a master candidate; nothing comes of it on a regular node."""
         outside = self.outside
-        keeper = self.system.spawn("view", lambda: ViewKeeper(self.view, outside.store, outside.files))
+
+        def candidate() -> bool:
+            return self.record is not None and self.record.is_candidate
+
+        keeper = self.system.spawn("view", lambda: ViewKeeper(self.view, outside.store, outside.files, candidate))
         writer = outside.config_writer(self.system)
         if writer is not None:
             keeper.tell(Follow(writer))
