@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ganeti_tw.cli.htools import reports
 from ganeti_tw.cli.htools.balancing import limits
 from ganeti_tw.cli.htools.call import Call, ProgramError, later
+from ganeti_tw.cli.htools.explain import Balancing
 from ganeti_tw.cli.htools.tables import component_table, instance_table, node_table
 from ganeti_tw.htools.balance import Step, balance
 from ganeti_tw.htools.cluster import NOWHERE, Cluster, Place
@@ -58,9 +59,12 @@ def run(call: Call) -> int:
     call.say("Trying to minimize the CV...")
     original = nodes
     steps = []
+    explained = Balancing(call, cluster, group.index, wanted)
     for step in balance(cluster, group.index, wanted):
         steps.append(step)
         call.say(_move_line(cluster, group, instances, len(steps), step))
+        explained.step(step)
+    explained.end()
     nodes = _nodes(cluster, group)
     _say_result(call, nodes, start, steps)
     if call.options.commands is not None:
