@@ -72,8 +72,8 @@ class HostRecord:
         missed that it came.
         """
         return Refused(
-            f"{peer} is no {kind} that {self.name} knows of; if it is one, {self.name} was away while all candidates it "
-            f"knew were replaced, and has to be added again: run 'gnt-node token --leave' on {self.name}, then "
+            f"{peer} is no {kind} that {self.name} knows of; if it is one, {self.name} was away while all candidates "
+            f"it knew were replaced, and has to be added again: run 'gnt-node token --leave' on {self.name}, then "
             f"'gnt-node add --readd {self.name}' on the master"
         )
 
