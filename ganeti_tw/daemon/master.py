@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ganeti_tw.api.master import MasterApi
+from ganeti_tw.api.query.questions import Questions
 from ganeti_tw.api.query.sources import ClusterSources
 from ganeti_tw.config.keeper import ConfigKeeper, Published
 from ganeti_tw.config.secrets import SecretKeeper, Secrets, Vault, secrets_of
@@ -203,6 +204,7 @@ class Master:
             bells=bells,
             allocators=allocators,
             spreader=self.spreader,
+            questions=Questions(lambda: sources, switches, now, pause),
             clock=clock,
             now=now,
             new_uuid=new_uuid,
@@ -223,7 +225,7 @@ class Master:
         for follower in (self.followers, self.spreader, self.witnesses, self.certificates):
             self.keeper.ask(Follow(follower), 10.0)
         sources = ClusterSources(self.published, directory, self.queue, self.locks)
-        self.api = MasterApi(self.queue, self.switches, places, sources, pause)
+        self.api = MasterApi(self.queue, self.switches, places)
 
     def follow(self, ref: Ref) -> Deferred[Any]:
         """Tell an actor of every change of the configuration."""

@@ -22,6 +22,7 @@ from ganeti_tw.daemon.allocators import OUTPUT_LIMIT, ProgramAllocators
 from ganeti_tw.daemon.bells import SocketBells
 from ganeti_tw.daemon.certificates import MasterCertificates
 from ganeti_tw.daemon.expiry import ExpiryWatch
+from ganeti_tw.daemon.garbage import GarbageWatch
 from ganeti_tw.daemon.hands import Hands, own_environment
 from ganeti_tw.daemon.host import Host
 from ganeti_tw.daemon.hosts import MasterHosts
@@ -193,6 +194,7 @@ class HostService(Service):
         # The reactor's clock is the wall's, which may be set.
         self.lag = LagMeter(process.reactor, time.monotonic, self.host.system.slowest)
         self.host.lag = self.lag
+        self.garbage = GarbageWatch(gc, time.thread_time)
         self.expiry = ExpiryWatch(process.reactor, process.now, process.certificate_ends)
         self.host.expiry = self.expiry
         self._local: LocalServer | None = None
@@ -216,14 +218,13 @@ class HostService(Service):
         self._mond = start_monitor(host, process)
         self._local = LocalServer(process.reactor, process.paths.socket, host.handle, 0o660)
         self._local.listen()
-        # What is here now stays: looking through all of it again and again would hold the reactor.
-        gc.collect()
-        gc.freeze()
+        self.garbage.start()
         self.lag.start()
         self.expiry.start()
         log.info("host {name} is ready, role {role}", name=host.name, role=host.role())
 
     async def _stop(self) -> None:
+        self.garbage.stop()
         self.lag.stop()
         self.expiry.stop()
         if self._local is not None:

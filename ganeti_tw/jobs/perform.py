@@ -90,6 +90,7 @@ class JobHands:
         self.open_bell = places.bells.open
         self.allocators = places.allocators
         self.certificates = places.hosts.certificates
+        self.questions = places.questions
         self.hooks: HookRunner | None = None  # of the opcode, when it has any
         self.held: Mapping[str, int] = {}
         self.changed = False  # whether it changed the configuration

@@ -14,7 +14,7 @@ from ganeti_tw.kernel import Ref
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.operations.allocators import Allocators
 from ganeti_tw.operations.bell import Bells
-from ganeti_tw.operations.context import Certificates
+from ganeti_tw.operations.context import Certificates, Questions
 
 
 class Hosts(Protocol):
@@ -53,6 +53,7 @@ class Places:
     bells: Bells
     allocators: Allocators
     spreader: Ref
+    questions: Questions
     clock: IReactorTime
     now: Callable[[], float]
     new_uuid: Callable[[], str]

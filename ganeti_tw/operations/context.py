@@ -62,6 +62,19 @@ class Certificates(Protocol):
         """Store the key of confd that nodes are given from now on."""
 
 
+class Questions(Protocol):
+    """What the front door answers to clients, for operations that ask the same."""
+
+    async def query(self, what: str, fields: list[str], filter: Any = None) -> dict[str, Any]:
+        """Rows of ``[status, value]`` cells with their field descriptions."""
+
+    def query_fields(self, what: str, fields: list[str] | None = None) -> dict[str, Any]:
+        """Descriptions of fields; of all when none are named."""
+
+    def config_values(self, names: Sequence[str]) -> list[Any]:
+        """Single values by name; None for unknown ones."""
+
+
 class Hands(Protocol):
     """What a context needs of the world; the job gives it."""
 
@@ -75,6 +88,10 @@ class Hands(Protocol):
     @property
     def allocators(self) -> Allocators:
         """The programs that choose nodes."""
+
+    @property
+    def questions(self) -> Questions:
+        """What clients may ask."""
 
     def config(self) -> Config:
         """The latest stored configuration."""
@@ -242,6 +259,11 @@ class Context:
     def certificates(self) -> Certificates:
         """Those of the nodes, as the master gives them out."""
         return self._hands.certificates
+
+    @property
+    def questions(self) -> Questions:
+        """What clients may ask."""
+        return self._hands.questions
 
     async def leaving_hooks(self, node: str) -> None:
         """Run the hooks that follow this operation on a node that is about to leave the cluster."""

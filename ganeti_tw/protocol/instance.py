@@ -138,9 +138,10 @@ class RebootInstance:
 @wire("node.list_instances/1", answer=tuple[RunningInstance, ...], looks=True)
 @frozen
 class ListInstances:
-    """Answer: what the hypervisors named know, without asking the guests."""
+    """Answer: what the hypervisors named know, without asking the guests; of these instances only, if any are named."""
 
     hypervisors: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
 
 @wire("node.get_console/1", answer=Console, looks=True)

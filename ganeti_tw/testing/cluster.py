@@ -91,7 +91,7 @@ class SimulatedHost:
         self.kept: HostRecord | None = None  # on disk
         self.identity: Identity | Unjoined = Unjoined.create(name, cluster.now())  # on disk
         self.ssconf: dict[str, str] = {}
-        self.hypervisor = SimulatedHypervisor(cluster.clock)
+        self.hypervisor = SimulatedHypervisor(cluster.clock, name, cluster.hypervisors)
         self.storages = {
             **{t: SimulatedStorage(t, cluster.clock) for t in ("file", "diskless")},
             "sharedfile": cluster.shared_storage,
@@ -432,6 +432,7 @@ class Cluster:
         self.network = MemoryNetwork(self.clock, 0.0005)
         self.bells = SimulatedBells()
         self.allocators = SimulatedAllocators(self.clock)
+        self.hypervisors: dict[str, SimulatedHypervisor] = {}  # by host
         self.shared_storage = SimulatedStorage("sharedfile", self.clock)  # mounted on all hosts
         self.hosts = {host: make_host(self, host) for host in self.addresses}
         members = tuple(self.hosts)[:nodes]

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, execute, fail, maybeDeferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 
 from ganeti_tw.agent.storage.base import Abilities
@@ -19,6 +20,7 @@ from ganeti_tw.errors import BadRequest, DriverError, NotFound, WrongState
 from ganeti_tw.protocol.ancillary import FileCopy, ReadAncillary, WriteAncillary
 from ganeti_tw.protocol.instance import Console, DiskSpec, InstanceSpec, RunningInstance
 from ganeti_tw.protocol.masterip import MasterIpEnd, SetMasterIp
+from ganeti_tw.protocol.migration import Doorway
 from ganeti_tw.protocol.node import (
     HookEnd,
     NodeFigures,
@@ -41,12 +43,25 @@ class SimulatedHypervisor:
     ``deaf`` guests do not shut down when asked, ``immortal`` ones not even when
     forced; starting those in ``broken`` fails; ``delay`` is how many seconds a
     start takes.  ``calls`` is what was asked, in order.
+
+    Guests go to the ``peers`` of the host, by its name, in ``travel`` seconds, even
+    when the processes of both hosts die meanwhile; ``stranded`` ones do not arrive.
     """
 
     name = "fake"
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(
+        self, clock: IReactorTime, host: str = "", peers: dict[str, SimulatedHypervisor] | None = None
+    ) -> None:
         self._clock = clock
+        self._host = host
+        self._peers = {} if peers is None else peers
+        self._peers[host] = self
+        self.reason = ""
+        self.travel = 0.0
+        self.stranded: set[str] = set()
+        self.expected: set[str] = set()
+        self._ways: dict[str, tuple[float, Deferred[None], IDelayedCall]] = {}
         self.guests: dict[str, RunningInstance] = {}
         self.deaf: set[str] = set()
         self.immortal: set[str] = set()
@@ -89,6 +104,68 @@ class SimulatedHypervisor:
 
     async def close(self) -> None:
         return None
+
+    # -- from host to host -----------------------------------------------------------------------------------------
+
+    async def obstacle(self) -> str:
+        return self.reason
+
+    async def accept(self, spec: InstanceSpec, disks: Mapping[int, str], address: str) -> Doorway:
+        self.calls.append((spec.name, "accept"))
+        self.expected.add(spec.name)
+        return Doorway(self._host, address)
+
+    async def send(self, spec: InstanceSpec, door: Doorway, live: bool) -> None:
+        self.calls.append((spec.name, "send live" if live else "send"))
+        if spec.name not in self.guests:
+            raise WrongState(f"{spec.name} does not run")
+        ended: Deferred[None] = Deferred()
+        timer = self._clock.callLater(self.travel, self._arrive, spec.name, self._peers[door.to])
+        self._ways[spec.name] = self._clock.seconds(), ended, timer
+        mine: Deferred[None] = Deferred()
+        ended.addBoth(lambda end: None if mine.called else mine.callback(end))
+        await mine
+
+    async def sent(self, name: str) -> tuple[int, int]:
+        if name not in self._ways:
+            return 0, 0
+        total = self.guests[name].memory_mib * 2**20
+        return int(total * (self._clock.seconds() - self._ways[name][0]) / self.travel), total
+
+    async def end_migration(self, name: str) -> None:
+        self.expected.discard(name)
+        self._end(name, f"{name} was not sent: that was aborted")
+
+    async def set_memory(self, name: str, memory_mib: int) -> None:
+        self.calls.append((name, f"memory {memory_mib}"))
+        self.guests[name] = evolve(self.guests[name], memory_mib=memory_mib)
+
+    def lose_power(self) -> None:
+        """All guests are gone, also those on their way from or to here."""
+        for name in list(self._ways):
+            self._end(name, "the power failed")
+        self.guests.clear()
+        self.expected.clear()
+
+    def receive(self, guest: RunningInstance) -> None:
+        """A guest has arrived."""
+        self.expected.discard(guest.name)
+        self.guests[guest.name] = guest
+
+    def _arrive(self, name: str, peer: SimulatedHypervisor) -> None:
+        if name in self.stranded or name not in peer.expected or name not in self.guests:
+            self._end(name, f"{name} was not sent: nobody expects it there")
+            return
+        peer.receive(self.guests.pop(name))
+        _, ended, _ = self._ways.pop(name)
+        ended.callback(None)
+
+    def _end(self, name: str, error: str) -> None:
+        if name in self._ways:
+            _, ended, timer = self._ways.pop(name)
+            if timer.active():
+                timer.cancel()
+            ended.errback(DriverError(error))
 
 
 class SimulatedStorage:

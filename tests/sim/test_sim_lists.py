@@ -36,6 +36,10 @@ def names_of(resource: str) -> list[str]:
     return found
 
 
+def asked(op_id: str, /, **parameters: Any) -> dict[str, Any]:
+    return {"OP_ID": op_id, **parameters}
+
+
 class ListCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.cluster = Cluster()
@@ -225,3 +229,45 @@ class FilterLanguageTests(ListCase):
         self.assertEqual(len(self.rows("gnt-job", "list", "--no-headers", "id <= 2")), 2)
         self.assertEqual(len(self.rows("gnt-job", "list", "--no-headers", "--running")), 1)
         self.assertEqual(len(self.rows("gnt-job", "list", "--no-headers", "--finished")), jobs - 1)
+
+
+class QueryJobTests(ListCase):
+    """The same questions as operations of jobs."""
+
+    def job(self, op: dict[str, Any]) -> tuple[str, Any]:
+        """Status and result of a job that asks, submitted as clients do."""
+        path = Path(self.mktemp())
+        path.write_text(json.dumps([op]))
+        self.cluster.run("gnt-debug", "submit-job", str(path))
+        row = self.cluster.call("query", {"what": "job", "fields": ["status", "opresult"]})["data"][-1]
+        return row[0][1], row[1][1][0]
+
+    def test_the_answer_is_that_of_the_front_door(self) -> None:
+        for what in RESOURCES:
+            key = {"filter": "uuid", "job": "id"}.get(what, "name")
+            status, result = self.job(asked("OP_QUERY", what=what, fields=[key, "nosuch"]))
+            self.assertEqual(status, "success")
+            if what in ("job", "lock"):  # which the job itself changes
+                continue
+            self.assertEqual(result, self.cluster.call("query", {"what": what, "fields": [key, "nosuch"]}), what)
+            _, fields = self.job(asked("OP_QUERY_FIELDS", what=what))
+            self.assertEqual(fields, self.cluster.call("query_fields", {"what": what}))
+
+    def test_filters_and_locks(self) -> None:
+        op = asked("OP_QUERY", what="instance", fields=["name"], qfilter=["=", "pnode", "node2"], use_locking=True)
+        status, result = self.job(op)
+        self.assertEqual((status, result["data"]), ("success", [[[0, "web1.example"]]]))
+
+    def test_what_has_no_listings_is_told_by_name(self) -> None:
+        status, result = self.job(asked("OP_QUERY", what="os", fields=["name"]))
+        self.assertEqual(status, "error")
+        self.assertIn("nothing is known of 'os'", str(result))
+
+    def test_values_of_the_cluster(self) -> None:
+        fields = ["master_node", "drain_flag", "watcher_pause", "cluster_name"]
+        self.assertEqual(
+            self.job(asked("OP_CLUSTER_CONFIG_QUERY", output_fields=fields)),
+            ("success", ["node1", False, None, self.cluster.config.cluster.cluster_name]),
+        )
+        status, result = self.job(asked("OP_CLUSTER_CONFIG_QUERY", output_fields=["nosuch"]))
+        self.assertEqual((status, "there is no field nosuch" in str(result)), ("error", True))

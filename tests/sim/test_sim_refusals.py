@@ -68,6 +68,8 @@ UNKNOWN: tuple[tuple[str, dict[str, Any], str], ...] = (
         "nonet",
     ),
     ("OP_INSTANCE_FAILOVER", {"instance_name": "nobody", "target_node": "node1"}, "nobody"),
+    ("OP_INSTANCE_FAILOVER", {"instance_name": "nobody", "target_node": "node1", "cleanup": True}, "nobody"),
+    ("OP_INSTANCE_MIGRATE", {"instance_name": "nobody", "target_node": "node1"}, "nobody"),
     ("OP_INSTANCE_QUERY_DATA", {"instances": ["nobody"]}, "nobody"),
     ("OP_INSTANCE_REBOOT", {"instance_name": "nobody", "reboot_type": "hard"}, "nobody"),
     ("OP_INSTANCE_REINSTALL", {"instance_name": "nobody"}, "nobody"),

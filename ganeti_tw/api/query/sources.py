@@ -45,10 +45,10 @@ class ClusterSources:
         """The latest stored configuration."""
         return self._published.config
 
-    async def instances_on(self, node: Node) -> Sequence[RunningInstance]:
-        """What the enabled hypervisors of a node know."""
+    async def instances_on(self, node: Node, names: tuple[str, ...] = ()) -> Sequence[RunningInstance]:
+        """What the enabled hypervisors of a node know, of all instances or those named."""
         found: Sequence[RunningInstance] = await self._ask(
-            node.name, ListInstances(self.config.cluster.enabled_hypervisors)
+            node.name, ListInstances(self.config.cluster.enabled_hypervisors, names)
         )
         return found
 

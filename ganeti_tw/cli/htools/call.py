@@ -21,6 +21,10 @@ class ProgramError(Exception):
     """Stop with ``Error: TEXT`` and status 1."""
 
 
+class EndAtOnce(Exception):
+    """Stop with status 2: somebody does not want to wait for what is going on."""
+
+
 class Call:
     """What a tool's ``run`` is given."""
 
@@ -48,6 +52,11 @@ class Call:
         """A line on standard output, at this verbosity and above; none where a document is wanted."""
         if self.options.verbose >= level and not self.options.json:
             self._stdout.write(text + "\n")
+
+    def report(self, text: str) -> None:
+        """What is going on, shown at once; on standard error where a document is wanted."""
+        (self.warn if self.options.json else self.say)(text)
+        self._stdout.flush()
 
     def give(self, document: Mapping[str, Any]) -> None:
         """The JSON document of ``--json``."""
@@ -102,6 +111,8 @@ class Call:
             set_offline(prepared.cluster, options.offline)
         except BadData as error:
             raise ProgramError(str(error)) from error
+        if options.mond and not options.ignore_dynu:
+            importlib.import_module("ganeti_tw.cli.htools.monitoring").use_monitoring(self, prepared.cluster)
         return prepared
 
     def save(self, cluster: Cluster, suffix: str, when: str, newest: int = 0) -> None:
@@ -129,16 +140,14 @@ class Call:
 
     def _load_raw(self) -> Cluster:
         options = self.options
-        if options.mond or options.mond_data is not None:
-            raise BadData("this version cannot use monitoring data (--mond, --mond-data); use -U with a file")
         files = [options.master, options.luxi, options.data_file]
         if len([each for each in files if each is not None]) > 1:
             raise ProgramError("Only one of the rapi, luxi, and data files options should be given.")
         if options.master is not None:
-            remote: Cluster = _sources().from_remote(self.outside.fetch, options.master)
+            remote: Cluster = later("sources").from_remote(self.outside.fetch, options.master)
             return remote
         if options.luxi is not None:
-            live: Cluster = _sources().from_master(self.client)
+            live: Cluster = later("sources").from_master(self.client)
             return live
         if options.simulate:
             return simulated(options.simulate)
@@ -156,9 +165,9 @@ class Call:
         return self._client
 
 
-def _sources() -> Any:
-    """What speaks to running clusters; most runs never do."""
-    return importlib.import_module("ganeti_tw.cli.htools.sources")
+def later(name: str) -> Any:
+    """A module beside this one that most runs do without."""
+    return importlib.import_module(f"ganeti_tw.cli.htools.{name}")
 
 
 def _describe(error: OSError) -> str:

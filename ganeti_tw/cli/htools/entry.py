@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 import ganeti_tw
-from ganeti_tw.cli.htools.call import Call, ProgramError
+from ganeti_tw.cli.htools.call import Call, EndAtOnce, ProgramError, later
 from ganeti_tw.cli.htools.getopt import UsageError, usage
 from ganeti_tw.cli.htools.options import BadValue, options_of, read_options
 from ganeti_tw.cli.htools.outside import Outside
 
-TOOLS = ("hail", "hbal", "hcheck", "hinfo", "hroller", "hspace", "hsqueeze")
+TOOLS = ("hail", "harep", "hbal", "hcheck", "hinfo", "hroller", "hscan", "hspace", "hsqueeze")
 
 # Kind, least and most number of arguments, for the tools that take any.
 _ARGUMENTS = {"hail": "file 1 1", "hscan": "host 0 none"}
@@ -57,7 +57,7 @@ def main(
     call = Call(tool, options, rest, stdin=stdin, stdout=stdout, stderr=stderr, outside=outside or _outside())
     try:
         if rest and tool not in _ARGUMENTS:
-            raise ProgramError("This program doesn't take any arguments.")
+            raise ProgramError(f"{'this' if tool == 'harep' else 'This'} program doesn't take any arguments.")
         if options.json and options.machine_readable:
             raise ProgramError("Only one of --json and --machine-readable can be given")
         module = importlib.import_module(f"ganeti_tw.cli.htools.{tool}")
@@ -67,15 +67,17 @@ def main(
         stdout.flush()
         stderr.write(f"Error: {error}\n")
         return 1
+    except EndAtOnce:
+        return 2
 
 
 def _outside() -> Outside:
     """The real world; what speaks to it is imported when it is needed."""
 
-    def later(name: str) -> Any:
-        return lambda *arguments: getattr(importlib.import_module("ganeti_tw.cli.htools.sources"), name)(*arguments)
+    def source(name: str) -> Any:
+        return lambda *arguments: getattr(later("sources"), name)(*arguments)
 
-    return Outside(later("connect"), later("fetch"), time.time, later("new_uuid"), later("heed"))
+    return Outside(source("connect"), source("fetch"), time.time, source("new_uuid"), source("heed"))
 
 
 def _usage(tool: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ganeti_tw.cli.htools import reports
-from ganeti_tw.cli.htools.call import Call, ProgramError
+from ganeti_tw.cli.htools.call import Call, ProgramError, later
 from ganeti_tw.htools.cluster import Cluster
-from ganeti_tw.htools.jobs import SCRIPT_HEAD, job_sets, script
+from ganeti_tw.htools.jobs import SCRIPT_HEAD, job_sets, power_opcodes, script, tag_opcode
 from ganeti_tw.htools.squeeze import Trial, has_room, may_come, may_go, measure, switch_off, switch_on
 from ganeti_tw.htools.tags import STANDBY_AUTO
 
@@ -62,8 +62,20 @@ def run(call: Call) -> int:
             )
         )
     if options.execute and trial.nodes:
-        raise ProgramError("hsqueeze: Execution of commands possible only on LUXI")
+        _execute(call, cluster, trial, action)
     return 0
+
+
+def _execute(call: Call, cluster: Cluster, trial: Trial, action: str) -> None:
+    if call.options.luxi is None:
+        raise ProgramError("hsqueeze: Execution of commands possible only on LUXI")
+    running = later("running")
+    moves = running.move_sets(cluster, trial.steps)
+    names = [cluster.nodes[n].hardware.name for n in trial.nodes]
+    power = [running.Job("switching nodes", power_opcodes(names, on=action == "online"))]
+    tags = [running.Job(f"tagging {name}", [tag_opcode(name, STANDBY_AUTO)]) for name in names]
+    sets = [power, *moves] if action == "online" else [*moves, tags, power]
+    running.run_sets(call, sets, comment="squeezing")
 
 
 def _names(cluster: Cluster, nodes: Sequence[int]) -> str:

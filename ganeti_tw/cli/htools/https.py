@@ -1,4 +1,4 @@
-"""One GET of a RAPI, with a deadline that a slow or silent server cannot stretch."""
+"""One GET of a RAPI or a monitoring daemon, with a deadline that a slow or silent server cannot stretch."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def get(
     except (OSError, http.client.HTTPException, ValueError) as e:
         raise BadData(f"{shown}: {_describe(e)}") from None
     if response.status != http.client.OK:
-        raise BadData(f"{shown}: the RAPI answered {response.status} {response.reason}{_hint(response.status)}")
+        raise BadData(f"{shown}: the server answered {response.status} {response.reason}{_hint(response.status)}")
     return body
 
 

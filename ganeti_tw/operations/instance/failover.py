@@ -11,17 +11,19 @@ from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, instance_hooks, master_and
 from ganeti_tw.operations.inputs import Filled, Seconds
 from ganeti_tw.operations.registry import operation
+from ganeti_tw.operations.steps.cleanup import clean_up, cleanup_target
 from ganeti_tw.operations.steps.failover import fail_over
 from ganeti_tw.operations.steps.moves import check_target, move_locks, move_variables, target_of
 
 
-@operation("OP_INSTANCE_FAILOVER", summary="instance_name", not_yet=("iallocator", "cleanup"))
+@operation("OP_INSTANCE_FAILOVER", summary="instance_name", not_yet=("iallocator",))
 @frozen
 class InstanceFailover:
     """Stop an instance on its node and start it on another that reaches its disks.
 
     One that is down is moved without being started.  An offline primary node is
-    not asked; ``ignore_consistency`` goes on when it does not answer.
+    not asked; ``ignore_consistency`` goes on when it does not answer.  ``cleanup``
+    is that of :class:`~ganeti_tw.operations.instance.migrate.InstanceMigrate`.
     """
 
     instance_name: str
@@ -40,7 +42,9 @@ class InstanceFailover:
 
     def check(self, config: Config) -> None:
         instance = self._instance(config)
-        check_target(config, instance, self._target(config, instance), ignore_ipolicy=self.ignore_ipolicy)
+        target = self._target(config, instance)
+        if not self.cleanup:
+            check_target(config, instance, target, ignore_ipolicy=self.ignore_ipolicy)
 
     def hooks(self, config: Config) -> Hooks:
         instance = self._instance(config)
@@ -60,10 +64,14 @@ class InstanceFailover:
     async def run(self, context: Context) -> None:
         config = context.config
         instance = self._instance(config)
+        target = self._target(config, instance)
+        if self.cleanup:
+            await clean_up(context, instance, target)
+            return
         await fail_over(
             context,
             instance,
-            self._target(config, instance),
+            target,
             shutdown_timeout=self.shutdown_timeout,
             ignore_consistency=self.ignore_consistency,
         )
@@ -72,4 +80,6 @@ class InstanceFailover:
         return config.instance(self.instance_name, self.instance_uuid)
 
     def _target(self, config: Config, instance: Instance) -> Node:
+        if self.cleanup:
+            return cleanup_target(config, instance, self.target_node, self.target_node_uuid)
         return target_of(config, instance, self.target_node, self.target_node_uuid)

@@ -17,6 +17,8 @@ from ganeti_tw.operations.steps.spec import instance_spec
 from ganeti_tw.protocol.config import Changes
 from ganeti_tw.protocol.instance import StartInstance, StopInstance
 
+SHUTDOWN_TIMEOUT = 120.0  # seconds, unless somebody says otherwise
+
 
 async def fail_over(
     context: Context, instance: Instance, target: Node, *, shutdown_timeout: float, ignore_consistency: bool

@@ -9,7 +9,7 @@ from ganeti_tw.model.instance import Instance
 from ganeti_tw.model.node import Node
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.registry import EXCLUSIVE
-from ganeti_tw.operations.steps.nodes import usable
+from ganeti_tw.operations.steps.nodes import settled, usable
 from ganeti_tw.operations.steps.policy import check_policy
 from ganeti_tw.operations.steps.spec import disk_spec
 from ganeti_tw.protocol.instance import FindDisk
@@ -78,6 +78,7 @@ def move_variables(config: Config, instance: Instance, target: Node) -> dict[str
 
 def check_target(config: Config, instance: Instance, target: Node, *, ignore_ipolicy: bool) -> None:
     """Refuse a node that the instance may not go to, by what is configured."""
+    settled(config, instance)
     _mirrored(config, instance)
     if target.uuid == instance.primary_node:
         raise WrongState(f"{instance.name} is on {target.name} already")

@@ -17,6 +17,7 @@ from ganeti_tw.ledger.messages import Committed, Subscribe
 from ganeti_tw.ledger.seam import Snapshot
 from ganeti_tw.protocol.instance import DiskSpec, InstanceSpec, RunningInstance
 from ganeti_tw.protocol.ledger import Change
+from ganeti_tw.protocol.migration import Doorway
 from ganeti_tw.testing.cluster import Cluster, SimulatedHost
 from ganeti_tw.testing.hands import SimulatedHypervisor
 from ganeti_tw.testing.simulator.writers import Counted
@@ -114,7 +115,7 @@ class WatchedHypervisor(SimulatedHypervisor):
     """Guests; ``failures`` says how many starts fail, ``disks`` which ones guests write to that were started here."""
 
     def __init__(self, host: WatchedHost) -> None:
-        super().__init__(host.clock)
+        super().__init__(host.clock, host.name, host.cluster.hypervisors)
         self.guests: Counted[RunningInstance] = Counted()
         self.disks: dict[str, tuple[DiskSpec, ...]] = {}
         self.failures = 0
@@ -125,6 +126,10 @@ class WatchedHypervisor(SimulatedHypervisor):
             raise DriverError(f"{spec.name} does not start: simulated failure")
         self.disks[spec.name] = tuple(disk for disk in spec.disks if disk.mode == "rw")
         await super().start(spec, disks, paused)
+
+    async def accept(self, spec: InstanceSpec, disks: Mapping[int, str], address: str) -> Doorway:
+        self.disks[spec.name] = tuple(disk for disk in spec.disks if disk.mode == "rw")
+        return await super().accept(spec, disks, address)
 
 
 class WatchedHost(SimulatedHost):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ganeti_tw.cli.htools.outside import Handler, Outside
-from ganeti_tw.errors import GanetiError, NotFound
+from ganeti_tw.errors import BadRequest, GanetiError, NotFound
 from ganeti_tw.htools.cluster import NOWHERE, BadData, Cluster
 from ganeti_tw.htools.policy import Policy, Spec
 
@@ -161,7 +161,7 @@ class FakeMaster:
     def _submit(self, ops: list[dict[str, Any]]) -> int:
         ((good, value),) = self._submit_many([ops])
         if not good:
-            raise NotFound(value)
+            raise BadRequest(value)
         return value
 
     def _submit_many(self, jobs: list[list[dict[str, Any]]]) -> Any:

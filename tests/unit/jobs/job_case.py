@@ -170,6 +170,7 @@ class JobCase(SynchronousTestCase):
             bells=SimulatedBells(),
             allocators=SimulatedAllocators(self.clock),
             spreader=self.locks,
+            questions=Nobody(),  # type: ignore[arg-type]
             clock=self.clock,
             now=lambda: 1000.0 + self.clock.seconds(),
             new_uuid=lambda: "",
