@@ -82,6 +82,8 @@ UNKNOWN: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("OP_NETWORK_RENAME", {"network_name": "nonet", "new_name": "n"}, "nonet"),
     ("OP_NETWORK_SET_PARAMS", {"network_name": "nonet", "gateway": "192.0.2.1"}, "nonet"),
     ("OP_NODE_ADD", {"node_name": "node9", "group": "nogroup", "token": "t"}, "nogroup"),
+    ("OP_NODE_MIGRATE", {"node_name": "node99"}, "node99"),
+    ("OP_NODE_MIGRATE", {"node_name": "node1", "target_node": "node99"}, "node99"),
     ("OP_NODE_POWERCYCLE", {"node_name": "node99"}, "node99"),
     ("OP_NODE_REMOVE", {"node_name": "node99"}, "node99"),
     ("OP_NODE_SET_PARAMS", {"node_name": "node99", "offline": True}, "node99"),

@@ -87,6 +87,7 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, int]]] = [
     ("OP_NETWORK_REMOVE", {"network_name": "net1"}, {f"network/{NET}": X, **GROUPS}),
     ("OP_NETWORK_RENAME", {"network_name": "net1", "new_name": "n"}, {f"network/{NET}": X}),
     ("OP_NETWORK_SET_PARAMS", {"network_name": "net1"}, {f"network/{NET}": X}),
+    ("OP_NODE_MIGRATE", {"node_name": "n2", "target_node": "n3"}, {f"node/{N2}": S}),
     ("OP_NODE_POWERCYCLE", {"node_name": "n2"}, {}),
     ("OP_NODE_SET_PARAMS", {"node_name": "n2", "drained": True}, {f"node/{N2}": X, f"node-res/{N2}": X}),
     (
@@ -232,6 +233,7 @@ REFERENCE: dict[str, tuple[dict[str, int], ...]] = {
     "OP_NETWORK_REMOVE": ({"network": X, "nodegroup": S},),
     "OP_NETWORK_SET_PARAMS": ({"network": X},),
     "OP_NODE_ADD": ({},),
+    "OP_NODE_MIGRATE": ({"node": S},),
     "OP_NODE_POWERCYCLE": ({},),
     "OP_NODE_REMOVE": ({},),
     "OP_NODE_SET_PARAMS": ({"node": X, "node-res": X}, {"node": X, "node-res": X, "instance": S}),
