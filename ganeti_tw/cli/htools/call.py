@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
@@ -22,7 +23,10 @@ class ProgramError(Exception):
 
 
 class Call:
-    """What a tool's ``run`` is given.  ``backends`` are the live sources, by option name."""
+    """What a tool's ``run`` is given.
+
+    ``backends`` are the live sources, by option name; ``clock`` counts seconds.
+    """
 
     def __init__(
         self,
@@ -34,7 +38,9 @@ class Call:
         stdout: TextIO,
         stderr: TextIO,
         backends: Mapping[str, Backend],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.clock = clock
         self.tool = tool
         self.options = options
         self.arguments = list(arguments)

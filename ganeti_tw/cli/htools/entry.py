@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
 import ganeti_tw
@@ -27,6 +28,7 @@ def main(
     stdout: TextIO,
     stderr: TextIO,
     backends: Mapping[str, Backend] | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> int:
     """Run a tool with the arguments after its name; the exit status."""
     options_here = options_of(tool)
@@ -52,7 +54,7 @@ def main(
         stdout.write(f"{tool} (ganeti) version {ganeti_tw.__version__}\n")
         stdout.write(f"compiled with python {sys.version.split()[0]}\nrunning on {sys.platform}\n")
         return 0
-    call = Call(tool, options, rest, stdin=stdin, stdout=stdout, stderr=stderr, backends=backends or {})
+    call = Call(tool, options, rest, stdin=stdin, stdout=stdout, stderr=stderr, backends=backends or {}, clock=clock)
     try:
         if rest and tool not in _ARGUMENTS:
             raise ProgramError("This program doesn't take any arguments.")
