@@ -25,32 +25,44 @@ def replayed(cluster: Cluster, group: int, steps: Iterable[Step], limits: Limits
     members = cluster.members(group)
     found: list[Step] = []
     for step in steps:
-        instance, old = step.instance, cluster.places[step.instance.index]
-        targets = [n for n in (step.move.target,) if n >= 0 and not cluster.nodes[n].offline]
-        if step.move not in moves_of(cluster, instance, targets, limits):
+        old = cluster.places[step.instance.index]
+        if not _made(cluster, step, limits):
             return None
-        outcome = attempt(cluster, instance, step.move, limits.ignore_soft_errors)
-        if isinstance(outcome, Fail):
-            return None
-        cluster.settle(outcome.nodes, instance.index, outcome.place)
         value = score([cluster.nodes[n] for n in members])
-        found.append(Step(instance, step.move, old, outcome.place, value))
+        found.append(Step(step.instance, step.move, old, cluster.places[step.instance.index], value))
     return found
+
+
+def _made(cluster: Cluster, step: Step, limits: Limits) -> bool:
+    """Whether the step's move is allowed here; it is made if so."""
+    instance, target = step.instance, step.move.target
+    targets = [target] if target >= 0 and not cluster.nodes[target].offline else []
+    if step.move not in moves_of(cluster, instance, targets, limits):
+        return False
+    outcome = attempt(cluster, instance, step.move, limits.ignore_soft_errors)
+    if isinstance(outcome, Fail):
+        return False
+    cluster.settle(outcome.nodes, instance.index, outcome.place)
+    return True
 
 
 def trimmed(cluster: Cluster, group: int, steps: Sequence[Step], limits: Limits) -> list[Step]:
     """The plan without each move that it is worth no less without; the cluster is as before the plan."""
-    start = score([cluster.nodes[n] for n in cluster.members(group)])
+    members = cluster.members(group)
     kept = list(steps)
     # The states before each step, so that only what follows a left-out step is made again.
     before = _states(cluster, kept, limits)
     number = len(kept) - 1
     while number >= 0:
-        rest = replayed(before[number].copy(), group, kept[number + 1 :], limits)
-        if rest is not None and worth(start, [*kept[:number], *rest], limits.price) <= worth(start, kept, limits.price):
-            kept = [*kept[:number], *rest]
-            before = _states(cluster, kept, limits)
-            number = len(kept)
+        view = before[number].copy()
+        if all(_made(view, step, limits) for step in kept[number + 1 :]):
+            saved = penalty(kept[number].instance, kept[number].move.kind, limits.price)
+            if score([view.nodes[n] for n in members]) <= kept[-1].score + saved:
+                rest = replayed(before[number].copy(), group, kept[number + 1 :], limits)
+                assert rest is not None, "they could be made just now"
+                kept = [*kept[:number], *rest]
+                before = _states(cluster, kept, limits)
+                number = len(kept)
         number -= 1
     return kept
 
