@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any
 
 from attrs import frozen
@@ -12,12 +13,13 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from ganeti_tw.agent.hypervisor.base import Hypervisor
+from ganeti_tw.agent.hypervisor.base import Hypervisor, Migrator
 from ganeti_tw.agent.osdef.scripts import OsScripts
 from ganeti_tw.agent.storage.base import Storage, disk_paths
-from ganeti_tw.errors import BadRequest, DriverError, TryLater, WrongState
+from ganeti_tw.errors import BadRequest, DriverError, GanetiError, NotFound, TryLater, WrongState
 from ganeti_tw.kernel import Actor, Outcome, Rank, receive
 from ganeti_tw.protocol.instance import InstanceSpec
+from ganeti_tw.protocol.migration import Doorway, Sending
 
 log = Logger()
 
@@ -30,7 +32,7 @@ class Phase(enum.Enum):
 
     UNKNOWN, STOPPED, RUNNING = "unknown", "stopped", "running"
     STARTING, STOPPING, REBOOTING, INSTALLING = "starting", "stopping", "rebooting", "installing"
-    RENAMING = "renaming"
+    RENAMING, SENDING = "renaming", "sending"
 
     @property
     def busy(self) -> bool:
@@ -86,6 +88,56 @@ class Rename:
 
 
 @frozen
+class Send:
+    """Answer: None once it has begun."""
+
+    spec: InstanceSpec
+    migrator: Migrator
+    door: Doorway
+    live: bool
+
+
+@frozen
+class WatchSending:
+    """Answer: a Sending, at once when it has ended, else after ``seconds``.  NotFound when nothing was sent."""
+
+    migrator: Migrator
+    seconds: float
+
+
+@frozen
+class EndMigration:
+    """Answer: whether the guest runs here, once nothing comes or goes any more."""
+
+    hypervisor: Hypervisor
+    migrator: Migrator
+
+
+@frozen
+class _LookAtSending:
+    """Somebody has waited long enough for the end."""
+
+    migrator: Migrator
+    answer: Deferred[Sending]
+
+
+@frozen
+class _SendingSeen:
+    """How far it is, or why nobody knows."""
+
+    answer: Deferred[Sending]
+    outcome: Outcome
+
+
+@frozen
+class _MigrationEnded:
+    """Nothing comes or goes any more; its value is whether the guest runs here."""
+
+    answer: Deferred[bool]
+    outcome: Outcome
+
+
+@frozen
 class GuestSeen:
     """Its hypervisor says what became of the guest."""
 
@@ -127,6 +179,8 @@ class InstanceActor(Actor):
         self.clock = clock
         self.phase = Phase.UNKNOWN
         self.waiting: list[Deferred[None]] = []
+        self.sending: Sending | None = None  # how the last one went
+        self.watching: list[Deferred[Sending]] = []
 
     @receive(Describe)
     def describe(self, m: Describe) -> Phase:
@@ -154,6 +208,59 @@ class InstanceActor(Actor):
     def rename(self, m: Rename) -> Deferred[None]:
         return self._do(Phase.RENAMING, lambda: rename_os(m, self.storages, self.scripts))
 
+    # --- from node to node ---
+
+    @receive(Send)
+    def send(self, m: Send) -> None:
+        if self._begin(Phase.SENDING, lambda: send_guest(m)):
+            self.sending = Sending()
+
+    @receive(WatchSending)
+    def watch_sending(self, m: WatchSending) -> Deferred[Sending] | Sending:
+        if self.sending is None:
+            raise NotFound(f"nothing is known here of {self.name} being sent anywhere")
+        if self.sending.ended:
+            return self.sending
+        answer: Deferred[Sending] = Deferred()
+        self.watching.append(answer)
+        self.later(m.seconds, _LookAtSending(m.migrator, answer))
+        return answer
+
+    @receive(_LookAtSending)
+    def look_at_sending(self, m: _LookAtSending) -> None:
+        if m.answer in self.watching:
+            self.aside(m.migrator.sent(self.name), then=partial(_SendingSeen, m.answer))
+
+    @receive(_SendingSeen)
+    def sending_seen(self, m: _SendingSeen) -> None:
+        if m.answer in self.watching:
+            self.watching.remove(m.answer)
+            m.answer.callback(Sending(*m.outcome.value) if m.outcome.failure is None else Sending())
+
+    @receive(EndMigration)
+    def end_migration(self, m: EndMigration) -> Deferred[bool]:
+        answer: Deferred[bool] = Deferred()
+        self.aside(end_migration(m, self.name), then=partial(_MigrationEnded, answer))
+        return answer
+
+    @receive(_MigrationEnded)
+    def migration_ended(self, m: _MigrationEnded) -> None:
+        if m.outcome.failure is not None:
+            m.answer.errback(m.outcome.failure)
+            return
+        if not self.phase.busy:
+            self.phase = Phase.RUNNING if m.outcome.value else Phase.STOPPED
+        m.answer.callback(m.outcome.value)
+
+    def _sent(self, outcome: Outcome) -> None:
+        failure = outcome.failure
+        if failure is not None and not failure.check(GanetiError):
+            log.failure("sending {instance} failed", failure, instance=self.name)
+        self.sending = Sending(ended=True, error=failure.getErrorMessage() if failure is not None else "")
+        watching, self.watching = self.watching, []
+        for answer in watching:
+            answer.callback(self.sending)
+
     @receive(GuestSeen)
     def seen(self, m: GuestSeen) -> None:
         if self.phase.busy:
@@ -168,6 +275,8 @@ class InstanceActor(Actor):
         waiting, self.waiting = self.waiting, []
         before, self.phase = self.phase, m.outcome.value if m.outcome.failure is None else Phase.UNKNOWN
         log.info("{instance}: {before} ended, {phase}", instance=self.name, before=before.value, phase=self.phase.value)
+        if before is Phase.SENDING:
+            self._sent(m.outcome)
         for answer in waiting:
             if m.outcome.failure is None:
                 answer.callback(None)
@@ -175,14 +284,20 @@ class InstanceActor(Actor):
                 answer.errback(m.outcome.failure)
 
     def _do(self, phase: Phase, work: Callable[[], Coroutine[Any, Any, Phase]]) -> Deferred[None]:
-        if self.phase.busy and self.phase is not phase:
-            raise TryLater(f"{self.name} is {self.phase.value}: try again when that has ended")
-        if not self.phase.busy:
-            self.phase = phase
-            self.aside(work(), then=WorkEnded)
+        self._begin(phase, work)
         answer: Deferred[None] = Deferred()
         self.waiting.append(answer)
         return answer
+
+    def _begin(self, phase: Phase, work: Callable[[], Coroutine[Any, Any, Phase]]) -> bool:
+        """False when it is at it already."""
+        if self.phase.busy and self.phase is not phase:
+            raise TryLater(f"{self.name} is {self.phase.value}: try again when that has ended")
+        if self.phase is phase:
+            return False
+        self.phase = phase
+        self.aside(work(), then=WorkEnded)
+        return True
 
 
 def look_after(
@@ -251,3 +366,24 @@ async def rename_os(m: Rename, storages: Mapping[str, Storage], scripts: OsScrip
     disks = await disk_paths(storages, spec.name, spec.disks)
     await scripts.rename(spec, disks, m.old_name, timeout=m.timeout, debug_level=m.debug_level)
     return Phase.STOPPED
+
+
+async def accept_guest(
+    hypervisor: Hypervisor, migrator: Migrator, storages: Mapping[str, Storage], spec: InstanceSpec, address: str
+) -> Doorway:
+    """Get ready for a guest from another node."""
+    if await hypervisor.is_running(spec.name):
+        raise WrongState(f"{spec.name} runs on this node already")
+    return await migrator.accept(spec, await disk_paths(storages, spec.name, spec.disks), address)
+
+
+async def send_guest(m: Send) -> Phase:
+    """Send it to another node."""
+    await m.migrator.send(m.spec, m.door, m.live)
+    return Phase.STOPPED
+
+
+async def end_migration(m: EndMigration, name: str) -> bool:
+    """Whether the guest runs here, once nothing comes or goes."""
+    await m.migrator.end_migration(name)
+    return await m.hypervisor.is_running(name)

@@ -16,7 +16,7 @@ from ganeti_tw.agent.ancillary import AncillaryFiles
 from ganeti_tw.agent.commands import Commands
 from ganeti_tw.agent.figures import Figures
 from ganeti_tw.agent.hooks import HookScripts
-from ganeti_tw.agent.hypervisor.base import GuestNews, Hypervisor, Newsgiver, Powercycler
+from ganeti_tw.agent.hypervisor.base import Ballooner, GuestNews, Hypervisor, Migrator, Newsgiver, Powercycler
 from ganeti_tw.agent.masterip import MasterIpScript
 from ganeti_tw.agent.osdef.scripts import OsScripts
 from ganeti_tw.agent.storage.base import Abilities, Renaming, Storage, storage_of
@@ -40,6 +40,14 @@ from ganeti_tw.protocol.instance import (
     StopInstance,
 )
 from ganeti_tw.protocol.masterip import SetMasterIp
+from ganeti_tw.protocol.migration import (
+    AcceptGuest,
+    AskMigration,
+    EndMigration,
+    SendGuest,
+    SetGuestMemory,
+    WatchSending,
+)
 from ganeti_tw.protocol.node import (
     CheckOs,
     GetFigures,
@@ -209,6 +217,43 @@ class NodeAgent(Actor):
     def list_instances(self, m: ListInstances) -> Deferred[Any]:
         return self._owe(list_guests({name: self._hypervisor(name) for name in m.hypervisors}, m.names))
 
+    # --- guests from node to node ---
+
+    @receive(AskMigration)
+    def ask_migration(self, m: AskMigration) -> Deferred[Any] | str:
+        hypervisor = self._hypervisor(m.hypervisor)
+        if not isinstance(hypervisor, Migrator):
+            return f"hypervisor {m.hypervisor} cannot do that"
+        return self._owe(hypervisor.obstacle())
+
+    @receive(AcceptGuest)
+    def accept_guest(self, m: AcceptGuest) -> Deferred[Any]:
+        kind = m.spec.hypervisor
+        hypervisor, migrator = self._hypervisor(kind), self._migrator(kind)
+        return self._owe(inside.accept_guest(hypervisor, migrator, self.storages, m.spec, m.address))
+
+    @receive(SendGuest)
+    def send_guest(self, m: SendGuest) -> Deferred[None]:
+        send = inside.Send(m.spec, self._migrator(m.spec.hypervisor), m.door, m.live)
+        return self.ask(self._instance(m.spec.name), send, START_TIMEOUT)
+
+    @receive(WatchSending)
+    def watch_sending(self, m: WatchSending) -> Deferred[Any]:
+        watch = inside.WatchSending(self._migrator(m.hypervisor), m.seconds)
+        return self.ask(self._instance(m.name), watch, m.seconds + STOP_MARGIN)
+
+    @receive(EndMigration)
+    def end_migration(self, m: EndMigration) -> Deferred[Any]:
+        end = inside.EndMigration(self._hypervisor(m.hypervisor), self._migrator(m.hypervisor))
+        return self.ask(self._instance(m.name), end, STOP_MARGIN)
+
+    @receive(SetGuestMemory)
+    def set_guest_memory(self, m: SetGuestMemory) -> Deferred[Any]:
+        hypervisor = self._hypervisor(m.hypervisor)
+        if not isinstance(hypervisor, Ballooner):
+            raise BadRequest(f"hypervisor {m.hypervisor} cannot take memory from running guests")
+        return self._owe(hypervisor.set_memory(m.name, m.memory_mib))
+
     # --- disks ---
 
     @receive(CreateDisk)
@@ -330,6 +375,12 @@ class NodeAgent(Actor):
             return self.hypervisors[name]
         except KeyError:
             raise BadRequest(f"this node has no hypervisor {name!r}, only {', '.join(self.hypervisors)}") from None
+
+    def _migrator(self, name: str) -> Migrator:
+        hypervisor = self._hypervisor(name)
+        if not isinstance(hypervisor, Migrator):
+            raise BadRequest(f"hypervisor {name} cannot give running guests to other nodes: use gnt-instance failover")
+        return hypervisor
 
     def _creating(self, disk: DiskSpec) -> Storage:
         storage = storage_of(self.storages, disk)

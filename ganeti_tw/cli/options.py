@@ -137,7 +137,9 @@ _PARAMETERS = {
 }
 
 _INSTANCE = {
+    "--allow-failover": _switch("allow_failover", "Stop and start what cannot be given away as it runs"),
     "-c/--communication": _value("instance_communication", "Connect to the communication network", "bool"),
+    "--cleanup": _switch("cleanup", "Find out where the instance runs after a migration that was interrupted"),
     "--commit": _switch("commit", "Make a forthcoming instance real"),
     "--disk": _several("disks", "INDEX:key=value,...; may be repeated"),
     "-t/--disk-template": _value("disk_template", "Kind of disks", "choice", None, "TEMPL", TEMPLATES),
@@ -153,10 +155,15 @@ _INSTANCE = {
     "--hotplug": _switch("hotplug", "Change devices of the running guest too, or fail"),
     "--hotplug-if-possible": _switch("hotplug_if_possible", "Change devices of the running guest too where possible"),
     "-I/--iallocator": _value("iallocator", "Allocator that chooses nodes; . is the default one", metavar="<NAME>"),
+    "--ignore-consistency": _switch("ignore_consistency", "Go on when the primary node does not answer"),
     "--ignore-failures": _switch("ignore_failures", "Go on when parts cannot be removed"),
+    "--ignore-hvversions": _switch("ignore_hvversions", "Accepted and without effect: all versions get along"),
     "--ignore-ipolicy": _switch("ignore_ipolicy", "Ignore violations of the instance policy"),
     "--ignore-offline": _switch("ignore_offline", "Ignore offline nodes, as far as that makes sense"),
     "--ignore-secondaries": _switch("ignore_secondaries", "Ignore errors on secondary nodes"),
+    "--migration-mode": _value(
+        "migration_mode", "live, or non-live: standing still on the way", "choice", choices=("live", "non-live")
+    ),
     "--net": _several("nics", "INDEX:key=value,...; may be repeated"),
     "-n/--node#2": _value("node", "Primary node and, for mirrored disks, secondary node", metavar="<pnode>[:<snode>]"),
     "--new-primary": _value("new_primary_node", "Node it is said to be on; nothing is moved", metavar="<node>"),
@@ -167,7 +174,9 @@ _INSTANCE = {
     "--no-name-check": _off("name_check", "Do not look up the instance's name"),
     "--no-nics": _switch("no_nics", "No network card"),
     "--no-remember": _switch("no_remember", "Do not change the state that is wished for"),
+    "--no-runtime-changes": _off("allow_runtime_chgs", "Take no memory from the guest to make it fit"),
     "--no-start": _off("start", "Do not start the instance"),
+    "--non-live": _off("live", "Let the guest stand still on its way"),
     "--no-wait-for-sync": _off("wait_for_sync", "Do not wait until mirrors are in sync"),
     "--offline": _switch("offline_inst", "Mark the instance offline: it cannot be started"),
     "--online": _switch("online_inst", "Mark an offline instance down, so that it can be started"),
@@ -180,6 +189,7 @@ _INSTANCE = {
     "--show-cmd": _switch("show_command", "Print the command instead of running it"),
     "--shutdown-timeout": _value("shutdown_timeout", "Seconds to wait before pulling the plug", "int", 120),
     "--tags": _value("tags", "Tags of the new object, separated by commas"),
+    "-n/--target-node": _value("dst_node", "Node it goes to", metavar="NODE"),
     "--timeout": _value("timeout", "Seconds to wait before pulling the plug", "int", 120),
     "-t/--type": _value(
         "reboot_type", "How to reboot: soft, hard or full", "choice", "hard", "<REBOOT>", ("soft", "hard", "full")

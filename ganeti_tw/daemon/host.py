@@ -20,7 +20,7 @@ from ganeti_tw.daemon.expiry import ExpiryWatch
 from ganeti_tw.daemon.hostactor import HostActor
 from ganeti_tw.daemon.importing import Imported, import_cluster
 from ganeti_tw.daemon.lag import LagMeter
-from ganeti_tw.daemon.master import MASTER_ACTORS, Master
+from ganeti_tw.daemon.master import MASTER_ACTORS, Master, read_ledger
 from ganeti_tw.daemon.mastership import Mastership, Reign
 from ganeti_tw.daemon.newcluster import NewCluster, make_cluster
 from ganeti_tw.daemon.outside import Outside
@@ -41,6 +41,8 @@ from ganeti_tw.wire.token import Invitation, Token
 
 T = TypeVar("T")
 MASTER_ONLY = NODE_MASTER_ONLY | certificate_messages.MASTER_ONLY
+FOLLOWING = ("follower", "view", "config-data")
+"""Paths of what keeps a copy of the ledger, and of the configuration in it."""
 
 log = Logger()
 
@@ -76,7 +78,8 @@ class Host:
             "host", lambda: HostActor(self, self.name, outside.memory, outside.now, lambda: self.record)
         )
         if self.record is not None:
-            await outside.store.position()  # opens and checks it: who cannot trust its ledger does not start
+            if self.record.is_candidate or self.record.is_master:
+                await outside.store.position()  # opens and checks it: who cannot trust its ledger does not start
             self._begin_role(self.record)
         # Last, so that nobody finds half a host.
         self.server = outside.listen(self.identity, self.system, self._gate, self._admit)
@@ -101,8 +104,8 @@ class Host:
         if record is None:
             raise NoCluster(f"{self.name} is in no cluster")
         if name in FROM_ANY_EPOCH:
-            if not record.knows(peer):
-                raise Refused(f"{peer} is no node that {self.name} knows of")
+            if not self._knows(record, peer):
+                raise record.unknown(peer)
             return
         seen = record.seen(peer, epoch)
         if name in MASTER_ONLY and peer != seen.master:
@@ -115,7 +118,12 @@ class Host:
 
     def _admit(self, peer: str, number: int) -> None:
         if self.record is not None:
-            self.record.admit(peer, number)
+            self.record.admit(peer, number, self._knows(self.record, peer))
+
+    def _knows(self, record: HostRecord, peer: str) -> bool:
+        """Whether it is a node; of one that has just joined the configuration may know before the record does."""
+        config = self.config
+        return record.knows(peer) or (config is not None and any(n.name == peer for n in config.nodes.values()))
 
     def epoch(self) -> int:
         """The highest epoch this host has seen."""
@@ -207,7 +215,7 @@ class Host:
                     self.start_confd()
             elif before.is_candidate:
                 await self._drop_ledger()
-                self.start_follower()
+                await self.follow()
 
     def claimed(self) -> int:
         """The epoch in which this host is asking others to obey it; 0 when it is not."""
@@ -245,10 +253,20 @@ class Host:
             return
         self.start_follower()
 
+    async def follow(self) -> None:
+        """Have a follower that lives; one that is being stopped makes room first."""
+        await self.system.vacated(*FOLLOWING)
+        if self.master is None and self.record is not None and self.system.find("follower") is None:
+            self.start_follower()
+
     def start_follower(self) -> None:
         """Be ready to be a master candidate; nothing comes of it on a regular node."""
         outside = self.outside
-        keeper = self.system.spawn("view", lambda: ViewKeeper(self.view, outside.store, outside.files))
+
+        def candidate() -> bool:
+            return self.record is not None and self.record.is_candidate
+
+        keeper = self.system.spawn("view", lambda: ViewKeeper(self.view, outside.store, outside.files, candidate))
         writer = outside.config_writer(self.system)
         if writer is not None:
             keeper.tell(Follow(writer))
@@ -258,7 +276,7 @@ class Host:
 
     def stop_follower(self) -> Deferred[None]:
         """Take no changes of the ledger any more."""
-        return self.system.end("follower", "view", "config-data")
+        return self.system.end(*FOLLOWING)
 
     def begin_reign(self, reign: Reign) -> Master:
         """Start the master's services."""
@@ -280,6 +298,7 @@ class Host:
             directory=self.directory,
             hosts=hosts,
             bells=outside.bells,
+            allocators=outside.allocators,
             vault=vault,
             clock=outside.clock,
             now=outside.now,
@@ -305,9 +324,20 @@ class Host:
         self.master = None
         return self.system.end(*MASTER_ACTORS, "config-data")
 
-    def drop_address(self, config: Config) -> None:
-        """Take the address of the cluster off this host, which is the master no longer."""
-        self._in_background(masterip.take_down(self.directory, config, self.name))
+    def drop_address(self, config: Config | None = None) -> None:
+        """Take the address of the cluster off this host, which is the master no longer.
+
+        Without ``config`` it is the address that the ledger here knows.
+        """
+        self._in_background(self._drop_address(config or self.config))
+
+    async def _drop_address(self, config: Config | None) -> None:
+        try:
+            config = config or (await read_ledger(self.outside.store, self.outside.files)).config
+        except GanetiError as e:
+            log.warn("the master IP may still be on {name}: {reason}", name=self.name, reason=e.text)
+            return
+        await masterip.take_down(self.directory, config, self.name)
 
     def _in_background(self, work: Coroutine[Any, Any, Any]) -> None:
         Deferred.fromCoroutine(work).addErrback(lambda f: log.failure("{name}: a bug", failure=f, name=self.name))

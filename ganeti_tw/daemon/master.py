@@ -36,6 +36,7 @@ from ganeti_tw.nodes.certificates import CertificateKeeper
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.nodes.updater import Spreader
 from ganeti_tw.nodes.witnesses import Witnesses
+from ganeti_tw.operations.allocators import Allocators
 from ganeti_tw.operations.bell import Bells
 from ganeti_tw.operations.registry import load_all
 from ganeti_tw.protocol.config import ConfigChanged, Follow
@@ -153,6 +154,7 @@ class Master:
         directory: Directory,
         hosts: Hosts,
         bells: Bells,
+        allocators: Allocators,
         vault: Vault,
         clock: IReactorTime,
         now: Callable[[], float],
@@ -200,6 +202,7 @@ class Master:
             directory=directory,
             hosts=hosts,
             bells=bells,
+            allocators=allocators,
             spreader=self.spreader,
             questions=Questions(lambda: sources, switches, now, pause),
             clock=clock,

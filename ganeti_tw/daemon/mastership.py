@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve, frozen
@@ -34,6 +34,10 @@ TRIES, SPLIT_PAUSE = 4, 0.4
 T = TypeVar("T")
 
 log = Logger()
+
+
+def _nothing() -> None:
+    pass
 
 
 @frozen
@@ -114,24 +118,23 @@ class Mastership:
                 f"the candidates are {', '.join(sorted(record.candidates))}"
             )
         self._interrupt()
-        try:
-            return await self._begin(self._take(terms))
-        finally:
-            self._settle()
+        return await self._begin(self._take(terms), then=self._settle)
 
     async def step_down(self, reason: str) -> None:
         """Acknowledge nothing as master from now on, and follow."""
         reigned = self._host.master is not None
         if reigned:
             log.warn("{name} is the master no longer: {reason}", name=self._host.name, reason=reason)
-        config = self._host.config
+        # One that was killed as master and waits to be master again may still have the address.
+        holds, config = reigned or self._host.membership().is_master, self._host.config
         ended = self._host.end_reign()
         self._interrupt()
         await ended
-        if reigned and config is not None:
+        if holds:
             self._host.drop_address(config)
-        if reigned or self._host.system.find("follower") is None:
-            self._host.start_follower()
+        if self._work is None:
+            # Who takes over does not wait for a follower that the attempt was just stopping.
+            self._in_background(self._host.follow())
 
     def deposed(self, reason: str, node: str = "") -> None:
         """There may be a later master: acknowledge nothing, and look."""
@@ -146,7 +149,7 @@ class Mastership:
             self._host.drop_address(config)
             if node:
                 await self._hear(node)
-            await self._seek(Terms())
+            await self._seek(Terms(), holds=False)
 
         self._in_background(look())
 
@@ -166,14 +169,15 @@ class Mastership:
 
     # -- attempts ------------------------------------------------------------------------------------------------
 
-    def _begin(self, work: Coroutine[Any, Any, T]) -> Deferred[T]:
-        """Run one attempt; Cancelled when something else takes its place."""
+    def _begin(self, work: Coroutine[Any, Any, T], then: Callable[[], None] = _nothing) -> Deferred[T]:
+        """Run one attempt, then ``then()``; Cancelled, without that, when something else takes its place."""
         mine: Deferred[T] = Deferred()
         self._work = running = Deferred.fromCoroutine(work)
 
         def ended(result: Any) -> None:
             if self._work is running:
                 self._work = None
+                then()
             if isinstance(result, Failure) and result.check(CancelledError):
                 result = Failure(Cancelled("something else took the place of this attempt"))
             mine.callback(result)
@@ -201,20 +205,21 @@ class Mastership:
             return
         if host.record.is_master:
             self.seek()
-        elif host.system.find("follower") is None:
-            host.start_follower()
+        else:
+            self._in_background(host.follow())
 
-    async def _seek(self, terms: Terms) -> None:
+    async def _seek(self, terms: Terms, holds: bool = True) -> None:
+        """Try until it is master or there is another; ``holds``: the address may be here from the reign before."""
         host, pause = self._host, FIRST_PAUSE
         while True:
             if not host.membership().is_master:  # the other one has said so meanwhile
-                self._follow()
+                await self._follow(holds)
                 return
             try:
                 await self._attempt(terms)
             except StaleEpoch as e:
                 log.warn("{name} is not the master: {reason}", name=host.name, reason=e.text)
-                self._follow()
+                await self._follow(holds)
                 return
             except GanetiError as e:
                 if e.text != self.obstacle:
@@ -232,11 +237,11 @@ class Mastership:
         except GanetiError as e:
             log.debug("{node} does not say in which epoch it is: {error}", node=node, error=e.text)
 
-    def _follow(self) -> None:
+    async def _follow(self, holds: bool) -> None:
         """Be what a host is that is not the master."""
-        host = self._host
-        if host.system.find("follower") is None:
-            host.start_follower()
+        if holds:
+            self._host.drop_address()
+        await self._host.follow()
 
     async def _take(self, terms: Terms) -> Takeover:
         """Several tries, should others have asked for the same epoch at the same time."""

@@ -14,14 +14,16 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ganeti_tw.agent.commands import ReactorRunner
 from ganeti_tw.agent.verify import certificate_ends
 from ganeti_tw.confd.actor import Confd
 from ganeti_tw.config.secrets import Vault
+from ganeti_tw.daemon.allocators import OUTPUT_LIMIT, ProgramAllocators
 from ganeti_tw.daemon.bells import SocketBells
 from ganeti_tw.daemon.certificates import MasterCertificates
 from ganeti_tw.daemon.expiry import ExpiryWatch
 from ganeti_tw.daemon.garbage import GarbageWatch
-from ganeti_tw.daemon.hands import Hands
+from ganeti_tw.daemon.hands import Hands, own_environment
 from ganeti_tw.daemon.host import Host
 from ganeti_tw.daemon.hosts import MasterHosts
 from ganeti_tw.daemon.lag import LagMeter
@@ -38,6 +40,7 @@ from ganeti_tw.ledger.seam import Store
 from ganeti_tw.ledger.sqlite import SqliteStore
 from ganeti_tw.model.config import Config
 from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.operations.allocators import Allocators
 from ganeti_tw.operations.bell import Bells
 from ganeti_tw.wire.delivery import Admit, Gate
 from ganeti_tw.wire.identity import Identity
@@ -89,6 +92,13 @@ class Process:
         self.store: Store = SqliteStore(self.paths.ledger, self._disk)
         self.reader: Store = SqliteStore(self.paths.ledger, self._reading, reader=True)
         self.bells: Bells = SocketBells(reactor, os.path.dirname(self.paths.socket), new_uuid)
+        self.allocators: Allocators = ProgramAllocators(
+            ReactorRunner(reactor, limit=OUTPUT_LIMIT),
+            self._tools,
+            self.paths.iallocator_search_path,
+            self.paths.run,
+            own_environment(settings),
+        )
         self.memory: Memory = FileMemory(self.paths, self.name, self.files, now)
 
     def listen(self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit) -> WireServer:

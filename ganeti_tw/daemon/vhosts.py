@@ -77,6 +77,11 @@ class VirtualHost:
             return None
         return pid if is_alive(pid) and _root_of(pid) == str(self.root) else None
 
+    def processes(self) -> list[int]:
+        """Numbers of all that were started with this host's environment, its process among them."""
+        numbers = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+        return sorted(pid for pid in numbers if _root_of(pid) == str(self.root))
+
     def crashed(self) -> bool:
         """Whether a process was here that did not end in order."""
         return self.pid() is None and os.path.exists(self.paths.pid)

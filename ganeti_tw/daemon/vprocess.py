@@ -133,6 +133,17 @@ def kill(host: VirtualHost) -> int:
     return pid
 
 
+def kill_all(host: VirtualHost) -> list[int]:
+    """End every process of a host, commands that run on it included; gives their numbers."""
+    killed: list[int] = []
+    while found := [pid for pid in host.processes() if is_alive(pid)]:
+        for pid in found:
+            _signal(pid, signal.SIGKILL)
+        _wait_for_end([(host, pid) for pid in found], 10)
+        killed += found
+    return killed
+
+
 def _wait_for_end(running: list[tuple[VirtualHost, int]], timeout: float) -> list[tuple[VirtualHost, int]]:
     """Those that are still there after ``timeout`` seconds."""
     end = time.monotonic() + timeout

@@ -133,6 +133,12 @@ def balance(cluster: Cluster, group: int, limits: Limits) -> Iterator[Step]:
         yield Step(best.instance, best.move, old, best.outcome.place, now)
 
 
+def best_move(cluster: Cluster, group: int, limits: Limits, now: float) -> Best | None:
+    """The best single move, if one beats ``now``, the group's score."""
+    members = cluster.members(group)
+    return _search(cluster, members, movable(cluster, group, limits), limits)(cluster, now)
+
+
 def _search(cluster: Cluster, members: Sequence[int], candidates: Sequence[int], limits: Limits) -> Search:
     if len(members) * len(candidates) * 4 < _MANY:
         return one_by_one(members, candidates, limits)

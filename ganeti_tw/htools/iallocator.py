@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ganeti_tw.htools.cluster import NOWHERE, BadData, Cluster, Place
+from ganeti_tw.htools.document import Reader, read_policy
 from ganeti_tw.htools.group import ALLOCATION, Group
 from ganeti_tw.htools.hardware import Hardware
 from ganeti_tw.htools.instance import Instance
 from ganeti_tw.htools.node import Node
 from ganeti_tw.htools.numbers import shortened
-from ganeti_tw.htools.policy import DEFAULT, Policy, Spec
+from ganeti_tw.htools.policy import DEFAULT
 from ganeti_tw.htools.templates import TEMPLATES
 
 _MESSAGE = "iallocator message"
 _REQUEST = "request dict"
 _STATES = {"up": "running", "down": "ADMIN_down", "offline": "ADMIN_offline"}
-_LARGEST = 10**15
 
 
 class Allocate(NamedTuple):
@@ -67,7 +67,7 @@ class Question(NamedTuple):
 
 def load_request(content: str) -> Question:
     """The question in this text.  BadData names the object and key that do not fit."""
-    message = _Reader(_MESSAGE, _json(content))
+    message = Reader(_MESSAGE, _json(content))
     request = message.object("request", _REQUEST)
     cluster = _cluster(message)
     return Question(cluster, _request(request, cluster))
@@ -87,88 +87,7 @@ def _refuse(text: str) -> None:
     raise ValueError(f"{text} is no number")
 
 
-class _Reader:
-    """An object of the message, and what it is called in errors."""
-
-    def __init__(self, context: str, values: Mapping[str, Any]) -> None:
-        self.context = context
-        self.values = values
-
-    def object(self, key: str, context: str) -> _Reader:
-        return _Reader(context, self._typed(key, dict, "JSObject"))
-
-    def text(self, key: str, default: str | None = None) -> str:
-        value: str = self._typed(key, str, "String", default)
-        return value
-
-    def flag(self, key: str, default: bool | None = None) -> bool:
-        value: bool = self._typed(key, bool, "Bool", default)
-        return value
-
-    def integer(self, key: str, default: int | None = None) -> int:
-        if default is not None and key not in self.values:
-            return default
-        return self._whole(key, self.get(key))
-
-    def amount(self, key: str, default: int | None = None) -> int:
-        value = self.integer(key, default)
-        if value < 0:
-            raise self._unreadable(key, "Int")
-        return value
-
-    def real(self, key: str, default: float | None = None) -> float:
-        value = self.values.get(key, default) if default is not None else self.get(key)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > _LARGEST:
-            raise self._unreadable(key, "Double")
-        return float(value)
-
-    def texts(self, key: str, default: Sequence[str] | None = None) -> list[str]:
-        values = self._typed(key, list, "[String]", default)
-        if not all(isinstance(value, str) for value in values):
-            raise self._unreadable(key, "[String]")
-        return list(values)
-
-    def objects(self, key: str, context: str) -> list[_Reader]:
-        values = self._typed(key, list, "[JSObject]")
-        if not all(isinstance(value, dict) for value in values):
-            raise self._unreadable(key, "[JSObject]")
-        return [_Reader(context, value) for value in values]
-
-    def named(self, key: str, kind: str) -> list[tuple[str, _Reader]]:
-        """The objects of an object, each called by its key."""
-        values = self._typed(key, dict, "JSObject")
-        found = []
-        for name, value in values.items():
-            if not isinstance(value, dict):
-                raise BadData(f"invalid data for {kind} '{shortened(name)}': Unable to read JSObject")
-            found.append((name, _Reader(f"data for {kind} '{name}'", value)))
-        return found
-
-    def get(self, key: str) -> Any:
-        try:
-            return self.values[key]
-        except KeyError:
-            keys = ",".join(json.dumps(each, ensure_ascii=False) for each in self.values)
-            raise BadData(f"invalid {self.context}: key '{key}' not found, object contains only [{keys}]") from None
-
-    def _typed(self, key: str, kind: type, name: str, default: Any = None) -> Any:
-        value = self.get(key) if default is None else self.values.get(key, default)
-        if not isinstance(value, kind):
-            raise self._unreadable(key, name)
-        return value
-
-    def _whole(self, key: str, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > _LARGEST:
-            raise self._unreadable(key, "Int")
-        if value != int(value):
-            raise self._unreadable(key, "Int")
-        return int(value)
-
-    def _unreadable(self, key: str, kind: str) -> BadData:
-        return BadData(f"invalid {self.context}: key '{key}': Unable to read {kind}")
-
-
-def _cluster(message: _Reader) -> Cluster:
+def _cluster(message: Reader) -> Cluster:
     groups = [_group(index, uuid, reader) for index, (uuid, reader) in enumerate(message.named("nodegroups", "group"))]
     by_uuid = {group.uuid: group.index for group in groups}
     nodes = [_node(index, name, reader, by_uuid) for index, (name, reader) in enumerate(message.named("nodes", "node"))]
@@ -190,7 +109,7 @@ def _cluster(message: _Reader) -> Cluster:
     )
 
 
-def _group(index: int, uuid: str, reader: _Reader) -> Group:
+def _group(index: int, uuid: str, reader: Reader) -> Group:
     allocation = reader.text("alloc_policy")
     if allocation not in ALLOCATION:
         raise BadData(f"invalid {reader.context}: key 'alloc_policy': Unable to read AllocPolicy")
@@ -201,33 +120,11 @@ def _group(index: int, uuid: str, reader: _Reader) -> Group:
         allocation,
         tags=reader.texts("tags", ()),
         networks=reader.texts("networks", ()),
-        policy=_policy(reader.object("ipolicy", reader.context)),
+        policy=read_policy(reader.object("ipolicy", reader.context)),
     )
 
 
-def _policy(reader: _Reader) -> Policy:
-    bounds = []
-    for pair in reader.objects("minmax", reader.context):
-        low, high = pair.object("min", reader.context), pair.object("max", reader.context)
-        bounds.append((_spec(low), _spec(high)))
-    templates = reader.texts("disk-templates")
-    if not set(templates) <= set(TEMPLATES):
-        raise BadData(f"invalid {reader.context}: key 'disk-templates': Unable to read DiskTemplate")
-    return Policy(
-        _spec(reader.object("std", reader.context)),
-        tuple(bounds),
-        tuple(templates),
-        reader.real("vcpu-ratio"),
-        reader.real("spindle-ratio"),
-    )
-
-
-def _spec(reader: _Reader) -> Spec:
-    keys = ("memory-size", "cpu-count", "disk-size", "disk-count", "nic-count", "spindle-use")
-    return Spec(*(reader.amount(key) for key in keys))
-
-
-def _node(index: int, name: str, reader: _Reader, groups: Mapping[str, int]) -> Node:
+def _node(index: int, name: str, reader: Reader, groups: Mapping[str, int]) -> Node:
     offline, drained = reader.flag("offline"), reader.flag("drained")
     capable = reader.flag("vm_capable", True)
     uuid = reader.text("group")
@@ -255,11 +152,11 @@ def _node(index: int, name: str, reader: _Reader, groups: Mapping[str, int]) -> 
     return Node(hardware, reader.integer("free_disk") if live else 0, free_spindles)
 
 
-def _at_least_nothing(reader: _Reader, key: str) -> float:
+def _at_least_nothing(reader: Reader, key: str) -> float:
     return float(reader.amount(key))
 
 
-def _instance(index: int, name: str, reader: _Reader) -> Instance:
+def _instance(index: int, name: str, reader: Reader) -> Instance:
     disks = reader.objects("disks", reader.context)
     spindles = [disk.amount("spindles") for disk in disks if disk.values.get("spindles") is not None]
     template = reader.text("disk_template")
@@ -287,7 +184,7 @@ def _instance(index: int, name: str, reader: _Reader) -> Instance:
     )
 
 
-def _place(name: str, reader: _Reader, nodes: Mapping[str, int]) -> Place:
+def _place(name: str, reader: Reader, nodes: Mapping[str, int]) -> Place:
     names = reader.texts("nodes")
     if not names:
         raise BadData(f"empty node list for instance {name}")
@@ -299,7 +196,7 @@ def _place(name: str, reader: _Reader, nodes: Mapping[str, int]) -> Place:
     return Place(nodes[names[0]], nodes[names[1]] if len(names) > 1 else NOWHERE)
 
 
-def _request(reader: _Reader, cluster: Cluster) -> Request:
+def _request(reader: Reader, cluster: Cluster) -> Request:
     kind = reader.text("type")
     if kind == "allocate":
         return _allocate(reader, len(cluster.instances))
@@ -325,11 +222,11 @@ def _request(reader: _Reader, cluster: Cluster) -> Request:
     raise BadData(f"Invalid request type '{shortened(kind)}'")
 
 
-def _allocate(reader: _Reader, index: int) -> Allocate:
+def _allocate(reader: Reader, index: int) -> Allocate:
     name = reader.text("name")
     optional = reader.values.get
     return Allocate(
-        _instance(index, name, _Reader(f"data for instance '{name}'", reader.values)),
+        _instance(index, name, Reader(f"data for instance '{name}'", reader.values)),
         reader.integer("required_nodes"),
         reader.text("group_name") if optional("group_name") is not None else None,
         reader.texts("restrict-to-nodes") if optional("restrict-to-nodes") is not None else None,

@@ -80,6 +80,27 @@ def _opcode(part: str, instance: Instance, target: str) -> Opcode:
     }
 
 
+def tag_opcode(node: str, tag: str) -> Opcode:
+    return {"OP_ID": "OP_TAGS_SET", "kind": "node", "tags": [tag], "name": node}
+
+
+def power_opcodes(nodes: Sequence[str], *, on: bool) -> list[Opcode]:
+    """One job: nodes are marked offline before they are switched off, and online after they are switched on."""
+    marks = [
+        {"OP_ID": "OP_NODE_SET_PARAMS", "node_name": name, "force": False, "offline": not on, "auto_promote": False}
+        for name in nodes
+    ]
+    power = {
+        "OP_ID": "OP_OOB_COMMAND",
+        "node_names": list(nodes),
+        "command": "power-on" if on else "power-off",
+        "timeout": 60,
+        "ignore_status": False,
+        "power_delay": 2.0,
+    }
+    return [power, *marks] if on else [*marks, power]
+
+
 def job_sets(steps: Iterable[Step]) -> list[list[Step]]:
     """Moves in order, cut where one touches a node that its set touches already.
 

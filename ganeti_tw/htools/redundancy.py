@@ -31,7 +31,7 @@ class Checker:
 
     def __init__(self, members: Sequence[int], *, skip_offline: bool = False) -> None:
         self._order = list(members)
-        self._members = list(members)
+        self.members = list(members)
         self._known = frozenset(members)
         self._skip_offline = skip_offline
 
@@ -39,14 +39,14 @@ class Checker:
         """Whether the state survives; ``suspects`` are looked at first."""
         for index in suspects:
             if index in self._known and not self._skipped(cluster, index):
-                if not can_be_lost(cluster, self._members, index):
+                if not can_be_lost(cluster, self.members, index):
                     return False
         for position, index in enumerate(self._order):
             if index in suspects:
                 continue
             if self._skipped(cluster, index):
                 continue
-            if not can_be_lost(cluster, self._members, index):
+            if not can_be_lost(cluster, self.members, index):
                 self._order.insert(0, self._order.pop(position))
                 return False
         return True

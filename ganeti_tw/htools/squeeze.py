@@ -55,8 +55,11 @@ def measure(standard: Spec, factor: float) -> Instance:
 
 
 def has_room(cluster: Cluster, size: Instance) -> bool:
-    """Whether every node, offline ones too, could run one more instance of this size."""
-    return not any(isinstance(node.with_primary(size, 0), Fail) for node in cluster.nodes)
+    """Whether every node, offline ones too, could run one more instance of this size.
+
+    Nodes that are switched off tell no figures to a running cluster; nothing is known of their room.
+    """
+    return not any(isinstance(node.with_primary(size, 0), Fail) for node in cluster.nodes if node.hardware.memory)
 
 
 def may_go(cluster: Cluster) -> list[int]:

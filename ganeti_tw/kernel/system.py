@@ -14,7 +14,7 @@ from ganeti_tw.errors import ActorStopped, BadRequest, Exists
 from ganeti_tw.kernel.actor import Actor
 from ganeti_tw.kernel.cell import Cell, current_actor
 from ganeti_tw.kernel.deadlines import Deadlines
-from ganeti_tw.kernel.life import Life
+from ganeti_tw.kernel.life import Life, Phase
 from ganeti_tw.kernel.ref import Ref
 
 
@@ -160,11 +160,13 @@ class ActorSystem:
 
         They handle nothing more from now on, but what holds a mailbox.
         """
-        places = tuple(root + "/" for root in roots)
-        cells = [c for path, c in self._cells.items() if path in roots or path.startswith(places)]
-        for cell in sorted(cells, key=lambda cell: -cell.rank):
+        for cell in sorted(self._below(roots), key=lambda cell: -cell.rank):
             cell.stop()
-        left = {cell.path for cell in cells if self._cells.get(cell.path) is cell}
+        return self.vacated(*roots)
+
+    def vacated(self, *roots: str) -> Deferred[None]:
+        """Fires when those of the actors at these paths and below that are being stopped now are gone."""
+        left = {cell.path for cell in self._below(roots) if cell.phase >= Phase.STOPPING}
         if not left:
             return succeed(None)
         gone: Deferred[None] = Deferred()
@@ -179,6 +181,10 @@ class ActorSystem:
         self._cells.clear()
         self._ready.clear()
         self._clear_timers()
+
+    def _below(self, roots: tuple[str, ...]) -> tuple[Cell, ...]:
+        places = tuple(root + "/" for root in roots)
+        return tuple(cell for path, cell in self._cells.items() if path in roots or path.startswith(places))
 
     # -- for cells ------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ level and conflicts with each member unless both are shared.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from attrs import evolve, frozen
 
@@ -108,6 +108,16 @@ class Allocation:
             self._drop(request)
             given_up = request.wanted
         return self._advance_all() if chosen else self._advance(self._line.helped(given_up))
+
+    def keep(self, owner: str, names: Container[str]) -> list[str]:
+        """Give back of what an owner holds all but the locks named; gives the owners that have theirs now."""
+        held = self._granted.get(owner)
+        if held is None:
+            return []
+        self._granted[owner] = {name: mode for name, mode in held.items() if name in names}
+        given_up = {name: mode for name, mode in held.items() if name not in names}
+        self._held.remove(owner, given_up)
+        return self._advance_all() if self._choosers else self._advance(self._line.helped(given_up))
 
     def holds(self, owner: str) -> Wanted:
         """What an owner holds."""

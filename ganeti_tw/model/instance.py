@@ -28,6 +28,9 @@ class Nic:
 class Instance:
     """Parameters hold only what differs from the inherited values.
 
+    ``migrating_to`` is the UUID of the node that is being given the running guest:
+    until it is known how that ended, it may run there or on its primary node.
+
     Secondary nodes and the disk template follow from the disks: ask the
     :class:`~ganeti_tw.model.config.Config`.  Of a forthcoming instance most
     fields may be missing and show their defaults.
@@ -53,6 +56,7 @@ class Instance:
     disks_active: bool = False
     network_port: int | None = None
     forthcoming: bool = sparse(False)
+    migrating_to: str | None = sparse(None)
     extra: Mapping[str, Any] = EMPTY
     absent: frozenset[str] = NOTHING_ABSENT
 

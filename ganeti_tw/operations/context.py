@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 
@@ -14,10 +14,14 @@ from ganeti_tw.kernel import Undo
 from ganeti_tw.ledger.messages import LedgerState
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.node import Node
+from ganeti_tw.operations.allocators import Allocators
 from ganeti_tw.operations.bell import Bell
 from ganeti_tw.operations.progress import PROGRESS, Progress
 from ganeti_tw.protocol.config import Changes
+from ganeti_tw.protocol.node import ProgramEnd
 from ganeti_tw.protocol.registry import only_looks
+
+T = TypeVar("T")
 
 
 class Stopped(Exception):
@@ -82,6 +86,10 @@ class Hands(Protocol):
         """Those of the nodes."""
 
     @property
+    def allocators(self) -> Allocators:
+        """The programs that choose nodes."""
+
+    @property
     def questions(self) -> Questions:
         """What clients may ask."""
 
@@ -117,6 +125,9 @@ class Hands(Protocol):
 
     def stopping(self) -> bool:
         """Whether the job has been cancelled."""
+
+    def interrupted(self, waiting: Deferred[T]) -> Deferred[T]:
+        """The same, cancelled when the job is to stop."""
 
     def ledger_state(self) -> Awaitable[LedgerState]:
         """How far the copies of the ledger are."""
@@ -277,6 +288,22 @@ class Context:
     def open_bell(self) -> Bell:
         """A socket by which somebody outside gives a sign; close it."""
         return self._hands.open_bell()
+
+    async def compose(self, make: Callable[[], str]) -> str:
+        """What ``make`` gives, made aside since it takes a while."""
+        self._step()
+        return await self._hands.allocators.compose(make)
+
+    async def run_allocator(self, name: str, document: str, arguments: Sequence[str], timeout: float) -> ProgramEnd:
+        """As :meth:`Allocators.run`; one that runs when the job is cancelled is killed."""
+        self._step()
+        running = self._hands.allocators.run(name, document, arguments, timeout)
+        try:
+            return await (running if self._past_return else self._hands.interrupted(running))
+        except CancelledError:
+            if self._hands.stopping():
+                raise Stopped from None
+            raise
 
     async def ledger_state(self) -> LedgerState:
         """How far the copies of the ledger on the master candidates are."""

@@ -37,10 +37,12 @@ from ganeti_tw.model.codec import row
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.new import new_cluster, new_node
 from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.operations.allocators import Allocators
 from ganeti_tw.operations.bell import Bells
 from ganeti_tw.protocol.node import LeaveCluster
 from ganeti_tw.testing.clock import VirtualClock
 from ganeti_tw.testing.hands import (
+    SimulatedAllocators,
     SimulatedAncillary,
     SimulatedBells,
     SimulatedCommands,
@@ -81,6 +83,7 @@ class SimulatedHost:
         self.new_uuid = cluster.new_uuid
         self.random_bytes: Callable[[int], bytes] = cluster.random.randbytes
         self.bells: Bells = cluster.bells
+        self.allocators: Allocators = cluster.allocators
         self.files: Blocking = InlineBlocking()
         self.disk = SimulatedDisk(cluster.clock, delay=0.001)
         self.memory: Memory = SimulatedMemory(self)
@@ -88,9 +91,13 @@ class SimulatedHost:
         self.kept: HostRecord | None = None  # on disk
         self.identity: Identity | Unjoined = Unjoined.create(name, cluster.now())  # on disk
         self.ssconf: dict[str, str] = {}
-        self.hypervisor = SimulatedHypervisor(cluster.clock)
-        self.storages = {t: SimulatedStorage(t, cluster.clock) for t in ("file", "sharedfile", "diskless")}
+        self.hypervisor = SimulatedHypervisor(cluster.clock, name, cluster.hypervisors)
+        self.storages = {
+            **{t: SimulatedStorage(t, cluster.clock) for t in ("file", "diskless")},
+            "sharedfile": cluster.shared_storage,
+        }
         self.oses = SimulatedOses()
+        self.figures = SimulatedFigures()
         self.commands = SimulatedCommands()
         self.hooks = SimulatedHooks()
         self.alive = False
@@ -165,10 +172,19 @@ class SimulatedHost:
             if not isinstance(one.identity, Identity) or not trusts(one.identity.ca, other.identity.certificate):
                 raise Refused(f"certificate verify failed: {one.name} does not believe {other.name}")
         admit(peer.name, number_of(load_certificates(peer.identity.certificate)[0]))
+        peer.shake_dialled(self.name, number_of(load_certificates(self.identity.certificate)[0]))
+
+    def shake_dialled(self, peer: str, number: int) -> None:
+        """Whoever dials looks at a certificate once, not at each message."""
+        if (peer, number) not in self.dialled:
+            self.admit_dialled(peer, number)
+            self.dialled.add((peer, number))
 
     def links(
         self, identity: Any, resolve: Callable[[str], tuple[str, int]], epoch: Callable[[], int], admit: Admit
     ) -> MemoryLinks:
+        self.admit_dialled = admit
+        self.dialled: set[tuple[str, int]] = set()
         return self.cluster.network.links(self.name, epoch)
 
     def hands(self, system: ActorSystem, record: Callable[[], HostRecord | None]) -> SimulatedHands:
@@ -267,7 +283,7 @@ class SimulatedHands:
     def __init__(self, host: SimulatedHost, system: ActorSystem) -> None:
         hypervisors: Any = {"fake": host.hypervisor}
         scripts: Any = host.oses
-        figures: Any = SimulatedFigures()
+        figures: Any = host.figures
         commands: Any = host.commands
         hooks: Any = host.hooks
         inspector = Inspector(
@@ -415,6 +431,9 @@ class Cluster:
         self.random = random.Random(seed)
         self.network = MemoryNetwork(self.clock, 0.0005)
         self.bells = SimulatedBells()
+        self.allocators = SimulatedAllocators(self.clock)
+        self.hypervisors: dict[str, SimulatedHypervisor] = {}  # by host
+        self.shared_storage = SimulatedStorage("sharedfile", self.clock)  # mounted on all hosts
         self.hosts = {host: make_host(self, host) for host in self.addresses}
         members = tuple(self.hosts)[:nodes]
         self.fatal: list[str] = []

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti_tw.errors import GanetiError, NoMajority, NotMaster, WrongState
-from ganeti_tw.testing.cluster import Cluster
+from ganeti_tw.errors import Cancelled, GanetiError, NoMajority, NotMaster, WrongState
+from ganeti_tw.ledger.memory import MemoryStore
+from ganeti_tw.protocol.ledger import Change, GetChanges, Position
+from ganeti_tw.testing.cluster import Cluster, SimulatedHost
 
 
 def tag(text: str) -> dict[str, Any]:
@@ -84,6 +89,40 @@ class FailoverTests(MastershipCase):
         config = self.hosts["node1"].process.config
         assert config is not None
         self.assertEqual(config.cluster.tags, ("after",))
+
+    def test_the_dead_master_takes_the_address_off_that_its_death_left_there(self) -> None:
+        self.kill("node1")
+        self.fail_over("node2")
+        self.assertEqual([len(host.master_ip.up) for host in self.hosts.values()], [1, 1, 0])
+        self.hosts["node1"].boot()
+        self.cluster.settle(20)
+        self.assertEqual([len(host.master_ip.up) for host in self.hosts.values()], [0, 1, 0])
+        self.assertEqual([m.up for m in self.hosts["node1"].master_ip.asked], [True, False])
+
+    def test_one_that_was_told_of_its_successor_while_it_looked_for_votes_takes_it_off_too(self) -> None:
+        self.kill("node1")
+        self.fail_over("node2")
+        self.kill("node3")
+        self.isolate("node1")
+        self.hosts["node1"].boot()
+        self.cluster.settle(5)
+        self.rejoin("node1")
+        self.cluster.settle(60)
+        self.assertEqual(self.roles(), {"node1": "candidate", "node2": "master"})
+        self.assertEqual([m.up for m in self.hosts["node1"].master_ip.asked], [True, False])
+
+    def test_one_that_waits_for_votes_and_obeys_another_takes_it_off_too(self) -> None:
+        self.kill("node1")
+        self.isolate("node1")
+        self.hosts["node1"].boot()
+        self.cluster.settle(5)
+        self.assertIsNone(self.hosts["node1"].process.master)
+        self.rejoin("node1")
+        taken = self.fail_over("node2")
+        self.assertEqual(taken["accepted"], ("node1", "node2", "node3"))
+        self.cluster.settle(10)
+        self.assertEqual([len(host.master_ip.up) for host in self.hosts.values()], [0, 1, 0])
+        self.assertEqual([m.up for m in self.hosts["node1"].master_ip.asked], [True, False])
 
     def test_a_living_master_gives_way_at_once(self) -> None:
         self.add_tag("before")
@@ -267,6 +306,92 @@ class StartTests(MastershipCase):
         self.assertEqual(epochs, sorted(set(epochs)))
 
 
+class SlowReads(SimulatedHost):
+    """``slow``: seconds until the store gives changes to another candidate."""
+
+    slow = 0.0
+
+    def make_store(self) -> MemoryStore:
+        host = self
+
+        class Store(MemoryStore):
+            async def _slowly(self, after: int, size: int | None) -> tuple[Change, ...] | None:
+                await deferLater(host.clock, host.slow)
+                return await super().tail(after, size)
+
+            def tail(self, after: int, size: int | None = None) -> Deferred[tuple[Change, ...] | None]:
+                return Deferred.fromCoroutine(self._slowly(after, size))
+
+        return Store(self.disk)
+
+
+class OverlapTests(MastershipCase):
+    """Attempts that are interrupted half way."""
+
+    def setUp(self) -> None:
+        self.cluster = Cluster(nodes=3, make_host=SlowReads)
+        self.hosts = self.cluster.hosts
+
+    def interrupted(self) -> list[Failure]:
+        """node2 wants to be master, and while its follower still stops it obeys node3."""
+        self.kill("node1")
+        self.cluster.settle(1)
+        self.hosts["node2"].slow = 1.5  # type: ignore[attr-defined]
+        follower = self.hosts["node3"].process.directory.ref("node2", "follower")
+        follower.ask(GetChanges(Position(1, 1)), 5.0).addErrback(lambda failure: None)
+        self.cluster.settle(0.1)
+        failed: list[Failure] = []
+        self.hosts["node2"].process.handle("master_failover", {}).addBoth(failed.append)
+        self.cluster.settle(0.1)
+        self.assertEqual((failed, self.hosts["node3"].record.promised), ([], "node2"))
+        self.fail_over("node3")
+        self.assertEqual([f.type for f in failed], [Cancelled])
+        return failed
+
+    def test_a_candidate_whose_attempt_another_one_ends_follows_that_one(self) -> None:
+        self.interrupted()
+        self.add_tag("after")
+        self.cluster.settle(20)
+        self.assertEqual(self.roles(), {"node2": "candidate", "node3": "master"})
+        config = self.hosts["node2"].process.config
+        assert config is not None
+        self.assertEqual(config.cluster.tags, ("after",))
+        # It has everything, so it can take over.
+        self.kill("node3")
+        self.hosts["node1"].boot()
+        self.cluster.settle(2)
+        self.fail_over("node2")
+        self.assertEqual(self.tags(), {"after"})
+
+    def test_a_process_that_dies_while_it_steps_down(self) -> None:
+        self.interrupted()
+        self.kill("node2")
+        self.cluster.settle(10)
+        self.hosts["node2"].boot()
+        self.cluster.settle(20)
+        self.assertEqual(self.roles(), {"node2": "candidate", "node3": "master"})
+        self.assertEqual(self.cluster.fatal, [])
+
+    def test_told_twice_to_become_master_while_it_waits_for_votes(self) -> None:
+        self.kill("node1", "node2", "node3")
+        self.hosts["node1"].boot()
+        self.cluster.settle(5)
+        ends: list[Any] = []
+        for _ in range(2):
+            self.hosts["node1"].process.handle("master_failover", {}).addBoth(ends.append)
+        self.cluster.settle(10)
+        self.assertEqual([end.type for end in ends], [Cancelled, NoMajority])
+        epoch = self.hosts["node1"].record.epoch
+        self.hosts["node2"].boot()
+        self.hosts["node3"].boot()
+        self.cluster.settle(30)
+        self.assertEqual(self.roles()["node1"], "master")
+        # It tried in one place only.
+        self.assertEqual(self.hosts["node1"].record.epoch, epoch + 1)
+        self.assertEqual(self.cluster.fatal, [])
+        self.add_tag("on")
+
+
 class RunningJobTests(MastershipCase):
     def test_what_ran_on_the_old_master_is_examined(self) -> None:
         self.hosts["node3"].hypervisor.delay = 20
@@ -291,6 +416,49 @@ class RunningJobTests(MastershipCase):
         self.assertEqual([[cell[1] for cell in row] for row in rows], [[job, "error"]])
         locks = self.cluster.call("query", {"what": "lock", "fields": ["name", "owner"]})["data"]
         self.assertEqual([row for row in locks if row[1][1]], [])
+
+
+class AwayTests(MastershipCase):
+    """node3 was away while every candidate it knew was replaced."""
+
+    remedy = "'gnt-node token --leave' on node3, then 'gnt-node add --readd node3' on the master"
+
+    def setUp(self) -> None:
+        self.cluster = Cluster(nodes=3, spare=1)
+        self.hosts = self.cluster.hosts
+
+    def run_it(self, *argv: str, code: int = 0) -> str:
+        done = self.cluster.run(*argv)
+        self.assertEqual(done.code, code, done)
+        return done.out + done.err
+
+    def replace_candidates(self) -> None:
+        self.run_it("gnt-cluster", "modify", "--candidate-pool-size=1")
+        self.run_it("gnt-node", "add", "--token", "token of node4", "node4")
+        self.run_it("gnt-node", "modify", "-C", "yes", "-f", "node4")
+        self.cluster.settle(2)
+        self.fail_over("node4")
+        for name in ("node1", "node2"):
+            self.run_it("gnt-node", "modify", "-C", "no", "-f", name)
+
+    def test_marked_offline_it_stays_so_and_the_command_says_what_to_do(self) -> None:
+        self.run_it("gnt-node", "modify", "-O", "yes", "node3")
+        self.replace_candidates()
+        self.assertIn(self.remedy, self.run_it("gnt-node", "modify", "-f", "-O", "no", "node3", code=1))
+        self.cluster.result(self.hosts["node3"].process.handle("forget_cluster", {}))
+        self.run_it("gnt-node", "add", "--readd", "--token", "token of node3", "node3")
+        self.cluster.settle(5)
+        self.assertEqual(self.hosts["node3"].record.master, "node4")
+        self.run_it("gnt-cluster", "verify")
+
+    def test_not_marked_offline_jobs_and_verify_say_what_to_do(self) -> None:
+        self.kill("node3")
+        self.replace_candidates()
+        self.hosts["node3"].boot()
+        self.cluster.settle(10)
+        add = ("gnt-instance", "add", "-t", "diskless", "-o", "noop", "--no-name-check", "--no-ip-check", "-n", "node3")
+        self.assertIn(self.remedy, self.run_it(*add, "a.example", code=1))
+        self.assertIn(self.remedy, self.run_it("gnt-cluster", "verify", code=1))
 
 
 class ErrorsAreForeseen(MastershipCase):

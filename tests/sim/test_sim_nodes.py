@@ -19,7 +19,8 @@ class NodeTests(SynchronousTestCase):
         return done
 
     def add(self, name: str) -> None:
-        self.run_node(0, "add", "--token", f"token of {name}", name)
+        done = self.run_node(0, "add", "--token", f"token of {name}", name)
+        self.assertNotIn("WARNING", done.err + done.out)
 
     def names(self) -> list[str]:
         return sorted(n.name for n in self.cluster.config.nodes.values())

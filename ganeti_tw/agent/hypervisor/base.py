@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from ganeti_tw.errors import BadRequest
 from ganeti_tw.kernel import Blocking
 from ganeti_tw.protocol.instance import Console, InstanceSpec, RunningInstance
+from ganeti_tw.protocol.migration import Doorway
 
 RUN = "/var/run/ganeti"
 
@@ -74,6 +75,43 @@ class Powercycler(Protocol):
 
     async def powercycle(self) -> str:
         """Reboot the machine at once, without its guests' consent; what will happen, in words."""
+        ...
+
+
+@runtime_checkable
+class Migrator(Protocol):
+    """A hypervisor whose running guests can go to another node, and come from there."""
+
+    async def obstacle(self) -> str:
+        """Why they cannot, on this host, in words; empty when they can."""
+        ...
+
+    async def accept(self, spec: InstanceSpec, disks: Mapping[int, str], address: str) -> Doorway:
+        """Get ready for a guest; ``address`` is how others reach this node.  Nothing has to be done once it is here."""
+        ...
+
+    async def send(self, spec: InstanceSpec, door: Doorway, live: bool) -> None:
+        """Send a running guest; it runs there and nothing of it is here when this returns.
+
+        DriverError when it could not be sent: then it runs here, as before.
+        """
+        ...
+
+    async def sent(self, name: str) -> tuple[int, int]:
+        """How many bytes of how many have been sent; zeros when nothing can be said."""
+        ...
+
+    async def end_migration(self, name: str) -> None:
+        """Abort what is under way, from here or to here; nothing comes or goes any more when this returns."""
+        ...
+
+
+@runtime_checkable
+class Ballooner(Protocol):
+    """A hypervisor that can take memory from running guests."""
+
+    async def set_memory(self, name: str, memory_mib: int) -> None:
+        """Ask a running guest to make do with so much."""
         ...
 
 

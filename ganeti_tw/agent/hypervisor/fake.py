@@ -6,13 +6,14 @@ it; so guests outlive this process.
 
 Faults are asked for in ``<run>/fake-hypervisor/.faults``, JSON of the form
 ``{"<verb>": {"<instance or *>": "<fault>"}}``, read at each call.  Verbs are
-``start stop reboot list console`` (``list`` knows only ``*``); faults are
+``start stop reboot list console accept send`` (``list`` knows only ``*``); faults are
 
 ========  ==============================================================
 fail      DriverError
 stall     nothing happens until the deadline, then Expired
 deaf      a polite stop is accepted and ignored (``stop`` only)
 die       it starts and is gone a second later (``start``, ``reboot``)
+slow      it takes 30 seconds (``send``)
 ========  ==============================================================
 """
 
@@ -26,12 +27,16 @@ from contextlib import suppress
 from twisted.internet.task import deferLater
 
 from ganeti_tw.agent.hypervisor.base import HypervisorHost, check_name
+from ganeti_tw.agent.hypervisor.fake_migration import FakeMigration
 from ganeti_tw.agent.hypervisor.registry import hypervisors
 from ganeti_tw.errors import DriverError, Expired, WrongState
 from ganeti_tw.protocol.instance import Console, InstanceSpec, RunningInstance
+from ganeti_tw.protocol.migration import Doorway
 
 DEADLINE = 10.0
 STALL = 60.0  # seconds until a stalled call expires
+SLOW = 30  # seconds that a guest told to be slow is on its way
+MIB = 1024 * 1024
 LIFE = 1.0  # seconds from the start of a guest told to die to its end
 
 
@@ -46,6 +51,7 @@ class FakeHypervisor:
         self._run = host.blocking.run
         self._directory = os.path.join(host.run, "fake-hypervisor")
         self._seen: dict[str, tuple[tuple[int, int, int], RunningInstance]] = {}
+        self._migration = FakeMigration(self._directory, host.clock, host.blocking)
 
     async def start(self, spec: InstanceSpec, disks: Mapping[int, str], paused: bool = False) -> None:
         fault = await self._fault("start", spec.name)
@@ -84,6 +90,34 @@ class FakeHypervisor:
 
     async def close(self) -> None:
         return None
+
+    # --- from host to host ---
+
+    async def obstacle(self) -> str:
+        return ""
+
+    async def accept(self, spec: InstanceSpec, disks: Mapping[int, str], address: str) -> Doorway:
+        await self._fault("accept", spec.name)
+        return Doorway(await self._migration.open_door(check_name(spec.name)))
+
+    async def send(self, spec: InstanceSpec, door: Doorway, live: bool) -> None:
+        async def begin() -> int:
+            return SLOW if await self._fault("send", spec.name) == "slow" else 0
+
+        total = int(spec.beparams["maxmem"]) * MIB
+        await self._migration.send(check_name(spec.name), door.to, total, begin)
+
+    async def sent(self, name: str) -> tuple[int, int]:
+        return self._migration.sent(name)
+
+    async def end_migration(self, name: str) -> None:
+        await self._migration.end(check_name(name))
+
+    async def set_memory(self, name: str, memory_mib: int) -> None:
+        guest = next((g for g in await self.list() if g.name == name), None)
+        if guest is None:
+            raise WrongState(f"{name} does not run")
+        await self._run(self._write, name, f"0\n{memory_mib}\n{guest.vcpus}\n", deadline=DEADLINE)
 
     async def _fault(self, verb: str, name: str) -> str:
         """The fault asked for that the caller must act out; "" mostly."""

@@ -12,8 +12,7 @@ from ganeti_tw.cli.jobs import opcode, submit_and_follow
 def run(options: Values, arguments: list[str], context: Context) -> int:
     if not options.confirm:
         question = (
-            "Connections to the address of the cluster will break; the cluster itself goes on.\n"
-            "Take the address down?"
+            "Connections to the address of the cluster will break; the cluster itself goes on.\nTake the address down?"
         )
         if not context.confirm(question):
             return 1

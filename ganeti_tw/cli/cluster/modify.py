@@ -6,39 +6,17 @@ from collections.abc import Mapping
 from optparse import Values
 from typing import Any
 
-from ganeti_tw.cli import ipolicy, parameters
+from ganeti_tw.cli import ipolicy
+from ganeti_tw.cli.cluster._settings import nonempty, settings_of, uid_ranges
 from ganeti_tw.cli.command import Command
 from ganeti_tw.cli.context import Context
 from ganeti_tw.cli.jobs import opcode
 from ganeti_tw.cli.many import submit_with_follow_ups
-from ganeti_tw.cli.values import pieces
 from ganeti_tw.errors import BadRequest
 
-AS_GIVEN = (
-    "candidate_pool_size",
-    "default_iallocator",
-    "default_iallocator_params",
-    "drbd_helper",
-    "enabled_user_shutdown",
-    "file_storage_dir",
-    "install_image",
-    "instance_communication_network",
-    "mac_prefix",
-    "maintain_node_health",
-    "master_netdev",
-    "max_running_jobs",
-    "max_tracked_jobs",
-    "modify_etc_hosts",
-    "prealloc_wipe_disks",
-    "shared_file_storage_dir",
-    "use_external_mip_script",
-    "vg_name",
-    "zeroing_image",
-)
-LISTS = ("enabled_disk_templates", "enabled_hypervisors", "reserved_lvs")
-UID_POOLS = ("add_uids", "remove_uids", "uid_pool")
-COMPRESSION_TOOLS = ["none", "gzip", "gzip-fast", "gzip-slow"]
-"""What an empty list of compression tools stands for."""
+OWN_SETTINGS = ("instance_communication_network", "max_running_jobs", "max_tracked_jobs")
+OWN_LISTS = ("reserved_lvs",)
+UID_CHANGES = ("add_uids", "remove_uids")
 
 _MICROSECONDS = 1_000_000
 
@@ -54,46 +32,15 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
 
 def wanted_of(options: Values) -> dict[str, Any]:
     """What was given, with its types; BadRequest names what is wrong."""
-    wanted: dict[str, Any] = {name: getattr(options, name) for name in AS_GIVEN}
-    for name in LISTS:
-        text = getattr(options, name)
-        wanted[name] = None if text is None else pieces(text)
-    for name in UID_POOLS:
-        text = getattr(options, name)
-        wanted[name] = None if text is None else uid_ranges(text)
-    if options.master_netmask is not None:
-        wanted["master_netmask"] = _whole("--master-netmask", options.master_netmask)
-    if options.compression_tools is not None:
-        wanted["compression_tools"] = pieces(options.compression_tools) or COMPRESSION_TOOLS
-    given = {
-        "hvparams": parameters.by_name(options.hvparams, lambda _, values: parameters.hypervisor(values)),
-        "beparams": parameters.backend(options.beparams),
-        "nicparams": parameters.typed(options.nicparams, parameters.NIC_DEFAULTS, "nic parameter"),
-        "ndparams": parameters.node(options.ndparams or {}),
-        "diskparams": parameters.disk_templates(options.diskparams),
-        "hv_state": parameters.hypervisor_state(options.hv_state),
-        "disk_state": parameters.disk_state(options.disk_state),
-        "ipolicy": ipolicy.of_cluster(options),
-        "enabled_data_collectors": _active(options.enabled_data_collectors),
-        "data_collector_interval": _intervals(options.data_collector_interval),
-    }
-    wanted |= {name: value for name, value in given.items() if value}
-    return {name: value for name, value in wanted.items() if value is not None}
-
-
-def uid_ranges(text: str) -> list[list[int]]:
-    """``100-200,300`` as pairs of the first and the last number of each range."""
-    ranges = []
-    for part in pieces(text):
-        low, is_range, high = part.partition("-")
-        ranges.append([_whole("a user id", low), _whole("a user id", high if is_range else low)])
-    return ranges
-
-
-def _whole(what: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise BadRequest(f"{what}: '{text}' is not a whole number")
-    return int(text)
+    wanted = settings_of(options, OWN_SETTINGS, OWN_LISTS)
+    changes = {name: getattr(options, name) for name in UID_CHANGES}
+    wanted |= {name: uid_ranges(text) for name, text in changes.items() if text is not None}
+    return wanted | nonempty(
+        {
+            "enabled_data_collectors": _active(options.enabled_data_collectors),
+            "data_collector_interval": _intervals(options.data_collector_interval),
+        }
+    )
 
 
 def _active(given: Mapping[str, Any]) -> dict[str, bool]:

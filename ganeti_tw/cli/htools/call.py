@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TextIO
+import importlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
 
 from ganeti_tw.cli.htools.options import Options
+from ganeti_tw.cli.htools.outside import Client, Outside
+from ganeti_tw.errors import GanetiError
 from ganeti_tw.htools.cluster import BadData, Cluster
 from ganeti_tw.htools.iallocator import load_request
 from ganeti_tw.htools.prepare import Prepared, Wishes, prepare, set_offline
 from ganeti_tw.htools.simulate import simulated
 from ganeti_tw.htools.text import parse, serialize
 
-Backend = Callable[[Options], Cluster]
-"""A live source: the RAPI, the master's socket."""
-
 
 class ProgramError(Exception):
     """Stop with ``Error: TEXT`` and status 1."""
 
 
+class EndAtOnce(Exception):
+    """Stop with status 2: somebody does not want to wait for what is going on."""
+
+
 class Call:
-    """What a tool's ``run`` is given.  ``backends`` are the live sources, by option name."""
+    """What a tool's ``run`` is given."""
 
     def __init__(
         self,
@@ -32,7 +37,7 @@ class Call:
         stdin: TextIO,
         stdout: TextIO,
         stderr: TextIO,
-        backends: Mapping[str, Backend],
+        outside: Outside,
     ) -> None:
         self.tool = tool
         self.options = options
@@ -40,12 +45,22 @@ class Call:
         self.stdin = stdin
         self._stdout = stdout
         self._stderr = stderr
-        self._backends = backends
+        self.outside = outside
+        self._client: Client | None = None
 
     def say(self, text: str = "", level: int = -100) -> None:
-        """A line on standard output, at this verbosity and above."""
-        if self.options.verbose >= level:
+        """A line on standard output, at this verbosity and above; none where a document is wanted."""
+        if self.options.verbose >= level and not self.options.json:
             self._stdout.write(text + "\n")
+
+    def report(self, text: str) -> None:
+        """What is going on, shown at once; on standard error where a document is wanted."""
+        (self.warn if self.options.json else self.say)(text)
+        self._stdout.flush()
+
+    def give(self, document: Mapping[str, Any]) -> None:
+        """The JSON document of ``--json``."""
+        self._stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
     def warn(self, text: str = "") -> None:
         """A line on standard error."""
@@ -68,7 +83,7 @@ class Call:
         options = self.options
         try:
             cluster = self._load_raw()
-        except BadData as error:
+        except GanetiError as error:
             raise ProgramError(f"failed to load data, aborting: {error}") from error
         return self.complete(cluster, evaluate_tags=evaluate_tags, utilisation=self._utilisation(options))
 
@@ -96,6 +111,8 @@ class Call:
             set_offline(prepared.cluster, options.offline)
         except BadData as error:
             raise ProgramError(str(error)) from error
+        if options.mond and not options.ignore_dynu:
+            importlib.import_module("ganeti_tw.cli.htools.monitoring").use_monitoring(self, prepared.cluster)
         return prepared
 
     def save(self, cluster: Cluster, suffix: str, when: str, newest: int = 0) -> None:
@@ -123,15 +140,15 @@ class Call:
 
     def _load_raw(self) -> Cluster:
         options = self.options
-        if options.mond or options.mond_data is not None:
-            raise BadData("this version cannot use monitoring data (--mond, --mond-data); use -U with a file")
         files = [options.master, options.luxi, options.data_file]
         if len([each for each in files if each is not None]) > 1:
             raise ProgramError("Only one of the rapi, luxi, and data files options should be given.")
         if options.master is not None:
-            return self._live("master")
+            remote: Cluster = later("sources").from_remote(self.outside.fetch, options.master)
+            return remote
         if options.luxi is not None:
-            return self._live("luxi")
+            live: Cluster = later("sources").from_master(self.client)
+            return live
         if options.simulate:
             return simulated(options.simulate)
         if options.data_file is not None:
@@ -140,11 +157,17 @@ class Call:
             return load_request(self.read_file(options.ialloc_source)).cluster
         raise BadData("No backend selected! Exiting.")
 
-    def _live(self, option: str) -> Cluster:
-        backend = self._backends.get(option)
-        if backend is None:
-            raise BadData(f"this version cannot read from a running cluster (--{option}); save its state and use -t")
-        return backend(self.options)
+    @property
+    def client(self) -> Client:
+        """The master at the socket that ``-L`` names."""
+        if self._client is None:
+            self._client = self.outside.connect(self.options.luxi or "")
+        return self._client
+
+
+def later(name: str) -> Any:
+    """A module beside this one that most runs do without."""
+    return importlib.import_module(f"ganeti_tw.cli.htools.{name}")
 
 
 def _describe(error: OSError) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 import ganeti_tw
-from ganeti_tw.cli.htools.call import Backend, Call, ProgramError
+from ganeti_tw.cli.htools.call import Call, EndAtOnce, ProgramError, later
 from ganeti_tw.cli.htools.getopt import UsageError, usage
 from ganeti_tw.cli.htools.options import BadValue, options_of, read_options
+from ganeti_tw.cli.htools.outside import Outside
 
-TOOLS = ("hail", "hbal", "hcheck", "hinfo", "hroller", "hspace", "hsqueeze")
+TOOLS = ("hail", "harep", "hbal", "hcheck", "hinfo", "hroller", "hscan", "hspace", "hsqueeze")
 
 # Kind, least and most number of arguments, for the tools that take any.
 _ARGUMENTS = {"hail": "file 1 1", "hscan": "host 0 none"}
@@ -26,7 +28,7 @@ def main(
     stdin: TextIO,
     stdout: TextIO,
     stderr: TextIO,
-    backends: Mapping[str, Backend] | None = None,
+    outside: Outside | None = None,
 ) -> int:
     """Run a tool with the arguments after its name; the exit status."""
     options_here = options_of(tool)
@@ -52,10 +54,12 @@ def main(
         stdout.write(f"{tool} (ganeti) version {ganeti_tw.__version__}\n")
         stdout.write(f"compiled with python {sys.version.split()[0]}\nrunning on {sys.platform}\n")
         return 0
-    call = Call(tool, options, rest, stdin=stdin, stdout=stdout, stderr=stderr, backends=backends or {})
+    call = Call(tool, options, rest, stdin=stdin, stdout=stdout, stderr=stderr, outside=outside or _outside())
     try:
         if rest and tool not in _ARGUMENTS:
-            raise ProgramError("This program doesn't take any arguments.")
+            raise ProgramError(f"{'this' if tool == 'harep' else 'This'} program doesn't take any arguments.")
+        if options.json and options.machine_readable:
+            raise ProgramError("Only one of --json and --machine-readable can be given")
         module = importlib.import_module(f"ganeti_tw.cli.htools.{tool}")
         status: int = module.run(call)
         return status
@@ -63,6 +67,17 @@ def main(
         stdout.flush()
         stderr.write(f"Error: {error}\n")
         return 1
+    except EndAtOnce:
+        return 2
+
+
+def _outside() -> Outside:
+    """The real world; what speaks to it is imported when it is needed."""
+
+    def source(name: str) -> Any:
+        return lambda *arguments: getattr(later("sources"), name)(*arguments)
+
+    return Outside(source("connect"), source("fetch"), time.time, source("new_uuid"), source("heed"))
 
 
 def _usage(tool: str) -> str:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 class Option(NamedTuple):
     """``argument`` names what it takes, None for nothing; an ``optional`` one must be attached.
 
-    ``completes`` is what ``--help-completion`` says about the argument.
+    ``completes`` is what ``--help-completion`` says about the argument.  One that is
+    ``ours`` is not in Ganeti's htools: it makes no abbreviation ambiguous that was good there.
     """
 
     long: str
@@ -18,6 +19,7 @@ class Option(NamedTuple):
     optional: bool = False
     completes: str = "none"
     text: str = ""
+    ours: bool = False
 
 
 class Given(NamedTuple):
@@ -61,6 +63,7 @@ def _long(options: Sequence[Option], word: str, todo: list[str]) -> Given:
     matches = [option for option in options if option.long == name]
     if not matches:
         matches = [option for option in options if option.long.startswith(name)]
+    matches = [option for option in matches if not option.ours] or matches
     if len(matches) > 1:
         could_be = "".join(f"  --{option.long}\n" for option in matches)
         raise UsageError(f"option `--{name}' is ambiguous; could be one of:\n{could_be}")

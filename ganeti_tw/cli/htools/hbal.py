@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ganeti_tw.cli.htools import reports
 from ganeti_tw.cli.htools.balancing import limits
-from ganeti_tw.cli.htools.call import Call, ProgramError
+from ganeti_tw.cli.htools.call import Call, ProgramError, later
+from ganeti_tw.cli.htools.explain import Balancing
 from ganeti_tw.cli.htools.tables import component_table, instance_table, node_table
 from ganeti_tw.htools.balance import Step, balance
 from ganeti_tw.htools.cluster import NOWHERE, Cluster, Place
@@ -25,6 +27,7 @@ def run(call: Call) -> int:
     call.say(f"Loaded cluster ipolicy: {cluster.policy}", 2)
     if not cluster.instances:
         call.say("Cluster is empty, exiting.")
+        _give_report(call, cluster, None, "empty", [], [])
         return 0
     _warn_of_split_instances(call, cluster)
     call.say(f"Loaded {len(cluster.nodes)} nodes, {len(cluster.instances)} instances")
@@ -51,13 +54,17 @@ def run(call: Call) -> int:
             f"minimum score {six_figures(wanted.min_score)}).\n"
             "Nothing to do, exiting"
         )
+        _give_report(call, cluster, group, "balanced", nodes, [])
         return 0
     call.say("Trying to minimize the CV...")
     original = nodes
     steps = []
+    explained = Balancing(call, cluster, group.index, wanted)
     for step in balance(cluster, group.index, wanted):
         steps.append(step)
         call.say(_move_line(cluster, group, instances, len(steps), step))
+        explained.step(step)
+    explained.end()
     nodes = _nodes(cluster, group)
     _say_result(call, nodes, start, steps)
     if call.options.commands is not None:
@@ -67,8 +74,9 @@ def run(call: Call) -> int:
     if call.options.verbose > 3:
         call.say(f"Original: {_free(original)}")
         call.say(f"Final:    {_free(nodes)}")
+    _give_report(call, cluster, group, "improved" if steps else "no solution", original, steps)
     if call.options.execute and steps:
-        raise ProgramError("hbal: Execution of commands possible only on LUXI")
+        _execute(call, cluster, steps)
     return 0
 
 
@@ -149,6 +157,14 @@ def _say_result(call: Call, nodes: Sequence[Node], start: float, steps: Sequence
     call.say(f"Solution length={len(steps)}", 1)
 
 
+def _give_report(
+    call: Call, cluster: Cluster, group: Group | None, status: str, before: Sequence[Node], steps: Sequence[Step]
+) -> None:
+    if call.options.json:
+        cut = 1 if call.options.first_job_group else -1
+        call.give(reports.hbal(cluster, group, status, before, steps, cut))
+
+
 def _give_commands(call: Call, cluster: Cluster, steps: Sequence[Step]) -> None:
     sets = job_sets(steps)
     if call.options.first_job_group:
@@ -164,6 +180,14 @@ def _give_commands(call: Call, cluster: Cluster, steps: Sequence[Step]) -> None:
     for line in lines:
         if line != "  check":
             call.say(f"  {line}")
+
+
+def _execute(call: Call, cluster: Cluster, steps: Sequence[Step]) -> None:
+    if call.options.luxi is None:
+        raise ProgramError("hbal: Execution of commands possible only on LUXI")
+    running = later("running")
+    sets = running.move_sets(cluster, steps)
+    running.run_sets(call, sets[:1] if call.options.first_job_group else sets, comment="rebalancing")
 
 
 def _tables(call: Call, cluster: Cluster, group: Group, instances: Sequence[int], when: str) -> None:

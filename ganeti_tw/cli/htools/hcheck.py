@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ganeti_tw.cli.htools import reports
 from ganeti_tw.cli.htools.balancing import limits
 from ganeti_tw.cli.htools.call import Call
 from ganeti_tw.cli.htools.tables import shell_line
@@ -42,11 +43,14 @@ def run(call: Call) -> int:
             nodes = [cluster.nodes[n] for n in cluster.members(group.index)]
             if before.score >= wanted.min_score + lower_bound(nodes):
                 _exhaust(cluster, group, call)
+    after: list[Health] | None = None
     if simulating or options.machine_readable:
         after = [health(cluster, group.index, capacity=options.capacity_checks) for group in groups]
         _report(call, groups, after, unhealthy, initially=False)
     if options.machine_readable:
         call.say(shell_line(_PREFIX, "OK", "1"), 1)
+    if options.json:
+        call.give(reports.hcheck(groups, found, after, unhealthy))
     return 1 if simulating else 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ganeti_tw.cli.htools import reports
 from ganeti_tw.cli.htools.call import Call
 from ganeti_tw.cli.htools.tables import component_table, instance_table, node_table, table
 from ganeti_tw.htools.cluster import Cluster
@@ -45,6 +46,8 @@ def run(call: Call) -> int:
     call.say("Cluster coefficients:")
     call.say(component_table(cluster.nodes))
     call.say(f"Cluster score: {score(cluster.nodes):.8f}")
+    if call.options.json:
+        call.give(reports.hinfo(cluster, prepared.suffix))
     return 0
 
 

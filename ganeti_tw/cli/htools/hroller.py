@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ganeti_tw.cli.htools import reports
 from ganeti_tw.cli.htools.call import Call, ProgramError
-from ganeti_tw.htools.cluster import NOWHERE, BadData, Cluster
+from ganeti_tw.htools.cluster import NOWHERE, BadData, Cluster, Place
 from ganeti_tw.htools.colouring import Graph, colour_all_ways, statistics
 from ganeti_tw.htools.node import Node
 from ganeti_tw.htools.reboot import (
@@ -43,8 +44,11 @@ def run(call: Call) -> int:
     groups.sort(key=lambda group: any(cluster.nodes[n].hardware.master for n in group.nodes))
     if options.headers:
         call.say("'First Reboot Group'" if options.one_step_only else "'Node Reboot Groups'")
-    for group in groups[:1] if options.one_step_only else groups:
+    shown = groups[:1] if options.one_step_only else groups
+    for group in shown:
         _say_group(call, cluster, group)
+    if options.json:
+        call.give(reports.reboot_groups(cluster, [_described(cluster, group) for group in shown]))
     return 0
 
 
@@ -92,9 +96,19 @@ def _cleared(call: Call, groups: Sequence[RebootGroup]) -> list[RebootGroup]:
     return list(groups)
 
 
-def _say_group(call: Call, cluster: Cluster, group: RebootGroup) -> None:
+def _node_names(cluster: Cluster, group: RebootGroup) -> list[str]:
+    """The master last."""
     nodes = sorted((cluster.nodes[n].hardware for n in group.nodes), key=lambda each: each.master)
-    names = [each.name for each in nodes]
+    return [each.name for each in nodes]
+
+
+def _described(cluster: Cluster, group: RebootGroup) -> tuple[list[str], list[tuple[str, Place]]]:
+    leaving = [(instance.name, place) for instance, place in moved(cluster, group.cluster)]
+    return _node_names(cluster, group), leaving
+
+
+def _say_group(call: Call, cluster: Cluster, group: RebootGroup) -> None:
+    names = _node_names(cluster, group)
     for line in names if call.options.one_step_only else [",".join(names)]:
         call.say(line)
     if not call.options.print_moves:

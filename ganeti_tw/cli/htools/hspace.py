@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from ganeti_tw.cli.htools import explain, reports
 from ganeti_tw.cli.htools.call import Call, ProgramError
 from ganeti_tw.cli.htools.options import Resources
 from ganeti_tw.cli.htools.tables import component_table, node_table, shell_line
@@ -44,7 +45,7 @@ def run(call: Call) -> int:
         call.warn(f"Initial coefficients: overall {fixed(score(cluster.nodes), 8)}")
         call.warn(component_table(cluster.nodes))
     plan = _plan(call, cluster)
-    report = _Variables(call) if options.machine_readable else _Words(call)
+    report = _report(call)
     report.start(cluster, plan)
     try:
         tiered = _fill(cluster, plan, tiers=True)
@@ -53,9 +54,19 @@ def run(call: Call) -> int:
         raise ProgramError(f"failure during allocation: {error}") from error
     _results(call, tiered, "Tiered", "tiered")
     report.tiered(cluster, plan, tiered)
+    if options.explain:
+        explain.to(call, explain.filled(cluster, plan.room, plan.tiers[0], tiered, "Tiered"))
     _results(call, standard, "Standard", "standard")
     report.standard(cluster, plan, standard)
+    if options.explain:
+        explain.to(call, explain.filled(cluster, plan.room, plan.standard, standard, "Standard"))
     return 0
+
+
+def _report(call: Call) -> _Words | _Variables | _Document:
+    if call.options.json:
+        return _Document(call)
+    return _Variables(call) if call.options.machine_readable else _Words(call)
 
 
 def _plan(call: Call, cluster: Cluster) -> _Plan:
@@ -220,6 +231,23 @@ class _Words:
         width = max(len(name) for name, _ in rows)
         for name, part in rows:
             say(f"  - {name:>{width}} usage efficiency: {fixed(part * 100, 2):>5}%")
+
+
+class _Document:
+    """For programs."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def start(self, cluster: Cluster, plan: _Plan) -> None:
+        self._space = reports.Space(cluster, plan.kind.template)
+
+    def tiered(self, cluster: Cluster, plan: _Plan, filled: Filled) -> None:
+        self._space.add("tiered", plan.tiers[0], filled, plan.room is not None)
+
+    def standard(self, cluster: Cluster, plan: _Plan, filled: Filled) -> None:
+        self._space.add("standard", plan.standard, filled, plan.room is not None)
+        self._call.give(self._space.document)
 
 
 class _Variables:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ganeti_tw.cli.htools.call import Call, ProgramError
+from ganeti_tw.cli.htools import reports
+from ganeti_tw.cli.htools.call import Call, ProgramError, later
 from ganeti_tw.htools.cluster import Cluster
-from ganeti_tw.htools.jobs import SCRIPT_HEAD, job_sets, script
+from ganeti_tw.htools.jobs import SCRIPT_HEAD, job_sets, power_opcodes, script, tag_opcode
 from ganeti_tw.htools.squeeze import Trial, has_room, may_come, may_go, measure, switch_off, switch_on
 from ganeti_tw.htools.tags import STANDBY_AUTO
 
@@ -21,6 +22,7 @@ def run(call: Call) -> int:
     standard = cluster.policy.standard
     target, least = measure(standard, options.target_resources), measure(standard, options.minimal_resources)
     if not has_room(cluster, least):
+        action = "online"
         trial, enough = switch_on(cluster, coming, least)
         _say_nodes(call, cluster, "'Nodes to online'", trial)
         if not enough:
@@ -28,7 +30,9 @@ def run(call: Call) -> int:
         commands = [*_power(cluster, trial, "on")[1:], *script(cluster, job_sets(trial.steps))]
         when = "after hsqueeze expansion"
     else:
+        enough = True
         trial = switch_off(cluster, going, target)
+        action = "offline" if trial.nodes else "none"
         if trial.nodes:
             _say_nodes(call, cluster, "'Nodes to offline'", trial)
             commands = [
@@ -44,9 +48,34 @@ def run(call: Call) -> int:
             when = "after hsqueeze doing nothing"
     call.save(trial.cluster, "squeezed", when)
     _give_commands(call, commands)
+    if options.json:
+        call.give(
+            reports.document(
+                "hsqueeze",
+                action=action,
+                enough=enough,
+                nodes=[cluster.nodes[n].hardware.name for n in trial.nodes],
+                may_go=[cluster.nodes[n].hardware.name for n in going],
+                may_come=[cluster.nodes[n].hardware.name for n in coming],
+                moves=reports.moves(cluster, trial.steps),
+                commands=[line.strip() for line in commands if line.strip() not in ("", "check")],
+            )
+        )
     if options.execute and trial.nodes:
-        raise ProgramError("hsqueeze: Execution of commands possible only on LUXI")
+        _execute(call, cluster, trial, action)
     return 0
+
+
+def _execute(call: Call, cluster: Cluster, trial: Trial, action: str) -> None:
+    if call.options.luxi is None:
+        raise ProgramError("hsqueeze: Execution of commands possible only on LUXI")
+    running = later("running")
+    moves = running.move_sets(cluster, trial.steps)
+    names = [cluster.nodes[n].hardware.name for n in trial.nodes]
+    power = [running.Job("switching nodes", power_opcodes(names, on=action == "online"))]
+    tags = [running.Job(f"tagging {name}", [tag_opcode(name, STANDBY_AUTO)]) for name in names]
+    sets = [power, *moves] if action == "online" else [*moves, tags, power]
+    running.run_sets(call, sets, comment="squeezing")
 
 
 def _names(cluster: Cluster, nodes: Sequence[int]) -> str:

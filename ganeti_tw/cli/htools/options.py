@@ -40,6 +40,7 @@ class Options:
         self.exclusion_tags: list[str] = []
         self.execute = False
         self.exit_on_missing_mond_data = False
+        self.explain = False
         self.first_job_group = False
         self.force = False
         self.full_evacuation = False
@@ -52,6 +53,7 @@ class Options:
         self.independent_groups = False
         self.instance_moves = True
         self.job_delay = 10.0
+        self.json = False
         self.luxi: str | None = None  # "" for the default socket
         self.machine_readable = False
         self.master: str | None = None
@@ -274,6 +276,8 @@ _TABLE = (
        "bring nodes back when less room is left, in standard instances", argument="FACTOR", completes="float"),
     _o("target-resources", "hsqueeze", _value("target_resources", _float("target-resources")),
        "the room to leave, in standard instances", argument="FACTOR", completes="float"),
+    _o("json", "hbal hcheck hinfo hroller hspace hsqueeze", _flag("json"), "print one JSON document", ours=True),
+    _o("explain", "hail hbal hspace", _flag("explain"), "say why each node was taken or not", ours=True),
     _o("job-delay", "harep", _value("job_delay", _float("job-delay")), "seconds before a repair starts",
        argument="SECONDS", completes="float"),
     _o("dry-run", "harep", _flag("dry_run"), "submit nothing"),

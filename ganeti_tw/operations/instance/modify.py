@@ -25,7 +25,7 @@ from ganeti_tw.operations.steps.changednics import ChangedNics, Fresh
 from ganeti_tw.operations.steps.devices import ADD, DETACH, REMOVE, DeviceChange, changes_of
 from ganeti_tw.operations.steps.disks import create_disk, remove_disk
 from ganeti_tw.operations.steps.down import is_running, marked_down, really_down
-from ganeti_tw.operations.steps.nodes import primary_of, primary_online
+from ganeti_tw.operations.steps.nodes import primary_of, primary_online, settled
 from ganeti_tw.operations.steps.oses import check_os, not_blacklisted
 from ganeti_tw.operations.steps.policy import check_policy
 from ganeti_tw.protocol.config import Changes
@@ -199,7 +199,10 @@ class InstanceSetParams:
 
     def _check_primary(self, config: Config, instance: Instance) -> None:
         primary = self._primary(config, instance)
-        if primary.uuid == instance.primary_node or self.force:
+        if primary.uuid == instance.primary_node:
+            return
+        settled(config, instance)
+        if self.force:
             return
         if primary.offline:
             raise NodeOffline(f"node {primary.name} is marked offline; use --force")

@@ -13,7 +13,7 @@ from ganeti_tw.operations.instance.shutdown import GRACE
 from ganeti_tw.operations.registry import EXCLUSIVE, SHARED, operation
 from ganeti_tw.operations.steps.addresses import addresses_given_back
 from ganeti_tw.operations.steps.disks import remove_disks
-from ganeti_tw.operations.steps.nodes import primary_of, primary_online
+from ganeti_tw.operations.steps.nodes import primary_of, primary_online, settled
 from ganeti_tw.operations.steps.ports import port_given_back
 from ganeti_tw.protocol.config import Changes
 from ganeti_tw.protocol.instance import StopInstance
@@ -42,6 +42,7 @@ class InstanceRemove:
 
     def check(self, config: Config) -> None:
         instance = config.instance(self.instance_name, self.instance_uuid)
+        settled(config, instance)
         if not self.ignore_failures:
             primary_online(config, instance)
 

@@ -10,7 +10,7 @@ from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, instance_hooks
 from ganeti_tw.operations.inputs import Filled, Person, Seconds
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
-from ganeti_tw.operations.steps.nodes import primary_of, primary_online
+from ganeti_tw.operations.steps.nodes import primary_of, primary_online, settled
 from ganeti_tw.protocol.instance import StopInstance
 
 GRACE = 30.0  # for pulling the plug, and the way there and back
@@ -36,6 +36,7 @@ class InstanceShutdown:
         instance = config.instance(self.instance_name, self.instance_uuid)
         if instance.admin_state == "offline" and not self.force:
             raise WrongState(f"{instance.name} is marked offline; use --force")
+        settled(config, instance)
         if not self.ignore_offline_nodes:
             primary_online(config, instance)
 

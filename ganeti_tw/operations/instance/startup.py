@@ -14,7 +14,7 @@ from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, instance_hooks
 from ganeti_tw.operations.inputs import Filled, Seconds
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
-from ganeti_tw.operations.steps.nodes import primary_of, primary_online
+from ganeti_tw.operations.steps.nodes import primary_of, primary_online, settled
 from ganeti_tw.operations.steps.spec import instance_spec
 from ganeti_tw.protocol.instance import StartInstance
 
@@ -46,6 +46,7 @@ class InstanceStartup:
             raise WrongState(f"{instance.name} is marked offline; set it online with gnt-instance modify --online")
         if instance.forthcoming:
             raise WrongState(f"{instance.name} is only reserved, there is nothing to start")
+        settled(config, instance)
         if not self.ignore_offline_nodes:
             primary_online(config, instance)
         self._once(config)

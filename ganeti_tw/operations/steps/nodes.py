@@ -33,8 +33,20 @@ def primary_of(config: Config, instance: Instance) -> Node:
     return config.node(instance.primary_node)
 
 
+def settled(config: Config, instance: Instance) -> None:
+    """Refuse an instance of which a migration was interrupted: nobody knows on which of two nodes it runs."""
+    if instance.migrating_to is not None:
+        other = config.nodes.get(instance.migrating_to)
+        raise WrongState(
+            f"a migration of {instance.name} from {primary_of(config, instance).name} to "
+            f"{other.name if other is not None else instance.migrating_to} was interrupted: find out where it runs "
+            f"with gnt-instance migrate --cleanup {instance.name}"
+        )
+
+
 def primary_online(config: Config, instance: Instance) -> Node:
-    """The primary node; NodeOffline when nothing can be done there."""
+    """The primary node; NodeOffline when nothing can be done there, WrongState when the instance may be elsewhere."""
+    settled(config, instance)
     node = primary_of(config, instance)
     if node.offline:
         raise NodeOffline(f"{node.name}, primary node of {instance.name}, is marked offline")

@@ -15,10 +15,12 @@ from ganeti_tw.kernel import Rank, Ref
 from ganeti_tw.ledger.memory import MemoryStore
 from ganeti_tw.ledger.messages import Committed, Subscribe
 from ganeti_tw.ledger.seam import Snapshot
-from ganeti_tw.protocol.instance import InstanceSpec
+from ganeti_tw.protocol.instance import DiskSpec, InstanceSpec, RunningInstance
 from ganeti_tw.protocol.ledger import Change
+from ganeti_tw.protocol.migration import Doorway
 from ganeti_tw.testing.cluster import Cluster, SimulatedHost
 from ganeti_tw.testing.hands import SimulatedHypervisor
+from ganeti_tw.testing.simulator.writers import Counted
 
 
 class Witness(Protocol):
@@ -32,9 +34,6 @@ class Witness(Protocol):
 
     def written(self, host: WatchedHost, changes: Sequence[Change]) -> None:
         """These are on the disk of the host."""
-
-    def guest_runs(self, host: WatchedHost, name: str) -> None:
-        """It was started there."""
 
     def reign_ends(self, host: WatchedHost) -> None:
         """The host acts as master no longer."""
@@ -113,19 +112,24 @@ class WatchedStore(MemoryStore):
 
 
 class WatchedHypervisor(SimulatedHypervisor):
-    """Guests; ``fails`` says which starts fail."""
+    """Guests; ``failures`` says how many starts fail, ``disks`` which ones guests write to that were started here."""
 
     def __init__(self, host: WatchedHost) -> None:
-        super().__init__(host.clock)
-        self._host = host
+        super().__init__(host.clock, host.name, host.cluster.hypervisors)
+        self.guests: Counted[RunningInstance] = Counted()
+        self.disks: dict[str, tuple[DiskSpec, ...]] = {}
         self.failures = 0
 
     async def start(self, spec: InstanceSpec, disks: Mapping[int, str], paused: bool = False) -> None:
         if self.failures:
             self.failures -= 1
             raise DriverError(f"{spec.name} does not start: simulated failure")
+        self.disks[spec.name] = tuple(disk for disk in spec.disks if disk.mode == "rw")
         await super().start(spec, disks, paused)
-        self._host.witness.guest_runs(self._host, spec.name)
+
+    async def accept(self, spec: InstanceSpec, disks: Mapping[int, str], address: str) -> Doorway:
+        self.disks[spec.name] = tuple(disk for disk in spec.disks if disk.mode == "rw")
+        return await super().accept(spec, disks, address)
 
 
 class WatchedHost(SimulatedHost):

@@ -90,11 +90,6 @@ class Invariants:
             if known != digest:
                 self._broken(f"{host.name} writes another change {change.serial} of epoch {change.epoch}")
 
-    def guest_runs(self, host: WatchedHost, name: str) -> None:
-        others = [other.name for other in self._hosts if other is not host and name in other.hypervisor.guests]
-        if others:
-            self._broken(f"{name} runs on {host.name} and on {others[0]}, and both write to its disks")
-
     def died(self, host: WatchedHost) -> None:
         """Its process is gone."""
         self._acting.pop(host.name, None)

@@ -9,7 +9,8 @@ from attrs import fields
 from twisted.trial.unittest import SynchronousTestCase
 
 from cli_world import World
-from ganeti_tw.cli.cluster.init import AS_GIVEN, LISTS
+from ganeti_tw.cli.cluster._settings import AS_GIVEN, LISTS
+from ganeti_tw.cli.cluster.init import OWN_SETTINGS
 from ganeti_tw.daemon.newcluster import NewCluster
 from ganeti_tw.errors import NotFound, WrongState
 
@@ -88,7 +89,7 @@ class InitTests(SynchronousTestCase):
         self.assertIn("vg_name is kept for later", self.world.err)
 
     def test_the_cluster_knows_all_that_can_be_sent(self) -> None:
-        sent = {*AS_GIVEN, *LISTS, "cluster_name", "master_netmask"}
+        sent = {*AS_GIVEN, *OWN_SETTINGS, *LISTS, "cluster_name", "master_netmask"}
         sent |= {"hvparams", "beparams", "nicparams", "ndparams", "diskparams", "hv_state", "disk_state"}
         sent |= {"compression_tools", "primary_ip_version", "uid_pool"}
         self.assertEqual(sent - {field.name for field in fields(NewCluster)}, set())

@@ -82,9 +82,9 @@ class RecordTests(HostCase):
 
     def test_who_is_admitted(self) -> None:
         for peer, number in (("n1", 5), ("n1", 6), ("n3", 0)):
-            self.record.admit(peer, number)
-        self.assertRaises(Refused, self.record.admit, "n1", 4)
-        self.assertRaises(Refused, self.record.admit, "n9", 99)
+            self.record.admit(peer, number, self.record.knows(peer))
+        self.assertRaises(Refused, self.record.admit, "n1", 4, known=True)
+        self.assertRaises(Refused, self.record.admit, "n9", 99, known=False)
 
     def test_a_host_that_just_joined_knows_no_names_yet(self) -> None:
-        evolve(self.record, addresses={}).admit("n9", 0)
+        evolve(self.record, addresses={}).admit("n9", 0, known=False)

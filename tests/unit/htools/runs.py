@@ -13,6 +13,7 @@ from unittest import TestCase
 from attrs import frozen
 
 from ganeti_tw.cli.htools.entry import main
+from ganeti_tw.cli.htools.outside import Outside
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "htools"
 
@@ -37,9 +38,9 @@ class InFolder(TestCase):
         self.addCleanup(os.chdir, os.getcwd())
         os.chdir(self.folder)
 
-    def run_tool(self, *words: str, stdin: str = "") -> Outcome:
+    def run_tool(self, *words: str, stdin: str = "", outside: Outside | None = None) -> Outcome:
         stdout, stderr = io.StringIO(), io.StringIO()
-        status = main(words[0], words[1:], stdin=io.StringIO(stdin), stdout=stdout, stderr=stderr)
+        status = main(words[0], words[1:], stdin=io.StringIO(stdin), stdout=stdout, stderr=stderr, outside=outside)
         return Outcome(status, stdout.getvalue(), stderr.getvalue())
 
     def write(self, name: str, content: str | bytes) -> str:

@@ -170,6 +170,21 @@ class StopTests(KernelCase):
         self.turn()
         self.assertEqual(self.successResultOf(answer), 1)
 
+    def test_vacated_waits_for_those_that_are_being_stopped_and_stops_none(self):
+        self.system.spawn("b", Notebook)
+        self.ref.ask("x", 60)
+        self.turn()
+        self.successResultOf(self.system.vacated("a", "b", "c"))
+        self.ref.stop()
+        vacated = self.system.vacated("a", "b", "c")
+        self.turn()
+        self.assertNoResult(vacated)
+        self.gate.callback("done")
+        self.turn()
+        self.successResultOf(vacated)
+        self.assertIsNone(self.system.find("a"))
+        self.assertIsNotNone(self.system.find("b"))
+
     def test_stopping_twice_is_stopping(self):
         self.turn()
         self.ref.stop()

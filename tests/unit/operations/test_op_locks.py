@@ -20,6 +20,13 @@ WEB = "instance/web1.example"
 DEFAULT = uuid(1)
 
 CREATE = {"instance_name": "Web2.Example.", "disks": [{"size": 10}], "nics": [], "mode": "create", "pnode": "n3"}
+OPEN = {**CREATE, "pnode": None, "iallocator": "hail"}
+MULTI = {"OP_ID": "OP_INSTANCE_CREATE", **CREATE, "pnode": None}
+
+
+def every(mode: int, *levels: str) -> dict[str, int]:
+    return {f"{level}/{n}": mode for level in levels for n in (N1, N2, N3)}
+
 
 ALL_NODES = {f"node/{n}": S for n in (N1, N2, N3)}
 GROUPS = {f"nodegroup/{DEFAULT}": S, f"nodegroup/{GROUP2}": S}
@@ -97,7 +104,14 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, int]]] = [
     ("OP_RESTRICTED_COMMAND", {"command": "c", "nodes": ["n2"]}, {f"node/{N2}": S}),
     ("OP_RESTRICTED_COMMAND", {"command": "c", "nodes": ["n2"], "use_locking": True}, {f"node/{N2}": X}),
     ("OP_TAGS_SEARCH", {"pattern": "x"}, {}),
+    (
+        "OP_INSTANCE_MIGRATE",
+        {"instance_name": "web1", "target_node": "n3"},
+        {WEB: X, **{f"{level}/{n}": X for level in ("node", "node-res") for n in (N2, N3)}},
+    ),
     ("OP_INSTANCE_MULTI_ALLOC", {}, {}),
+    ("OP_INSTANCE_MULTI_ALLOC", {"instances": [{**MULTI, "pnode": "n3"}]}, {}),
+    ("OP_INSTANCE_MULTI_ALLOC", {"instances": [MULTI]}, every(S, "node", "node-res")),
     ("OP_INSTANCE_REINSTALL", {"instance_name": "web1"}, {WEB: X, f"node-res/{N2}": X}),
     (
         "OP_INSTANCE_RENAME",
@@ -127,6 +141,12 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, int]]] = [
         CREATE,
         {"instance/web2.example": X, f"nodegroup/{GROUP2}": S, f"node/{N3}": X, f"node-res/{N3}": X},
     ),
+    ("OP_INSTANCE_CREATE", OPEN, {"instance/web2.example": X, **GROUPS, **every(X, "node", "node-res")}),
+    (
+        "OP_INSTANCE_CREATE",
+        {**OPEN, "group_name": "other"},
+        {"instance/web2.example": X, f"nodegroup/{GROUP2}": S, f"node/{N3}": X, f"node-res/{N3}": X},
+    ),
     (
         "OP_INSTANCE_CREATE",
         {**CREATE, "disks": []},
@@ -137,6 +157,11 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, int]]] = [
     ("OP_INSTANCE_REBOOT", {"instance_name": "web1", "reboot_type": "hard"}, {WEB: X}),
     ("OP_INSTANCE_REMOVE", {"instance_name": "web1"}, {WEB: X, f"node/{N2}": X, f"node-res/{N2}": X}),
     ("OP_INSTANCE_CONSOLE", {"instance_name": "web1"}, {WEB: S}),
+    (
+        "OP_INSTANCE_FAILOVER",
+        {"instance_name": "web1", "target_node": "n3"},
+        {WEB: X, **{f"{level}/{n}": X for level in ("node", "node-res") for n in (N2, N3)}},
+    ),
     ("OP_INSTANCE_QUERY_DATA", {"instances": ["web1"]}, {}),
     ("OP_TAGS_SET", {"kind": "instance", "name": "web1", "tags": ["a"]}, {WEB: X}),
     ("OP_TAGS_SET", {"kind": "node", "name": "n1", "tags": ["a"]}, {f"node/{N1}": X}),
@@ -190,6 +215,8 @@ REFERENCE: dict[str, tuple[dict[str, int], ...]] = {
     "OP_GROUP_VERIFY_DISKS": ({"nodegroup": S, "instance": S, "node": S},),
     "OP_INSTANCE_CONSOLE": ({"instance": S},),
     "OP_INSTANCE_CREATE": ({"instance": X, "node": X, "node-res": X, "nodegroup": S},),
+    "OP_INSTANCE_FAILOVER": ({"instance": X, "node": X, "node-res": X},),
+    "OP_INSTANCE_MIGRATE": ({"instance": X, "node": X, "node-res": X},),
     "OP_INSTANCE_MULTI_ALLOC": ({"node": S, "node-res": S},),
     "OP_INSTANCE_QUERY_DATA": ({}, {"instance": S, "nodegroup": S, "node": S}),
     "OP_INSTANCE_REBOOT": ({"instance": X},),
@@ -225,7 +252,7 @@ The big lock is compared with the table of opcodes, in ``test_op_fields``.
 """
 
 DIFFERENT = {
-    "OP_INSTANCE_MULTI_ALLOC",  # it only submits jobs, which take the locks
+    "OP_INSTANCE_MULTI_ALLOC",  # without an allocator it only submits jobs, which take the locks
     "OP_INSTANCE_REINSTALL",  # the OS script works on the disks: heavy work on the node
     "OP_INSTANCE_RENAME",  # directories of disks move on the nodes
     "OP_INSTANCE_SET_PARAMS",  # the node only has to stay: changes of its other instances need not wait
@@ -282,5 +309,20 @@ class LockTests(SynchronousTestCase):
             self.assertIn("nobody", error.text)
         tags = operation("OP_TAGS_SET", kind="node", tags=["a"])
         self.assertRaises(BadRequest, tags.locks, config)
-        without_node = operation("OP_INSTANCE_CREATE", **{**CREATE, "pnode": None})
-        self.assertRaises(BadRequest, without_node.locks, config)
+        without_group = operation("OP_INSTANCE_CREATE", **{**OPEN, "group_name": "nogroup"})
+        self.assertRaises(NotFound, without_group.locks, config)
+
+    def test_opportunistic_locks(self) -> None:
+        """Of each node both or none; one node is enough for disks that are on one."""
+        config = cluster()
+        create = operation("OP_INSTANCE_CREATE", **OPEN, opportunistic_locking=True)
+        self.assertEqual(create.locks(config), {"instance/web2.example": X, **GROUPS})
+        some = create.opportunistic(config)
+        self.assertEqual(list(some.some), [{f"node/{n}": X, f"node-res/{n}": X} for n in (N1, N2, N3)])
+        self.assertEqual(some.least, 1)
+        drbd = operation("OP_INSTANCE_CREATE", **OPEN, opportunistic_locking=True, disk_template="drbd")
+        self.assertEqual(drbd.opportunistic(config).least, 2)
+        self.assertIsNone(operation("OP_INSTANCE_CREATE", **OPEN).opportunistic(config))
+        many = operation("OP_INSTANCE_MULTI_ALLOC", instances=[MULTI], opportunistic_locking=True)
+        self.assertEqual(many.locks(config), {})
+        self.assertEqual(many.opportunistic(config).some[0], {f"node/{N1}": S, f"node-res/{N1}": S})

@@ -11,6 +11,8 @@ from ganeti_tw.errors import NotFound, NotUnique
 from operation_samples import KINDS, N1, N2, N3, WEB1, cluster, operation
 
 NEEDED: dict[str, dict[str, Any]] = {
+    "OP_INSTANCE_FAILOVER": {"target_node": "n3"},
+    "OP_INSTANCE_MIGRATE": {"target_node": "n3"},
     "OP_INSTANCE_REBOOT": {"reboot_type": "hard"},
     "OP_INSTANCE_RENAME": {"new_name": "web2.example"},
     "OP_INSTANCE_SET_PARAMS": {"beparams": {"vcpus": 2}},

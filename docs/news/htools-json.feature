@@ -1,0 +1,1 @@
+``--json`` of hbal, hcheck, hinfo, hroller, hspace and hsqueeze prints one document whose keys the reference lists.

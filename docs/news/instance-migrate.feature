@@ -1,0 +1,1 @@
+Running instances can be given to another node with ``gnt-instance migrate``; a migration that was interrupted is recorded, nobody starts its instance anywhere until ``--cleanup`` has found out where it runs.
