@@ -52,8 +52,9 @@ class _Captured(ProcessProtocol):
 
     transport: Any
 
-    def __init__(self, reactor: ProcessReactor, deadline: float) -> None:
+    def __init__(self, reactor: ProcessReactor, deadline: float, limit: int) -> None:
         self._reactor = reactor
+        self._limit = limit
         self._parts: list[tuple[int, bytes]] = []
         self._size = 0
         self._late = False
@@ -61,7 +62,7 @@ class _Captured(ProcessProtocol):
         self.ended: Deferred[ProgramEnd] = Deferred(lambda _: self._end())
 
     def childDataReceived(self, descriptor: int, data: bytes) -> None:
-        kept = data[: max(0, OUTPUT_LIMIT - self._size)]
+        kept = data[: max(0, self._limit - self._size)]
         self._size += len(kept)
         if kept:
             self._parts.append((descriptor, kept))
@@ -99,14 +100,20 @@ class _Captured(ProcessProtocol):
 
 
 class ReactorRunner:
-    """Runs programs as children of this process, each in a session of its own."""
+    """Runs programs as children of this process, each in a session of its own.
 
-    def __init__(self, reactor: ProcessReactor, setsid: str = "/usr/bin/setsid") -> None:
+    Of what one says ``limit`` bytes are kept.
+    """
+
+    def __init__(
+        self, reactor: ProcessReactor, setsid: str = "/usr/bin/setsid", *, limit: int = OUTPUT_LIMIT
+    ) -> None:
         self._reactor = reactor
         self._setsid = setsid
+        self._limit = limit
 
     def run(self, argv: Sequence[str], env: Mapping[str, str], deadline: float) -> Deferred[ProgramEnd]:
-        captured = _Captured(self._reactor, deadline)
+        captured = _Captured(self._reactor, deadline, self._limit)
         nothing = os.open(os.devnull, os.O_RDONLY)
         try:
             self._reactor.spawnProcess(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Collection, Coroutine, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -215,7 +215,7 @@ class NodeAgent(Actor):
 
     @receive(ListInstances)
     def list_instances(self, m: ListInstances) -> Deferred[Any]:
-        return self._owe(list_guests({name: self._hypervisor(name) for name in m.hypervisors}))
+        return self._owe(list_guests({name: self._hypervisor(name) for name in m.hypervisors}, m.names))
 
     # --- guests from node to node ---
 
@@ -410,11 +410,13 @@ def _tell_news(node: Ref, news: GuestNews) -> None:
     node.tell(GuestChanged(news))
 
 
-async def list_guests(hypervisors: Mapping[str, Hypervisor]) -> tuple[RunningInstance, ...]:
-    """What all of them know.  The first that fails makes the whole answer fail."""
+async def list_guests(
+    hypervisors: Mapping[str, Hypervisor], names: Collection[str] = ()
+) -> tuple[RunningInstance, ...]:
+    """What all of them know, of all instances or those named.  The first that fails makes the whole answer fail."""
     found: list[RunningInstance] = []
     for hypervisor in hypervisors.values():
-        found.extend(await hypervisor.list())
+        found.extend(guest for guest in await hypervisor.list() if not names or guest.name in names)
     return tuple(found)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import inspect
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Hashable
 from functools import cache
 from typing import Any, get_type_hints
 
@@ -12,8 +12,6 @@ import msgspec
 from attrs import asdict
 from twisted.internet.defer import Deferred, DeferredList
 
-from ganeti_tw.api.query.engine import query, query_fields
-from ganeti_tw.api.query.sources import ClusterSources
 from ganeti_tw.errors import BadRequest, Expired, GanetiError, NodeOffline, NotFound
 from ganeti_tw.jobs.archive import ALL
 from ganeti_tw.jobs.look import look
@@ -25,6 +23,7 @@ from ganeti_tw.operations.steps.clusterinfo import cluster_info
 from ganeti_tw.protocol.jobs import (
     ArchiveJob,
     ArchiveOld,
+    Behind,
     CancelJob,
     ChangePriority,
     CheckRoom,
@@ -56,19 +55,10 @@ LATEST = 2.0**40  # seconds since the epoch; what is later no calendar can show
 class MasterApi:
     """The methods are those whose names do not begin with an underscore; their parameters are the arguments."""
 
-    def __init__(
-        self,
-        queue: Ref,
-        switches: Ref,
-        places: Places,
-        sources: ClusterSources,
-        pause: Callable[[], Awaitable[None]],
-    ) -> None:
+    def __init__(self, queue: Ref, switches: Ref, places: Places) -> None:
         self._queue = queue
         self._switches = switches
         self._places = places
-        self._sources = sources
-        self._pause = pause
 
     async def submit(self, ops: list[Any]) -> int:
         """The id of a new job, once it is safely stored."""
@@ -144,22 +134,27 @@ class MasterApi:
         await self._queue.ask(DeleteFilter(uuid), SAVE_TIMEOUT)
 
     async def job_waits(self, ids: list[int]) -> list[list[Any]]:
-        """``[id, ids of jobs, [[lock, owners], ...]]`` of each job that waits: for the ends of jobs, for locks."""
+        """What each job waits for: ``[id, ids of jobs, [[lock, owners], ...], text]``; of those that wait.
+
+        For the ends of jobs, for locks, or what the text says.
+        """
         jobs = await self._queue.ask(WhyJobsWait(tuple(ids)), WHY_TIMEOUT)
         found = []
         for number in dict.fromkeys(ids):
             locks = await self._places.locks.ask(WhyWaiting(f"job/{number}"), WHY_TIMEOUT)
-            if number in jobs or locks:
-                found.append([number, jobs.get(number, []), [[name, list(owners)] for name, owners in locks]])
+            behind = jobs.get(number, Behind([]))
+            if behind.jobs or behind.reason or locks:
+                named = [[name, list(owners)] for name, owners in locks]
+                found.append([number, behind.jobs, named, behind.reason])
         return found
 
     async def query(self, what: str, fields: list[str], filter: Any = None) -> dict[str, Any]:
         """Rows of ``[status, value]`` cells with their field descriptions."""
-        return await query(what, fields, filter, self._sources, self._pause)
+        return await self._places.questions.query(what, fields, filter)
 
     async def query_fields(self, what: str, fields: list[str] | None = None) -> dict[str, Any]:
         """Descriptions of fields; of all when none are named."""
-        return query_fields(what, fields)
+        return self._places.questions.query_fields(what, fields)
 
     async def cluster_info(self) -> dict[str, Any]:
         """The settings of the cluster."""
@@ -176,19 +171,7 @@ class MasterApi:
 
     async def config_values(self, names: list[str]) -> list[Any]:
         """Single values by name; None for unknown ones, as Ganeti answers."""
-        config = self._places.published.config
-        positions = self._places.switches.positions
-        until = positions.watcher_pause
-        known = {
-            "cluster_name": config.cluster.cluster_name,
-            "master_node": config.master.name,
-            "drain_flag": positions.drained,
-            "watcher_pause": until if until is not None and until > self._places.now() else None,
-            "modify_ssh_setup": config.cluster.modify_ssh_setup,
-            "ssh_key_type": config.cluster.ssh_key_type,
-            "ssh_key_bits": config.cluster.ssh_key_bits,
-        }
-        return [known.get(name) for name in names]
+        return self._places.questions.config_values(names)
 
     async def set_drain(self, flag: bool) -> bool:
         """Whether new jobs are refused from now on; those there are go on.  The flag."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -38,20 +40,24 @@ class View:
 
 
 class ViewKeeper(Actor):
-    """Keeps the view level with what the follower stored, by the same changes; tells those who follow it."""
+    """Keeps the view level with what the follower stored, by the same changes; tells those who follow it.
+
+    Whoever is no ``candidate`` has no ledger to read, and none is made by looking.
+    """
 
     rank = Rank.NODE + 1
     capacity = 100_000
     restarts = 3
 
-    def __init__(self, view: View, store: Store, blocking: Blocking) -> None:
+    def __init__(self, view: View, store: Store, blocking: Blocking, candidate: Callable[[], bool]) -> None:
         self._view = view
         self._store = store
         self._blocking = blocking
+        self._candidate = candidate
         self._serial = 0
 
-    def started(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._read())
+    def started(self) -> Deferred[None] | None:
+        return Deferred.fromCoroutine(self._read()) if self._candidate() else None
 
     @receive(Follow)
     def follow(self, m: Follow) -> None:

@@ -78,7 +78,8 @@ class Host:
             "host", lambda: HostActor(self, self.name, outside.memory, outside.now, lambda: self.record)
         )
         if self.record is not None:
-            await outside.store.position()  # opens and checks it: who cannot trust its ledger does not start
+            if self.record.is_candidate or self.record.is_master:
+                await outside.store.position()  # opens and checks it: who cannot trust its ledger does not start
             self._begin_role(self.record)
         # Last, so that nobody finds half a host.
         self.server = outside.listen(self.identity, self.system, self._gate, self._admit)
@@ -104,7 +105,7 @@ class Host:
             raise NoCluster(f"{self.name} is in no cluster")
         if name in FROM_ANY_EPOCH:
             if not self._knows(record, peer):
-                raise Refused(f"{peer} is no node that {self.name} knows of")
+                raise record.unknown(peer)
             return
         seen = record.seen(peer, epoch)
         if name in MASTER_ONLY and peer != seen.master:
@@ -261,7 +262,11 @@ class Host:
     def start_follower(self) -> None:
         """Be ready to be a master candidate; nothing comes of it on a regular node."""
         outside = self.outside
-        keeper = self.system.spawn("view", lambda: ViewKeeper(self.view, outside.store, outside.files))
+
+        def candidate() -> bool:
+            return self.record is not None and self.record.is_candidate
+
+        keeper = self.system.spawn("view", lambda: ViewKeeper(self.view, outside.store, outside.files, candidate))
         writer = outside.config_writer(self.system)
         if writer is not None:
             keeper.tell(Follow(writer))
@@ -293,6 +298,7 @@ class Host:
             directory=self.directory,
             hosts=hosts,
             bells=outside.bells,
+            allocators=outside.allocators,
             vault=vault,
             clock=outside.clock,
             now=outside.now,

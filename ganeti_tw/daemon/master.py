@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ganeti_tw.api.master import MasterApi
+from ganeti_tw.api.query.questions import Questions
 from ganeti_tw.api.query.sources import ClusterSources
 from ganeti_tw.config.keeper import ConfigKeeper, Published
 from ganeti_tw.config.secrets import SecretKeeper, Secrets, Vault, secrets_of
@@ -35,6 +36,7 @@ from ganeti_tw.nodes.certificates import CertificateKeeper
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.nodes.updater import Spreader
 from ganeti_tw.nodes.witnesses import Witnesses
+from ganeti_tw.operations.allocators import Allocators
 from ganeti_tw.operations.bell import Bells
 from ganeti_tw.operations.registry import load_all
 from ganeti_tw.protocol.config import ConfigChanged, Follow
@@ -152,6 +154,7 @@ class Master:
         directory: Directory,
         hosts: Hosts,
         bells: Bells,
+        allocators: Allocators,
         vault: Vault,
         clock: IReactorTime,
         now: Callable[[], float],
@@ -199,7 +202,9 @@ class Master:
             directory=directory,
             hosts=hosts,
             bells=bells,
+            allocators=allocators,
             spreader=self.spreader,
+            questions=Questions(lambda: sources, switches, now, pause),
             clock=clock,
             now=now,
             new_uuid=new_uuid,
@@ -220,7 +225,7 @@ class Master:
         for follower in (self.followers, self.spreader, self.witnesses, self.certificates):
             self.keeper.ask(Follow(follower), 10.0)
         sources = ClusterSources(self.published, directory, self.queue, self.locks)
-        self.api = MasterApi(self.queue, self.switches, places, sources, pause)
+        self.api = MasterApi(self.queue, self.switches, places)
 
     def follow(self, ref: Ref) -> Deferred[Any]:
         """Tell an actor of every change of the configuration."""

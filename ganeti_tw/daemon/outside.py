@@ -19,6 +19,7 @@ from ganeti_tw.kernel import ActorSystem, Blocking, Ref
 from ganeti_tw.ledger.seam import Store
 from ganeti_tw.model.config import Config
 from ganeti_tw.nodes.directory import Directory, Links
+from ganeti_tw.operations.allocators import Allocators
 from ganeti_tw.operations.bell import Bells
 from ganeti_tw.wire.delivery import Admit, Gate
 from ganeti_tw.wire.identity import Identity, Unjoined
@@ -109,6 +110,7 @@ class Outside(Protocol):
     files: Blocking
     memory: Memory
     bells: Bells
+    allocators: Allocators
 
     def listen(self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit) -> Server:
         """Begin to take what other hosts say."""

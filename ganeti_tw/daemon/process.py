@@ -14,13 +14,16 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ganeti_tw.agent.commands import ReactorRunner
 from ganeti_tw.agent.verify import certificate_ends
 from ganeti_tw.confd.actor import Confd
 from ganeti_tw.config.secrets import Vault
+from ganeti_tw.daemon.allocators import OUTPUT_LIMIT, ProgramAllocators
 from ganeti_tw.daemon.bells import SocketBells
 from ganeti_tw.daemon.certificates import MasterCertificates
 from ganeti_tw.daemon.expiry import ExpiryWatch
-from ganeti_tw.daemon.hands import Hands
+from ganeti_tw.daemon.garbage import GarbageWatch
+from ganeti_tw.daemon.hands import Hands, own_environment
 from ganeti_tw.daemon.host import Host
 from ganeti_tw.daemon.hosts import MasterHosts
 from ganeti_tw.daemon.lag import LagMeter
@@ -37,6 +40,7 @@ from ganeti_tw.ledger.seam import Store
 from ganeti_tw.ledger.sqlite import SqliteStore
 from ganeti_tw.model.config import Config
 from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.operations.allocators import Allocators
 from ganeti_tw.operations.bell import Bells
 from ganeti_tw.wire.delivery import Admit, Gate
 from ganeti_tw.wire.identity import Identity
@@ -88,6 +92,13 @@ class Process:
         self.store: Store = SqliteStore(self.paths.ledger, self._disk)
         self.reader: Store = SqliteStore(self.paths.ledger, self._reading, reader=True)
         self.bells: Bells = SocketBells(reactor, os.path.dirname(self.paths.socket), new_uuid)
+        self.allocators: Allocators = ProgramAllocators(
+            ReactorRunner(reactor, limit=OUTPUT_LIMIT),
+            self._tools,
+            self.paths.iallocator_search_path,
+            self.paths.run,
+            own_environment(settings),
+        )
         self.memory: Memory = FileMemory(self.paths, self.name, self.files, now)
 
     def listen(self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit) -> WireServer:
@@ -183,6 +194,7 @@ class HostService(Service):
         # The reactor's clock is the wall's, which may be set.
         self.lag = LagMeter(process.reactor, time.monotonic, self.host.system.slowest)
         self.host.lag = self.lag
+        self.garbage = GarbageWatch(gc, time.thread_time)
         self.expiry = ExpiryWatch(process.reactor, process.now, process.certificate_ends)
         self.host.expiry = self.expiry
         self._local: LocalServer | None = None
@@ -206,14 +218,13 @@ class HostService(Service):
         self._mond = start_monitor(host, process)
         self._local = LocalServer(process.reactor, process.paths.socket, host.handle, 0o660)
         self._local.listen()
-        # What is here now stays: looking through all of it again and again would hold the reactor.
-        gc.collect()
-        gc.freeze()
+        self.garbage.start()
         self.lag.start()
         self.expiry.start()
         log.info("host {name} is ready, role {role}", name=host.name, role=host.role())
 
     async def _stop(self) -> None:
+        self.garbage.stop()
         self.lag.stop()
         self.expiry.stop()
         if self._local is not None:

@@ -50,7 +50,7 @@ class HostRecord:
                 f"{peer} speaks for epoch {epoch}, {self.name} has seen epoch {self.epoch}: there is another master"
             )
         if peer not in self.candidates and peer != self.master:
-            raise Refused(f"{peer} is no master candidate that {self.name} knows of")
+            raise self.unknown(peer, "master candidate")
         # A new reign may count the configuration from an older copy.
         return self if epoch == self.epoch else evolve(self, epoch=epoch, promised="", serial=0)
 
@@ -59,11 +59,23 @@ class HostRecord:
         if number < self.lowest.get(peer, 0):
             raise Refused(f"the certificate that {peer} shows was replaced by a later one: it is good no longer")
         if self.addresses and not known:
-            raise Refused(f"{peer} is no node that {self.name} knows of")
+            raise self.unknown(peer)
 
     def knows(self, peer: str) -> bool:
         """Whether it is a node, as far as this host was told."""
         return peer in self.addresses or peer in self.candidates or peer == self.master
+
+    def unknown(self, peer: str, kind: str = "node") -> Refused:
+        """What is said to a peer that this host was never told of.
+
+        It has a certificate of the cluster: either it was removed, or this host
+        missed that it came.
+        """
+        return Refused(
+            f"{peer} is no {kind} that {self.name} knows of; if it is one, {self.name} was away while all candidates "
+            f"it knew were replaced, and has to be added again: run 'gnt-node token --leave' on {self.name}, then "
+            f"'gnt-node add --readd {self.name}' on the master"
+        )
 
     def promise(self, epoch: int, leader: str) -> HostRecord:
         """The record after a promise; Refused or StaleEpoch when it cannot be given."""
@@ -71,7 +83,7 @@ class HostRecord:
             whom = self.promised or self.master
             raise StaleEpoch(f"{self.name} has seen epoch {self.epoch} of {whom}: {leader} cannot have epoch {epoch}")
         if leader not in self.candidates and leader != self.name:
-            raise Refused(f"{leader} is no master candidate that {self.name} knows of")
+            raise self.unknown(leader, "master candidate")
         # Whoever wants to be master is so in its own record only once it has won.
         master = self.master if leader == self.name else leader
         return evolve(self, epoch=epoch, promised=leader, master=master, serial=0)

@@ -53,21 +53,23 @@ def answer(cluster: Cluster, request: Request, rules: Rules, only: Sequence[str]
         return _allocate_secondary(cluster, request, rules)
     if isinstance(request, Relocate):
         return _relocate(cluster, request, rules)
-    instances = [_instance(cluster, name) for name in request.names]
+    instances = [instance_named(cluster, name) for name in request.names]
     if isinstance(request, Evacuate):
         return _evacuated(evacuate(cluster, instances, request.mode, force=rules.ignore_soft_errors))
-    targets = [_group(cluster, uuid).index for uuid in request.targets]
+    targets = [group_named(cluster, uuid).index for uuid in request.targets]
     return _evacuated(change_group(cluster, instances, targets, rules))
 
 
-def _instance(cluster: Cluster, name: str) -> Instance:
+def instance_named(cluster: Cluster, name: str) -> Instance:
+    """By its whole name; BadData when there is none."""
     for instance in cluster.instances:
         if instance.name == name:
             return instance
     raise BadData(f"Unknown instance '{name}'")
 
 
-def _group(cluster: Cluster, name: str) -> Group:
+def group_named(cluster: Cluster, name: str) -> Group:
+    """By name or UUID; BadData when there is none."""
     group = cluster.find_group(name)
     if group is None:
         raise BadData(f"Wrong number of elems found with name {name}")
@@ -78,26 +80,32 @@ def _names(cluster: Cluster, found: Found) -> list[str]:
     return [cluster.nodes[n].hardware.name for n in found.place[:2] if n != NOWHERE]
 
 
-def _restricted(cluster: Cluster, rules: Rules, names: Sequence[str] | None) -> Rules:
+def restricted(cluster: Cluster, rules: Rules, names: Sequence[str] | None) -> Rules:
+    """Allowing only nodes with these names; None allows all."""
     if names is None:
         return rules
     wanted = set(names)
     return rules._replace(only=frozenset(n.hardware.index for n in cluster.nodes if n.hardware.name in wanted))
 
 
+def rules_for(cluster: Cluster, rules: Rules, group: Group | None) -> Rules:
+    """With the metric that suits the group, or all that take new instances."""
+    groups = [each.index for each in cluster.groups if each.allocable] if group is None else [group.index]
+    return rules._replace(dedicated=is_dedicated(cluster, groups))
+
+
 def _find(
     cluster: Cluster, request: Allocate, group: str | None, rules: Rules, only: Sequence[str] | None
 ) -> tuple[Found | None, str]:
     """A place, if there is one, and the words about it."""
-    rules = _restricted(cluster, rules, request.only if only is None else only)
+    rules = restricted(cluster, rules, request.only if only is None else only)
     tag_instance(cluster, request.instance)
     if group is not None:
-        named = _group(cluster, group)
-        rules = rules._replace(dedicated=is_dedicated(cluster, [named.index]))
+        named = group_named(cluster, group)
+        rules = rules_for(cluster, rules, named)
         here = in_named_group(cluster, request.instance, request.nodes_needed, rules, named)
         return here.allocation.best, here.describe(cluster)
-    allocable = [each.index for each in cluster.groups if each.allocable]
-    rules = rules._replace(dedicated=is_dedicated(cluster, allocable))
+    rules = rules_for(cluster, rules, None)
     choice: Choice = in_best_group(cluster, request.instance, request.nodes_needed, rules)
     if choice.chosen is None:
         return None, ", ".join(choice.messages)
@@ -132,7 +140,7 @@ def _allocate_many(cluster: Cluster, request: MultiAllocate, rules: Rules, only:
 
 
 def _allocate_secondary(cluster: Cluster, request: AllocateSecondary, rules: Rules) -> Answer:
-    instance = _instance(cluster, request.name)
+    instance = instance_named(cluster, request.name)
     if cluster.places[instance.index].secondary != NOWHERE:
         raise BadData("Instance already has a secondary")
     allocation, view = on_second_node(cluster, instance, rules)
@@ -144,7 +152,7 @@ def _allocate_secondary(cluster: Cluster, request: AllocateSecondary, rules: Rul
 
 
 def _relocate(cluster: Cluster, request: Relocate, rules: Rules) -> Answer:
-    instance = _instance(cluster, request.name)
+    instance = instance_named(cluster, request.name)
     by_name = {node.hardware.name: node.hardware.index for node in cluster.nodes}
     unknown = [name for name in request.leaving if name not in by_name]
     if unknown:

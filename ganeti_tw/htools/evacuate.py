@@ -28,12 +28,24 @@ class Moved(NamedTuple):
     operations: list[Opcode]
 
 
+class Planned(NamedTuple):
+    """How one instance was dealt with: what was there to choose from, and the moves; none when it failed."""
+
+    instance: Instance
+    before: Cluster
+    mode: str
+    group: int
+    targets: list[int]
+    moves: list[Move]
+
+
 class Evacuation(NamedTuple):
     """What could be moved, and for the others why not.  The cluster is as after all moves."""
 
     moved: list[Moved]
     failed: list[tuple[Instance, str]]
     cluster: Cluster
+    planned: list[Planned]
 
 
 def evacuate(cluster: Cluster, instances: Sequence[Instance], mode: str, *, force: bool = False) -> Evacuation:
@@ -46,8 +58,7 @@ def evacuate(cluster: Cluster, instances: Sequence[Instance], mode: str, *, forc
             leaving.add(place.primary)
         if mode != PRIMARY:
             leaving.add(place.secondary)
-    moved: list[Moved] = []
-    failed: list[tuple[Instance, str]] = []
+    result = Evacuation([], [], cluster, [])
     for instance in instances:
         place = cluster.places[instance.index]
         group = cluster.nodes[place.primary].hardware.group
@@ -56,8 +67,8 @@ def evacuate(cluster: Cluster, instances: Sequence[Instance], mode: str, *, forc
             for n in cluster.members(group)
             if n not in leaving and not cluster.nodes[n].offline and n != place.primary
         ]
-        _record(cluster, instance, mode, group, targets, force, moved, failed)
-    return Evacuation(moved, failed, cluster)
+        _record(cluster, instance, mode, group, targets, force, result)
+    return result
 
 
 def change_group(cluster: Cluster, instances: Sequence[Instance], targets: Sequence[int], rules: Rules) -> Evacuation:
@@ -69,18 +80,18 @@ def change_group(cluster: Cluster, instances: Sequence[Instance], targets: Seque
     if not wanted:
         names = ", ".join(cluster.groups[index].name for index in allowed)
         raise BadData(f"no groups for evacuation: allowed groups was {names}, all of which have such instances")
-    moved: list[Moved] = []
-    failed: list[tuple[Instance, str]] = []
+    result = Evacuation([], [], cluster, [])
     for instance in instances:
         choice = in_best_group(cluster, instance, 2 if instance.template == DRBD else 1, rules, wanted)
         if choice.chosen is None:
-            failed.append((instance, ", ".join(choice.messages)))
+            result.failed.append((instance, ", ".join(choice.messages)))
+            result.planned.append(Planned(instance, cluster.copy(), ALL, NOWHERE, [], []))
             continue
         group = choice.chosen.group.index
         place = cluster.places[instance.index]
         available = [n for n in cluster.members(group) if not cluster.nodes[n].offline and n not in place[:2]]
-        _record(cluster, instance, ALL, group, available, rules.ignore_soft_errors, moved, failed)
-    return Evacuation(moved, failed, cluster)
+        _record(cluster, instance, ALL, group, available, rules.ignore_soft_errors, result)
+    return result
 
 
 def _record(
@@ -90,14 +101,17 @@ def _record(
     group: int,
     targets: Sequence[int],
     force: bool,
-    moved: list[Moved],
-    failed: list[tuple[Instance, str]],
+    result: Evacuation,
 ) -> None:
+    moves: list[Move] = []
+    before = cluster.copy()
     try:
         moves = _plan(cluster, instance, mode, group, targets, force)
     except BadData as error:
-        failed.append((instance, str(error)))
+        result.failed.append((instance, str(error)))
         return
+    finally:
+        result.planned.append(Planned(instance, before, mode, group, list(targets), moves))
     operations: list[Opcode] = []
     for move in moves:
         outcome = attempt(cluster, instance, move, force)
@@ -106,7 +120,7 @@ def _record(
         operations += opcodes(cluster, instance, move)
     place = cluster.places[instance.index]
     nodes = [cluster.nodes[n].hardware for n in place[:2] if n != NOWHERE]
-    moved.append(Moved(instance, cluster.groups[nodes[0].group].name, [n.name for n in nodes], operations))
+    result.moved.append(Moved(instance, cluster.groups[nodes[0].group].name, [n.name for n in nodes], operations))
 
 
 def _plan(
@@ -146,7 +160,7 @@ def best_target(
     best = contest.last()
     if best is None:
         raise BadData("Can't find any good node: " + "".join(failures))
-    return best[1]
+    return best.what
 
 
 _FIRST, _NEW_PRIMARY, _TO_PRIMARY, _FINAL = (
@@ -199,7 +213,7 @@ def _new_pair(cluster: Cluster, instance: Instance, group: int, targets: Sequenc
     best = contest.last()
     if best is None:
         raise BadData(refused + problem)
-    return best[1]
+    return best.what
 
 
 def _step(cluster: Cluster, instance: Instance, move: Move, force: bool) -> Outcome | Fail:

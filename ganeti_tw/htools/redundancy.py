@@ -31,7 +31,7 @@ class Checker:
 
     def __init__(self, members: Sequence[int], *, skip_offline: bool = False) -> None:
         self._order = list(members)
-        self._members = list(members)
+        self.members = list(members)
         self._known = frozenset(members)
         self._skip_offline = skip_offline
 
@@ -39,14 +39,14 @@ class Checker:
         """Whether the state survives; ``suspects`` are looked at first."""
         for index in suspects:
             if index in self._known and not self._skipped(cluster, index):
-                if not can_be_lost(cluster, self._members, index):
+                if not can_be_lost(cluster, self.members, index):
                     return False
         for position, index in enumerate(self._order):
             if index in suspects:
                 continue
             if self._skipped(cluster, index):
                 continue
-            if not can_be_lost(cluster, self._members, index):
+            if not can_be_lost(cluster, self.members, index):
                 self._order.insert(0, self._order.pop(position))
                 return False
         return True
@@ -117,7 +117,7 @@ def _restart(cluster: Cluster, instance: Instance, targets: Sequence[int], group
     best = contest.last()
     if best is None:
         return False
-    cluster.settle(best[1].nodes, instance.index, best[1].place)
+    cluster.settle(best.what.nodes, instance.index, best.what.place)
     return True
 
 
@@ -145,6 +145,6 @@ def _create_anew(cluster: Cluster, instance: Instance, targets: Sequence[int], m
     best = contest.last()
     if best is None:
         return False
-    _, (target, node) = best
+    target, node = best.what
     cluster.settle({target: node}, instance.index, Place(target, place.secondary, place.location))
     return True

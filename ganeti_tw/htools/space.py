@@ -12,6 +12,7 @@ from ganeti_tw.htools.health import bad_nodes
 from ganeti_tw.htools.instance import Instance
 from ganeti_tw.htools.redundancy import Checker, failing
 from ganeti_tw.htools.templates import nodes_needed
+from ganeti_tw.htools.why import Placing
 
 if TYPE_CHECKING:
     from ganeti_tw.htools.vacancies import Vacancies
@@ -123,7 +124,7 @@ class Room:
         before = len(cluster.instances)
         view = cluster.copy()
         while True:
-            instance = self._instance(view, size, first)
+            instance = self.instance(view, size, first)
             found = self.find(view, instance, checked=checked)
             placed = len(view.instances) - before
             if found.best is None or limit == placed:
@@ -132,7 +133,8 @@ class Room:
             view.places.append(found.best.place)
             view.settle(found.best.nodes, instance.index, found.best.place)
 
-    def _instance(self, cluster: Cluster, size: Size, first: int) -> Instance:
+    def instance(self, cluster: Cluster, size: Size, first: int) -> Instance:
+        """One more of this size, not placed yet."""
         index = len(cluster.instances)
         return Instance(
             index,
@@ -174,6 +176,12 @@ class Room:
         if best is None:
             return True
         return self._checker.passes(with_instance(cluster, instance, best.place, best.nodes), best.place[:1])
+
+    def placing(self, cluster: Cluster, instance: Instance) -> Placing:
+        """All nodes as places for the instance, to be compared."""
+        everything = range(len(cluster.nodes))
+        rules = self._rules._replace(only=frozenset(self._allowed), capacity_checks=self._checked)
+        return Placing(cluster, instance, everything, everything, rules, pairs=self._pairs)
 
     # -- shrinking sizes
 
@@ -230,7 +238,7 @@ class Room:
                 while size is not None and size.shrunk(kind) is not None:
                     if size not in known:
                         known[size] = self.find(
-                            cluster, self._instance(cluster, size, first), checked=self._rules.capacity_checks
+                            cluster, self.instance(cluster, size, first), checked=self._rules.capacity_checks
                         )
                     found = known[size]
                     if found.best is not None:

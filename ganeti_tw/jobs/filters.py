@@ -40,10 +40,11 @@ class Rule:
 
 @frozen
 class Verdict:
-    """``action`` is ACCEPT, PAUSE or REJECT; an accepted job needs room in all ``buckets``."""
+    """``action`` is ACCEPT, PAUSE or REJECT, by ``rule``; an accepted job needs room in all ``buckets``."""
 
     action: str = ACCEPT
     buckets: tuple[Bucket, ...] = ()
+    rule: str = ""  # UUID; empty when none had anything to say
 
 
 def check(predicates: Sequence[Any], action: Any) -> None:
@@ -64,15 +65,15 @@ def rules_of(filters: Iterable[Filter]) -> list[Rule]:
 
 def judge(rules: Iterable[Rule], job_id: int, ops: Ops) -> Verdict:
     """What the first rule that matches and does not pass on says; with the limits of the job's reasons."""
-    action, buckets = ACCEPT, _reason_buckets(ops)
+    action, decided, buckets = ACCEPT, "", _reason_buckets(ops)
     for rule in rules:
         if rule.action != CONTINUE and rule.matches(job_id, ops):
             if rule.action == RATE_LIMIT:
                 buckets.append(("rule", rule.uuid, rule.limit))
             else:
-                action = rule.action
+                action, decided = rule.action, rule.uuid
             break
-    return Verdict(action, tuple(buckets))
+    return Verdict(action, tuple(buckets), decided)
 
 
 def _reason_buckets(ops: Ops) -> list[Bucket]:

@@ -119,6 +119,33 @@ class Line:
         entry = self._entries.get(job_id)
         return sorted(entry.before) if entry is not None else []
 
+    def because(self, job_id: int) -> str:
+        """Why rules keep a job from beginning, in words; empty when they do not."""
+        entry = self._entries.get(job_id)
+        if entry is None:
+            return ""
+        verdict = entry.verdict
+        if verdict is _UNKNOWN:
+            return "the job filters have changed and are being applied to all jobs"
+        if verdict.action != ACCEPT:
+            return f"job filter {verdict.rule}: {verdict.action}; see 'gnt-filter info {verdict.rule}'"
+        for bucket in verdict.buckets:
+            kind, name, limit = bucket
+            if self._used[bucket] >= limit:
+                inside = [i for i, other in self._begun.items() if bucket in other.verdict.buckets]
+                what = f"job filter {name}" if kind == "rule" else f"rate limit {name}"
+                return f"{what} lets {limit} run at a time: {', '.join(f'job {i}' for i in sorted(inside))}"
+        return ""
+
+    def ahead(self, job_id: int) -> int:
+        """How many of those that may begin are to begin before this one."""
+        entry = self._entries[job_id]
+        return sum(
+            1
+            for other, e in self._entries.items()
+            if (e.priority, other) < (entry.priority, job_id) and e.verdict.action == ACCEPT and not e.before
+        )
+
     def _offer_all(self, job_ids: Iterable[int]) -> None:
         for job_id in job_ids:
             if job_id in self._entries:

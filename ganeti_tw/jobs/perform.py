@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
-from ganeti_tw.errors import GanetiError, Retry
+from ganeti_tw.errors import GanetiError, Retry, TryLater
 from ganeti_tw.jobs.dependencies import DependencyCanceled, judge
 from ganeti_tw.jobs.hooks import HookRunner
 from ganeti_tw.jobs.places import Places
@@ -25,14 +25,17 @@ from ganeti_tw.operations.hooks import HooksAbort
 from ganeti_tw.operations.registry import BGL, EXCLUSIVE, SHARED, Common, Kind, Operation, Opportunistic
 from ganeti_tw.protocol.config import Changes, Edit
 from ganeti_tw.protocol.jobs import GetStatuses, SubmitJob
-from ganeti_tw.protocol.locks import Acquire, Release
+from ganeti_tw.protocol.locks import Acquire, Keep, Release
 
 LOCK_TIMEOUT = 86400.0  # a job may wait for a day; then something is very wrong
 EDIT_TIMEOUT = 70.0
 SAVE_TIMEOUT = 70.0
 LEDGER_TIMEOUT = 10.0
 CANCELED = "Job canceled by request"
-TRIES = 5  # how often an operation starts over when what it needs changed while it waited
+TRIES = 5  # how often an operation starts over when what it needs changed while it waited, or is not free
+CHOICE_PAUSE = 30.0  # until what there was no room for is tried again
+
+T = TypeVar("T")
 
 log = Logger()
 
@@ -85,7 +88,9 @@ class JobHands:
         self.resolve = places.hosts.resolve
         self.answers = places.hosts.answers
         self.open_bell = places.bells.open
+        self.allocators = places.allocators
         self.certificates = places.hosts.certificates
+        self.questions = places.questions
         self.hooks: HookRunner | None = None  # of the opcode, when it has any
         self.held: Mapping[str, int] = {}
         self.changed = False  # whether it changed the configuration
@@ -118,6 +123,9 @@ class JobHands:
 
     def stopping(self) -> bool:
         return self._stop.wanted
+
+    def interrupted(self, waiting: Deferred[T]) -> Deferred[T]:
+        return self._stop.interrupts(waiting)
 
     def ledger_state(self) -> Awaitable[LedgerState]:
         return self._places.ledger.ask(GetLedgerState(), LEDGER_TIMEOUT)
@@ -209,17 +217,15 @@ def _release(locks: Ref, owner: str) -> None:
 
 
 async def _perform_one(step: Step, index: int, places: Places, job: Ref, queue: Ref, owner: str, stop: Stop) -> Any:
-    op = step.op
     hands = JobHands(places, job, index, stop)
     priority = await job.ask(Advance(index, Status.WAITING), SAVE_TIMEOUT)
     try:
         await _wait_for_others(step, job, queue)
-        before_locks = getattr(op, "before_locks", None)
+        before_locks = getattr(step.op, "before_locks", None)
         if before_locks is not None:
             await before_locks(Context(hands))
-        hands.held = await _acquire(step, places, job, owner, priority)
-        op.check(places.published.config)
-        hooks = hands.hooks = _hooks(step, hands)
+        op = await _ready(step, hands, places, job, owner, priority)
+        hooks = hands.hooks = _hooks(step.kind, op, hands)
         if hooks is not None and step.common.dry_run:
             await hooks.before()
     except GanetiError as e:
@@ -247,9 +253,9 @@ async def _perform_one(step: Step, index: int, places: Places, job: Ref, queue: 
     return result
 
 
-def _hooks(step: Step, hands: JobHands) -> HookRunner | None:
-    declared = getattr(step.op, "hooks", None)
-    return None if declared is None else HookRunner(step.kind.op_id, declared(hands.config()), hands)
+def _hooks(kind: Kind, op: Operation, hands: JobHands) -> HookRunner | None:
+    declared = getattr(op, "hooks", None)
+    return None if declared is None else HookRunner(kind.op_id, declared(hands.config()), hands)
 
 
 async def _config_update(hands: JobHands) -> None:
@@ -279,6 +285,37 @@ async def _wait_for_others(step: Step, job: Ref, queue: Ref) -> None:
 
 def _id_of(job: Ref) -> int:
     return int(job.path.rpartition("/")[2])
+
+
+async def _ready(step: Step, hands: JobHands, places: Places, job: Ref, owner: str, priority: int) -> Operation:
+    """The operation with nothing left to choose, checked and with its locks held."""
+    choose = getattr(step.op, "choose", None)
+    for left in reversed(range(TRIES)):
+        hands.held = await _acquire(step, places, job, owner, priority)
+        step.op.check(hands.config())
+        if choose is None:
+            break
+        try:
+            chosen: Operation = await choose(Context(hands))
+        except TryLater as e:
+            if not left:
+                raise
+            hands.say("message", f" - INFO: trying again in {CHOICE_PAUSE:.0f} s: {e.text}")
+            await places.locks.ask(Release(owner), SAVE_TIMEOUT)
+            await hands.sleep(CHOICE_PAUSE, stoppable=True)
+            continue
+        await _settle(step, chosen, hands, places, owner)
+        return chosen
+    return step.op
+
+
+async def _settle(step: Step, chosen: Operation, hands: JobHands, places: Places, owner: str) -> None:
+    """Hold no more than the locks of what was chosen; Retry when some of them are not held."""
+    needed = {BGL: SHARED, **chosen.locks(hands.config())}
+    if any(mode > hands.held.get(name, -1) for name, mode in needed.items()):
+        raise Retry(f"{step.kind.op_id}: what was chosen needs locks that are not held; submit the job again")
+    chosen.check(hands.config())
+    hands.held = await places.locks.ask(Keep(owner, frozenset(needed)), SAVE_TIMEOUT)
 
 
 async def _acquire(step: Step, places: Places, job: Ref, owner: str, priority: int) -> Mapping[str, int]:

@@ -12,8 +12,9 @@ from ganeti_tw.config.keeper import Published
 from ganeti_tw.config.switches import Switches
 from ganeti_tw.kernel import Ref
 from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.operations.allocators import Allocators
 from ganeti_tw.operations.bell import Bells
-from ganeti_tw.operations.context import Certificates
+from ganeti_tw.operations.context import Certificates, Questions
 
 
 class Hosts(Protocol):
@@ -50,7 +51,9 @@ class Places:
     directory: Directory
     hosts: Hosts
     bells: Bells
+    allocators: Allocators
     spreader: Ref
+    questions: Questions
     clock: IReactorTime
     now: Callable[[], float]
     new_uuid: Callable[[], str]

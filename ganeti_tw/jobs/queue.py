@@ -35,6 +35,7 @@ from ganeti_tw.protocol.config import Changes, Edit
 from ganeti_tw.protocol.jobs import (
     ArchiveJob,
     ArchiveOld,
+    Behind,
     CancelJob,
     ChangePriority,
     CheckRoom,
@@ -319,8 +320,17 @@ class Queue(Actor):
         return Deferred.fromCoroutine(counted(running, len(self._live) - len(running), self._figures))
 
     @receive(WhyJobsWait)
-    def why_jobs_wait(self, m: WhyJobsWait) -> dict[int, list[int]]:
-        return {i: before for i in m.ids if (before := self._line.before(i))}
+    def why_jobs_wait(self, m: WhyJobsWait) -> dict[int, Behind]:
+        return {i: self._behind(i) for i in m.ids if i in self._live and i not in self._running}
+
+    def _behind(self, job_id: int) -> Behind:
+        before = self._line.before(job_id)
+        reason = self._line.because(job_id)
+        slots = self._places.published.config.cluster.max_running_jobs
+        if not before and not reason and len(self._running) >= slots:
+            ahead = self._line.ahead(job_id)
+            reason = f"one of the {slots} places for running jobs (max_running_jobs); {ahead} jobs are to begin earlier"
+        return Behind(before, reason)
 
     @receive(ListJobs)
     def list_jobs(self, m: ListJobs) -> Deferred[list[JobRecord]]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+
+T = TypeVar("T")
 
 
 class Stop:
@@ -12,13 +16,26 @@ class Stop:
     def __init__(self) -> None:
         self.wanted = False
         self._sleeping: set[Deferred[None]] = set()
+        self._waiting: set[Deferred[Any]] = set()
 
     def want(self) -> None:
-        """The work is to end at its next step; who sleeps wakes up."""
+        """The work is to end at its next step; who sleeps wakes up, what may be interrupted is cancelled."""
         self.wanted = True
+        for waiting in tuple(self._waiting):
+            waiting.cancel()
         sleeping, self._sleeping = self._sleeping, set()
         for sleeper in sleeping:
             sleeper.callback(None)
+
+    def interrupts(self, waiting: Deferred[T]) -> Deferred[T]:
+        """The same, to be cancelled when the work is to end."""
+
+        def ended(result: T) -> T:
+            self._waiting.discard(waiting)
+            return result
+
+        self._waiting.add(waiting)
+        return waiting.addBoth(ended)
 
     def sleep(
         self, clock: IReactorTime, seconds: float, *, stoppable: bool, until: Deferred[None] | None = None

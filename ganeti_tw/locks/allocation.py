@@ -6,12 +6,12 @@ level and conflicts with each member unless both are shared.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from attrs import evolve, frozen
 
-from ganeti_tw.locks.table import Mode, Table, Wanted
-from ganeti_tw.locks.waiting import Request, WaitingLine
+from ganeti_tw.locks.table import Mode, Table, Wanted, place
+from ganeti_tw.locks.waiting import Order, Request, WaitingLine
 
 BGL = "cluster/BGL"
 LEVELS = ("cluster", "instance", "nodegroup", "node", "node-res", "network")
@@ -27,6 +27,18 @@ class LockState:
     pending: tuple[tuple[Mode, str], ...]
 
 
+def _order(request: Request) -> Order:
+    return request.order
+
+
+def _clash(mode: Mode, other: Mode) -> bool:
+    return Mode.EXCLUSIVE in (mode, other)
+
+
+def _overlap(name: str, other: str) -> bool:
+    return name == other or name == place(other)[1] or other == place(name)[1]
+
+
 def grant(waiting: Iterable[Request], held: Table) -> list[Request]:
     """The requests that can be granted now, most urgent and oldest first.
 
@@ -36,7 +48,7 @@ def grant(waiting: Iterable[Request], held: Table) -> list[Request]:
     """
     granted: list[Request] = []
     ahead = Table()  # what those in front were given or still wait for
-    for request in sorted(waiting, key=lambda r: r.order):
+    for request in sorted(waiting, key=_order):
         if not (held.fits(request.wanted) and ahead.fits(request.wanted)):
             ahead.add(request.owner, request.wanted)
             continue
@@ -97,6 +109,16 @@ class Allocation:
             given_up = request.wanted
         return self._advance_all() if chosen else self._advance(self._line.helped(given_up))
 
+    def keep(self, owner: str, names: Container[str]) -> list[str]:
+        """Give back of what an owner holds all but the locks named; gives the owners that have theirs now."""
+        held = self._granted.get(owner)
+        if held is None:
+            return []
+        self._granted[owner] = {name: mode for name, mode in held.items() if name in names}
+        given_up = {name: mode for name, mode in held.items() if name not in names}
+        self._held.remove(owner, given_up)
+        return self._advance_all() if self._choosers else self._advance(self._line.helped(given_up))
+
     def holds(self, owner: str) -> Wanted:
         """What an owner holds."""
         return self._granted.get(owner, {})
@@ -106,23 +128,30 @@ class Allocation:
         request = self._waiting.get(owner)
         if request is None:
             return []
+        ahead = [(r.owner, r.everything) for r in sorted(self._waiting.values(), key=_order) if r.order < request.order]
         found = []
         for name, mode in request.everything.items():
-            others = [o for o, m in self._held.owners(name).items() if Mode.EXCLUSIVE in (m, mode)]
+            others = [o for lock in self._beside(name) for o, m in self._held.owners(lock).items() if _clash(m, mode)]
             others += [
-                r.owner
-                for r in self._waiting.values()
-                if r.order < request.order and Mode.EXCLUSIVE in (r.everything.get(name, Mode.SHARED), mode)
-                and name in r.everything
+                owner
+                for owner, wanted in ahead
+                if any(_clash(m, mode) and _overlap(lock, name) for lock, m in wanted.items())
             ]
             if others:
-                found.append((name, tuple(others)))
+                found.append((name, tuple(dict.fromkeys(others))))
         return found
+
+    def _beside(self, name: str) -> list[str]:
+        """The locks somebody holds that are the same as this, contain it or are contained in it."""
+        level, whole = place(name)
+        if whole is not None:
+            return [name, whole]
+        return [held for held in self._held.names() if place(held)[0] == level]
 
     def locks(self) -> list[LockState]:
         """Every lock that somebody holds or waits for, sorted by level and name."""
         pending: dict[str, list[tuple[Mode, str]]] = {}
-        for request in sorted(self._waiting.values(), key=lambda r: r.order):
+        for request in sorted(self._waiting.values(), key=_order):
             for name, mode in request.everything.items():
                 pending.setdefault(name, []).append((mode, request.owner))
         names = sorted(self._held.names() | set(pending), key=lambda n: (LEVELS.index(n.partition("/")[0]), n))

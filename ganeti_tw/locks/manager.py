@@ -8,7 +8,7 @@ from ganeti_tw.errors import NoRoom
 from ganeti_tw.kernel import Actor, Gone, Rank, receive
 from ganeti_tw.locks.allocation import Allocation, LockState
 from ganeti_tw.locks.table import Mode, Wanted
-from ganeti_tw.protocol.locks import Acquire, ChangeUrgency, ListLocks, Release, WhyWaiting
+from ganeti_tw.protocol.locks import Acquire, ChangeUrgency, Keep, ListLocks, Release, WhyWaiting
 
 
 class LockManager(Actor):
@@ -39,6 +39,11 @@ class LockManager(Actor):
     def change_urgency(self, m: ChangeUrgency) -> None:
         for owner in self._owners.get(m.path, ()):
             self._tell_granted(self._allocation.change_priority(owner, m.priority))
+
+    @receive(Keep)
+    def keep(self, m: Keep) -> Wanted:
+        self._tell_granted(self._allocation.keep(m.owner, m.names))
+        return self._allocation.holds(m.owner)
 
     @receive(Release)
     def release(self, m: Release) -> None:

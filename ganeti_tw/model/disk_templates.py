@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from attrs import frozen
 
 from ganeti_tw.errors import BadRequest
+
+DRBD_META_MIB = 128
+_TAKES_NOTHING = ("diskless", "blockdev")  # blockdev: what is there already
 
 
 @frozen(kw_only=True)
@@ -131,3 +134,10 @@ def template(name: str) -> Template:
     if name not in TEMPLATES:
         raise BadRequest(f"there is no disk template {name!r}; there are {', '.join(TEMPLATES)}")
     return TEMPLATES[name]
+
+
+def space_taken(name: str, sizes: Iterable[int]) -> int:
+    """What disks of these sizes take on each of their nodes; all in MiB."""
+    if name in _TAKES_NOTHING:
+        return 0
+    return sum(size + (DRBD_META_MIB if name == "drbd" else 0) for size in sizes)

@@ -15,6 +15,7 @@ OS_SEARCH_PATH = (
     "/usr/lib/ganeti/os",
     "/usr/share/ganeti/os",
 )
+IALLOCATOR_SEARCH_PATH = ("/usr/local/lib/ganeti/iallocators", "/usr/lib/ganeti/iallocators")
 
 
 class Paths(NamedTuple):  # commands need it at once, and attrs takes long to import
@@ -127,8 +128,16 @@ class Paths(NamedTuple):  # commands need it at once, and attrs takes long to im
     @property
     def os_search_path(self) -> tuple[str, ...]:
         """Directories of OS definitions: the host's own, then, for a virtual host, the machine's."""
-        own = tuple(self.below(p) for p in OS_SEARCH_PATH)
-        return own + OS_SEARCH_PATH if self.root else own
+        return self._own_first(OS_SEARCH_PATH)
+
+    @property
+    def iallocator_search_path(self) -> tuple[str, ...]:
+        """Directories of the programs that choose nodes, in the same way."""
+        return self._own_first(IALLOCATOR_SEARCH_PATH)
+
+    def _own_first(self, directories: tuple[str, ...]) -> tuple[str, ...]:
+        own = tuple(self.below(p) for p in directories)
+        return own + directories if self.root else own
 
 
 def paths_from(environ: Mapping[str, str]) -> Paths:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 
@@ -14,10 +14,14 @@ from ganeti_tw.kernel import Undo
 from ganeti_tw.ledger.messages import LedgerState
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.node import Node
+from ganeti_tw.operations.allocators import Allocators
 from ganeti_tw.operations.bell import Bell
 from ganeti_tw.operations.progress import PROGRESS, Progress
 from ganeti_tw.protocol.config import Changes
+from ganeti_tw.protocol.node import ProgramEnd
 from ganeti_tw.protocol.registry import only_looks
+
+T = TypeVar("T")
 
 
 class Stopped(Exception):
@@ -58,6 +62,19 @@ class Certificates(Protocol):
         """Store the key of confd that nodes are given from now on."""
 
 
+class Questions(Protocol):
+    """What the front door answers to clients, for operations that ask the same."""
+
+    async def query(self, what: str, fields: list[str], filter: Any = None) -> dict[str, Any]:
+        """Rows of ``[status, value]`` cells with their field descriptions."""
+
+    def query_fields(self, what: str, fields: list[str] | None = None) -> dict[str, Any]:
+        """Descriptions of fields; of all when none are named."""
+
+    def config_values(self, names: Sequence[str]) -> list[Any]:
+        """Single values by name; None for unknown ones."""
+
+
 class Hands(Protocol):
     """What a context needs of the world; the job gives it."""
 
@@ -67,6 +84,14 @@ class Hands(Protocol):
     @property
     def certificates(self) -> Certificates:
         """Those of the nodes."""
+
+    @property
+    def allocators(self) -> Allocators:
+        """The programs that choose nodes."""
+
+    @property
+    def questions(self) -> Questions:
+        """What clients may ask."""
 
     def config(self) -> Config:
         """The latest stored configuration."""
@@ -100,6 +125,9 @@ class Hands(Protocol):
 
     def stopping(self) -> bool:
         """Whether the job has been cancelled."""
+
+    def interrupted(self, waiting: Deferred[T]) -> Deferred[T]:
+        """The same, cancelled when the job is to stop."""
 
     def ledger_state(self) -> Awaitable[LedgerState]:
         """How far the copies of the ledger are."""
@@ -232,6 +260,11 @@ class Context:
         """Those of the nodes, as the master gives them out."""
         return self._hands.certificates
 
+    @property
+    def questions(self) -> Questions:
+        """What clients may ask."""
+        return self._hands.questions
+
     async def leaving_hooks(self, node: str) -> None:
         """Run the hooks that follow this operation on a node that is about to leave the cluster."""
         await self._hands.leaving_hooks(node)
@@ -255,6 +288,22 @@ class Context:
     def open_bell(self) -> Bell:
         """A socket by which somebody outside gives a sign; close it."""
         return self._hands.open_bell()
+
+    async def compose(self, make: Callable[[], str]) -> str:
+        """What ``make`` gives, made aside since it takes a while."""
+        self._step()
+        return await self._hands.allocators.compose(make)
+
+    async def run_allocator(self, name: str, document: str, arguments: Sequence[str], timeout: float) -> ProgramEnd:
+        """As :meth:`Allocators.run`; one that runs when the job is cancelled is killed."""
+        self._step()
+        running = self._hands.allocators.run(name, document, arguments, timeout)
+        try:
+            return await (running if self._past_return else self._hands.interrupted(running))
+        except CancelledError:
+            if self._hands.stopping():
+                raise Stopped from None
+            raise
 
     async def ledger_state(self) -> LedgerState:
         """How far the copies of the ledger on the master candidates are."""

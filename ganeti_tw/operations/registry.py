@@ -27,7 +27,13 @@ class Operation(Protocol):
     It may have more: ``dry_run_result(config)`` when it is only tried; ``hooks``
     and ``hooked``, of which :mod:`ganeti_tw.operations.hooks` tells;
     ``opportunistic(config)``, the locks of which it takes those that are free, or
-    None; ``before_locks(context)``, a coroutine that changes nothing.
+    None; ``before_locks(context)``, a coroutine that changes nothing; ``choose(context)``, see below.
+
+    What an operation leaves to be chosen, such as the node of a new instance, ``choose``
+    chooses once the locks of all that it may choose from are held: a coroutine that changes nothing
+    and gives the operation with its choice made.  That one is checked in turn and done; the locks that it
+    does not need are given back.  When ``choose`` raises TryLater all locks are given back, and it is tried again
+    a while later.
     """
 
     def locks(self, config: Config) -> Mapping[str, int]:

@@ -91,6 +91,7 @@ class RunningInstance:
     vcpus: int
     cpu_seconds: float = 0.0
     resident_bytes: int | None = None  # memory its process has; None where nobody knows
+    started: float | None = None  # on this node, in seconds since the epoch; None where nobody knows or it does not run
 
 
 @frozen
@@ -138,9 +139,10 @@ class RebootInstance:
 @wire("node.list_instances/1", answer=tuple[RunningInstance, ...], looks=True)
 @frozen
 class ListInstances:
-    """Answer: what the hypervisors named know, without asking the guests."""
+    """Answer: what the hypervisors named know, without asking the guests; of these instances only, if any are named."""
 
     hypervisors: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
 
 @wire("node.get_console/1", answer=Console, looks=True)

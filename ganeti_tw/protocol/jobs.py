@@ -43,9 +43,17 @@ class GetJobFigures:
 
 @frozen
 class WhyJobsWait:
-    """Answer: id -> ids of the unfinished jobs it depends on; of those that wait for some."""
+    """Answer: id -> Behind, of those that have not begun."""
 
     ids: tuple[int, ...]
+
+
+@frozen
+class Behind:
+    """What a job waits for before it can begin: ends of the jobs it depends on, and in words what else."""
+
+    jobs: list[int]
+    reason: str = ""
 
 
 @frozen

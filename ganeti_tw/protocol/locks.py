@@ -27,6 +27,14 @@ class Acquire:
 
 
 @frozen
+class Keep:
+    """Give back what an owner holds besides these.  Answer: what it holds then; nothing is waited for."""
+
+    owner: str
+    names: frozenset[str]
+
+
+@frozen
 class Release:
     """Give up everything an owner holds or waits for.  Answer: None."""
 

@@ -37,10 +37,12 @@ from ganeti_tw.model.codec import row
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.new import new_cluster, new_node
 from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.operations.allocators import Allocators
 from ganeti_tw.operations.bell import Bells
 from ganeti_tw.protocol.node import LeaveCluster
 from ganeti_tw.testing.clock import VirtualClock
 from ganeti_tw.testing.hands import (
+    SimulatedAllocators,
     SimulatedAncillary,
     SimulatedBells,
     SimulatedCommands,
@@ -81,6 +83,7 @@ class SimulatedHost:
         self.new_uuid = cluster.new_uuid
         self.random_bytes: Callable[[int], bytes] = cluster.random.randbytes
         self.bells: Bells = cluster.bells
+        self.allocators: Allocators = cluster.allocators
         self.files: Blocking = InlineBlocking()
         self.disk = SimulatedDisk(cluster.clock, delay=0.001)
         self.memory: Memory = SimulatedMemory(self)
@@ -428,6 +431,7 @@ class Cluster:
         self.random = random.Random(seed)
         self.network = MemoryNetwork(self.clock, 0.0005)
         self.bells = SimulatedBells()
+        self.allocators = SimulatedAllocators(self.clock)
         self.hypervisors: dict[str, SimulatedHypervisor] = {}  # by host
         self.shared_storage = SimulatedStorage("sharedfile", self.clock)  # mounted on all hosts
         self.hosts = {host: make_host(self, host) for host in self.addresses}

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, execute, fail, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 
 from ganeti_tw.agent.storage.base import Abilities
 from ganeti_tw.agent.verify import Surroundings
-from ganeti_tw.errors import BadRequest, DriverError, WrongState
+from ganeti_tw.cli.htools.entry import main as hail
+from ganeti_tw.errors import BadRequest, DriverError, NotFound, WrongState
 from ganeti_tw.protocol.ancillary import FileCopy, ReadAncillary, WriteAncillary
 from ganeti_tw.protocol.instance import Console, DiskSpec, InstanceSpec, RunningInstance
 from ganeti_tw.protocol.masterip import MasterIpEnd, SetMasterIp
@@ -312,11 +315,17 @@ class SimulatedAncillary:
 
 
 class SimulatedFigures:
-    """A node with memory and disk to spare, unless ``memory_free``, in MiB, is set."""
+    """A node with memory and disk to spare, unless ``memory_free``, in MiB, is set.
+
+    ``broken`` says why it cannot measure itself.
+    """
 
     memory_free: int | None = 60000
+    broken = ""
 
     async def get(self, storage_type: str, storage: str) -> NodeFigures:
+        if self.broken:
+            raise DriverError(f"cannot measure this host: {self.broken}")
         return NodeFigures(65536, self.memory_free, 100, 8, 1, 1, 1048576, 1000000, "simulated")
 
 
@@ -387,3 +396,48 @@ class SimulatedBells:
             if not deferred.called:
                 deferred.callback(None)
         return bell is not None
+
+
+Script = Callable[[dict[str, Any], Sequence[str]], Any]
+"""What an iallocator says, or how it ends, about a document and its arguments; or a Deferred of it."""
+
+
+class SimulatedAllocators:
+    """Programs that are functions, by name; there is our own ``hail``.
+
+    ``asked``: name, document and arguments of each run; ``running``: names of those without an end yet.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self.scripts: dict[str, Script] = {"hail": _hail}
+        self.asked: list[tuple[str, dict[str, Any], tuple[str, ...]]] = []
+        self.running: list[str] = []
+
+    def compose(self, make: Callable[[], str]) -> Deferred[str]:
+        return execute(make)
+
+    def run(self, name: str, document: str, arguments: Sequence[str], deadline: float) -> Deferred[ProgramEnd]:
+        if name not in self.scripts:
+            return fail(NotFound(f"there is no iallocator {name!r}"))
+        self.asked.append((name, json.loads(document), tuple(arguments)))
+        self.running.append(name)
+        said: Deferred[Any] = maybeDeferred(self.scripts[name], json.loads(document), arguments)
+        said.addTimeout(deadline, self._clock, onTimeoutCancel=_late)
+
+        def ended(result: Any) -> Any:
+            self.running.remove(name)
+            return ProgramEnd(0, "", result, result) if isinstance(result, str) else result
+
+        return said.addBoth(ended)
+
+
+def _late(result: Any, deadline: float) -> ProgramEnd:
+    return ProgramEnd(None, "its time was up", "", "")
+
+
+def _hail(document: dict[str, Any], arguments: Sequence[str]) -> ProgramEnd:
+    """The real one, without a process."""
+    out, err = io.StringIO(), io.StringIO()
+    status = hail("hail", ["-", *arguments], stdin=io.StringIO(json.dumps(document)), stdout=out, stderr=err)
+    return ProgramEnd(status, "", out.getvalue(), err.getvalue() + out.getvalue())

@@ -126,10 +126,18 @@ def _body(box: amp.AmpBox) -> bytes:
     return join("body", box)
 
 
+UNTRUSTED = "certificate verify failed"  # OpenSSL's words
+STRANGER = (
+    f"{UNTRUSTED}: the host has not joined this cluster ('gnt-node token' there and 'gnt-node add --readd' on the "
+    "master), or its certificate is good no longer"
+)
+
+
 def reason_of(failure: Failure) -> str:
     """Why a connection failed, in one line."""
     error: Any = failure.value
     # OpenSSL's errors hold a list of (library, function, reason).
     if error.args and isinstance(error.args[0], list):
-        return "; ".join(str(entry[-1]) for entry in error.args[0]) or type(error).__name__
+        text = "; ".join(str(entry[-1]) for entry in error.args[0]) or type(error).__name__
+        return text.replace(UNTRUSTED, STRANGER)
     return " ".join(failure.getErrorMessage().split()) or type(error).__name__

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from ganeti_tw.errors import GanetiError, NotSent, OutcomeUnknown, error_from
 from ganeti_tw.kernel import Gone, Rank, Ref
 from ganeti_tw.wire.boxes import check_size
-from ganeti_tw.wire.calls import foreseen
+from ganeti_tw.wire.calls import STRANGER, UNTRUSTED, foreseen
 from ganeti_tw.wire.envelope import Envelope, Sender
 from ganeti_tw.wire.link import ATTEMPT, CLOSED, LinkState
 from ganeti_tw.wire.remote import RemoteRef
@@ -125,10 +125,10 @@ class MemoryLink:
         if host is None:
             return "Connection was refused by other side", 0.0
         if self._pin is not None:
-            return ("", 0.0) if host.fingerprint == self._pin else ("certificate verify failed", 0.0)
+            return ("", 0.0) if host.fingerprint == self._pin else (UNTRUSTED, 0.0)
         if owner is not None and not owner.joined():
             return "this host belongs to no cluster", 0.0
-        return ("", 0.0) if host.joined() else ("certificate verify failed", 0.0)
+        return ("", 0.0) if host.joined() else (STRANGER, 0.0)
 
     def _later(self, step: _Step) -> None:
         ends = self._ends(step)

@@ -120,7 +120,7 @@ class RapiTests(TestCase):
     def test_errors_of_the_server(self) -> None:
         for status, hint in (("401 Unauthorized", "give a user that may read"), ("502 Bad Gateway", "")):
             text = self.refusal(lambda request, c, status=status: reply(c, b"{}", status))
-            self.assertIn(f"the RAPI answered {status}", text)
+            self.assertIn(f"the server answered {status}", text)
             self.assertIn(hint, text)
 
     def test_answers_that_are_none(self) -> None:

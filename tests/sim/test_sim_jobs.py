@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -16,6 +17,10 @@ FIELDS = ["status", "opstatus", "opresult"]
 
 def delay(duration: float = 10.0, **more: Any) -> dict[str, Any]:
     return {"OP_ID": "OP_TEST_DELAY", "duration": duration, **more}
+
+
+def rule(predicates: list[Any], action: Any) -> dict[str, Any]:
+    return {"uuid": None, "priority": 0, "predicates": predicates, "action": action, "reason": []}
 
 
 class JobCase(SynchronousTestCase):
@@ -34,6 +39,11 @@ class JobCase(SynchronousTestCase):
     def statuses(self) -> list[str]:
         rows = self.cluster.call("query", {"what": "job", "fields": ["status"]})["data"]
         return [row[0][1] for row in rows]
+
+    def waits_for(self, job: int) -> list[str]:
+        """What ``gnt-job info`` says of it."""
+        found: list[str] = json.loads(self.run_job(0, "info", "--json", str(job)).out)[0]["waits_for"]
+        return found
 
     def waiting(self, job: int, **more: Any) -> Deferred[Any]:
         return self.cluster.begin("wait", {"id": job, "fields": FIELDS, **more})
@@ -91,6 +101,37 @@ class CommandTests(JobCase):
         shown = self.run_job(0, "info", str(second), str(third)).out
         self.assertIn(f"Waits for: \n    - lock node/{self.cluster.config.node('node2').uuid}: job {first}\n", shown)
         self.assertIn(f"Waits for: \n    - end of job {second}\n", shown)
+
+    def test_info_says_which_filter_keeps_a_job_from_beginning(self) -> None:
+        slow = [["opcode", ["=", "OP_ID", "OP_TEST_DELAY"]]]
+        paused = self.cluster.call("replace_filter", rule(slow, "PAUSE"))
+        job = self.submit(delay(20))
+        expected = f"job filter {paused}: PAUSE; see 'gnt-filter info {paused}'"
+        self.assertEqual(self.waits_for(job), [expected])
+        self.cluster.call("delete_filter", {"uuid": paused})
+        limit = self.cluster.call("replace_filter", rule(slow, ["RATE_LIMIT", 1]))
+        self.cluster.settle(1)
+        second = self.submit(delay(1))
+        self.assertEqual(self.waits_for(job), [])
+        self.assertEqual(self.waits_for(second), [f"job filter {limit} lets 1 run at a time: job {job}"])
+        self.run_job(0, "wait", str(second))
+        self.assertEqual(self.waits_for(second), [])
+
+    def test_info_says_that_as_many_run_as_may(self) -> None:
+        self.cluster.run("gnt-cluster", "modify", "--max-running-jobs", "1")
+        jobs = [self.submit(delay(20)) for _ in range(3)]
+        expected = "one of the 1 places for running jobs (max_running_jobs); 1 jobs are to begin earlier"
+        self.assertEqual(self.waits_for(jobs[2]), [expected])
+        self.assertIn(f"Waits for: \n    - {expected}\n", self.run_job(0, "info", str(jobs[2])).out)
+
+    def test_a_drained_queue_keeps_no_job_that_is_there_from_beginning(self) -> None:
+        first = self.submit(delay(20, on_nodes=["node2"], no_locks=False))
+        second = self.submit(delay(20, on_nodes=["node2"], no_locks=False))
+        self.cluster.run("gnt-cluster", "queue", "drain")
+        lock = f"lock node/{self.cluster.config.node('node2').uuid}: job {first}"
+        self.assertEqual(self.waits_for(second), [lock])
+        self.run_job(0, "wait", str(second))
+        self.assertEqual(self.statuses(), ["success", "success"])
 
     def test_cancel(self) -> None:
         first = self.submit(delay(20, on_nodes=["node2"], no_locks=False))

@@ -8,6 +8,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ganeti_tw.cli.main import find, subcommands
+from ganeti_tw.cli.names import SUBCOMMANDS
 from ganeti_tw.testing.cluster import Cluster, Command
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "data" / "reference" / "query_fields.json").read_text())
@@ -34,6 +36,10 @@ def names_of(resource: str) -> list[str]:
         for index in range(low, high + 1):
             found.append(field["name"].replace("/N", f"/{index}") if "index_range" in field else field["name"])
     return found
+
+
+def asked(op_id: str, /, **parameters: Any) -> dict[str, Any]:
+    return {"OP_ID": op_id, **parameters}
 
 
 class ListCase(SynchronousTestCase):
@@ -225,3 +231,77 @@ class FilterLanguageTests(ListCase):
         self.assertEqual(len(self.rows("gnt-job", "list", "--no-headers", "id <= 2")), 2)
         self.assertEqual(len(self.rows("gnt-job", "list", "--no-headers", "--running")), 1)
         self.assertEqual(len(self.rows("gnt-job", "list", "--no-headers", "--finished")), jobs - 1)
+
+
+SHOWING = ("list", "list-fields", "list-tags", "search-tags", "info", "diagnose", "health", "locks", "actors", "ledger")
+ARGUMENTS = {
+    "gnt-instance info": ["web1"],
+    "gnt-instance list-tags": ["web2"],
+    "gnt-node list-tags": ["node1"],
+    "gnt-group list-tags": ["default"],
+    "gnt-network list-tags": ["net1"],
+    "gnt-job info": ["1"],
+    "gnt-cluster search-tags": ["."],
+}
+
+
+class JsonTests(ListCase):
+    """Whatever only shows something can show it to programs."""
+
+    def commands(self) -> list[tuple[str, str]]:
+        return [(program, name) for program in SUBCOMMANDS for name in subcommands(program) if name in SHOWING]
+
+    def test_every_command_that_shows_something_has_json(self) -> None:
+        self.assertGreater(len(self.commands()), 25)
+        for program, name in self.commands():
+            command = find(program, name)
+            assert command is not None
+            self.assertIn("--json", (*command.options, *command.additions), f"{program} {name}")
+
+    def test_what_they_print_is_json_and_nothing_else(self) -> None:
+        for program, name in self.commands():
+            arguments = ARGUMENTS.get(f"{program} {name}", [])
+            shown = self.cluster.run(program, name, "--json", *arguments)
+            self.assertIsInstance(json.loads(shown.out), list | dict, (program, name))
+
+
+class QueryJobTests(ListCase):
+    """The same questions as operations of jobs."""
+
+    def job(self, op: dict[str, Any]) -> tuple[str, Any]:
+        """Status and result of a job that asks, submitted as clients do."""
+        path = Path(self.mktemp())
+        path.write_text(json.dumps([op]))
+        self.cluster.run("gnt-debug", "submit-job", str(path))
+        row = self.cluster.call("query", {"what": "job", "fields": ["status", "opresult"]})["data"][-1]
+        return row[0][1], row[1][1][0]
+
+    def test_the_answer_is_that_of_the_front_door(self) -> None:
+        for what in RESOURCES:
+            key = {"filter": "uuid", "job": "id"}.get(what, "name")
+            status, result = self.job(asked("OP_QUERY", what=what, fields=[key, "nosuch"]))
+            self.assertEqual(status, "success")
+            if what in ("job", "lock"):  # which the job itself changes
+                continue
+            self.assertEqual(result, self.cluster.call("query", {"what": what, "fields": [key, "nosuch"]}), what)
+            _, fields = self.job(asked("OP_QUERY_FIELDS", what=what))
+            self.assertEqual(fields, self.cluster.call("query_fields", {"what": what}))
+
+    def test_filters_and_locks(self) -> None:
+        op = asked("OP_QUERY", what="instance", fields=["name"], qfilter=["=", "pnode", "node2"], use_locking=True)
+        status, result = self.job(op)
+        self.assertEqual((status, result["data"]), ("success", [[[0, "web1.example"]]]))
+
+    def test_what_has_no_listings_is_told_by_name(self) -> None:
+        status, result = self.job(asked("OP_QUERY", what="os", fields=["name"]))
+        self.assertEqual(status, "error")
+        self.assertIn("nothing is known of 'os'", str(result))
+
+    def test_values_of_the_cluster(self) -> None:
+        fields = ["master_node", "drain_flag", "watcher_pause", "cluster_name"]
+        self.assertEqual(
+            self.job(asked("OP_CLUSTER_CONFIG_QUERY", output_fields=fields)),
+            ("success", ["node1", False, None, self.cluster.config.cluster.cluster_name]),
+        )
+        status, result = self.job(asked("OP_CLUSTER_CONFIG_QUERY", output_fields=["nosuch"]))
+        self.assertEqual((status, "there is no field nosuch" in str(result)), ("error", True))

@@ -418,6 +418,49 @@ class RunningJobTests(MastershipCase):
         self.assertEqual([row for row in locks if row[1][1]], [])
 
 
+class AwayTests(MastershipCase):
+    """node3 was away while every candidate it knew was replaced."""
+
+    remedy = "'gnt-node token --leave' on node3, then 'gnt-node add --readd node3' on the master"
+
+    def setUp(self) -> None:
+        self.cluster = Cluster(nodes=3, spare=1)
+        self.hosts = self.cluster.hosts
+
+    def run_it(self, *argv: str, code: int = 0) -> str:
+        done = self.cluster.run(*argv)
+        self.assertEqual(done.code, code, done)
+        return done.out + done.err
+
+    def replace_candidates(self) -> None:
+        self.run_it("gnt-cluster", "modify", "--candidate-pool-size=1")
+        self.run_it("gnt-node", "add", "--token", "token of node4", "node4")
+        self.run_it("gnt-node", "modify", "-C", "yes", "-f", "node4")
+        self.cluster.settle(2)
+        self.fail_over("node4")
+        for name in ("node1", "node2"):
+            self.run_it("gnt-node", "modify", "-C", "no", "-f", name)
+
+    def test_marked_offline_it_stays_so_and_the_command_says_what_to_do(self) -> None:
+        self.run_it("gnt-node", "modify", "-O", "yes", "node3")
+        self.replace_candidates()
+        self.assertIn(self.remedy, self.run_it("gnt-node", "modify", "-f", "-O", "no", "node3", code=1))
+        self.cluster.result(self.hosts["node3"].process.handle("forget_cluster", {}))
+        self.run_it("gnt-node", "add", "--readd", "--token", "token of node3", "node3")
+        self.cluster.settle(5)
+        self.assertEqual(self.hosts["node3"].record.master, "node4")
+        self.run_it("gnt-cluster", "verify")
+
+    def test_not_marked_offline_jobs_and_verify_say_what_to_do(self) -> None:
+        self.kill("node3")
+        self.replace_candidates()
+        self.hosts["node3"].boot()
+        self.cluster.settle(10)
+        add = ("gnt-instance", "add", "-t", "diskless", "-o", "noop", "--no-name-check", "--no-ip-check", "-n", "node3")
+        self.assertIn(self.remedy, self.run_it(*add, "a.example", code=1))
+        self.assertIn(self.remedy, self.run_it("gnt-cluster", "verify", code=1))
+
+
 class ErrorsAreForeseen(MastershipCase):
     def test_all_of_them_are_named(self) -> None:
         with self.assertRaises(GanetiError):

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from hashlib import sha256
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
@@ -19,7 +18,6 @@ from ganeti_tw.errors import BadRequest
 from ganeti_tw.testing.simulator.dice import throw
 from ganeti_tw.testing.simulator.invariants import Broken
 from ganeti_tw.testing.simulator.main import Setting, main, run_all, simulate
-from ganeti_tw.testing.simulator.scenario import read, transcript
 from ganeti_tw.testing.simulator.script import Action, parse, text_of
 from ganeti_tw.testing.simulator.world import Weather, World
 
@@ -144,12 +142,3 @@ class ShrinkingTests(SynchronousTestCase):
             raise AssertionError(f"{e}\n{text_of(sorted(script))}") from None
         finally:
             world.close()
-
-
-class ScenarioTests(SynchronousTestCase):
-    def test_transcripts(self) -> None:
-        files = sorted((Path(__file__).parent / "scenarios").glob("*.txt"))
-        self.assertGreaterEqual(len(files), 3)
-        for path in files:
-            scenario = read(path.read_text())
-            self.assertEqual(transcript(scenario), scenario.expected, path.name)

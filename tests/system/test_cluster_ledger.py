@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,29 @@ class RestoreTests(LedgerCase):
             path.unlink()
         self.cluster.start("node2")
         self.cluster.until(lambda: self.cluster.state("node2")["position"] == self.cluster.state("node1")["position"])
+
+
+class LostHostTests(LedgerCase):
+    def test_a_backup_of_the_ledger_alone_is_enough(self) -> None:
+        self.cluster.form()
+        self.cluster.run("gnt-cluster", "add-tags", "saved")
+        backup = self.cluster.top / "backup.db"
+        self.addCleanup(lambda: [path.unlink() for path in self.cluster.top.glob("*") if path.is_file()])
+        self.cluster.run("ganeti-ledger", "backup", str(backup))
+        self.stop("node1")
+        data = Path(self.cluster.paths("node1").data)
+        shutil.rmtree(data)
+        data.mkdir(mode=0o700)
+        refused = self.cluster.run("ganeti-ledger", "restore", str(backup), check=False)
+        self.assertEqual(refused.returncode, 1)
+        needles = ("host.json", "hmac.key", "tls/", "master-failover", "gnt-node add --readd", "gnt-cluster import")
+        for needle in needles:
+            self.assertIn(needle, refused.stderr)
+        config = str(self.cluster.top / "config.data")
+        self.cluster.run("ganeti-ledger", "export", "--config-data", "-o", config, str(backup))
+        self.cluster.start("node1")
+        self.cluster.run("gnt-cluster", "import", config)
+        self.assertEqual(self.cluster.run("gnt-cluster", "list-tags").stdout, "saved\n")
 
 
 class ImportTests(LedgerCase):

@@ -21,6 +21,9 @@ class RoleTests(TestCase):
     def place(self, host: str, path: str) -> Path:
         return self.cluster.directory / host / path.lstrip("/")
 
+    def ledger_files(self, host: str) -> list[str]:
+        return sorted(path.name for path in Path(self.cluster.paths(host).data).glob("ledger*"))
+
     def test_demotion_drops_the_ledger_and_promotion_brings_it_back(self) -> None:
         ledger = self.place("node2", "/var/lib/ganeti/config.data")
         self.cluster.until(ledger.exists)
@@ -29,6 +32,10 @@ class RoleTests(TestCase):
         self.assertEqual(self.cluster.state("node2")["position"], 0)
         self.cluster.run("gnt-cluster", "add-tags", "demoted")
         self.assertFalse(ledger.exists())
+        self.assertEqual(self.ledger_files("node2"), [])
+        self.cluster.vcluster("stop", "node2")
+        self.cluster.start("node2")
+        self.assertEqual(self.ledger_files("node2"), [])
         self.cluster.run("gnt-node", "modify", "-C", "yes", "node2")
         self.cluster.until(lambda: self.cluster.state("node2")["position"] == self.cluster.state("node1")["position"])
         self.cluster.until(ledger.exists)

@@ -18,6 +18,8 @@ from ganeti_tw.model.node import Node
 from ganeti_tw.model.status import Seen
 from ganeti_tw.protocol.instance import RunningInstance
 
+FEW = 50  # instances that are named when the nodes are asked; of more they tell everything
+
 log = Logger()
 
 
@@ -40,7 +42,8 @@ async def gather(view: View, sources: Sources, needed: frozenset[Source], things
 async def _guests(view: View, sources: Sources, instances: list[Instance]) -> View:
     """All nodes are asked: an instance may run where it should not."""
     nodes = [n for n in view.config.nodes.values() if not n.offline]
-    lists = await _answers({n.uuid: (n.name, sources.instances_on(n)) for n in nodes})
+    names = tuple(i.name for i in instances) if len(instances) <= FEW else ()
+    lists = await _answers({n.uuid: (n.name, sources.instances_on(n, names)) for n in nodes})
     primaries = {i.name: i.primary_node for i in instances}
     seen: dict[str, Seen] = {}
     guests: dict[str, RunningInstance] = {}

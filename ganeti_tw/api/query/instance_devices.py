@@ -10,14 +10,13 @@ from attrs import evolve
 from ganeti_tw.api.query.fields import Field, field
 from ganeti_tw.api.query.view import View
 from ganeti_tw.model.disk import Disk
+from ganeti_tw.model.disk_templates import space_taken
 from ganeti_tw.model.instance import Instance, Nic
 from ganeti_tw.model.network import Network
 
 DISKS, NICS = 16, 8
 """How many of each have fields of their own; lists show all."""
 
-DRBD_META_MIB = 128
-_COUNTS_NOTHING = ("diskless", "blockdev")
 
 _DiskValue = Callable[[Disk], Any]
 _NicValue = Callable[[Nic, Instance, View], Any]
@@ -59,12 +58,8 @@ def _nic_list(name: str, title: str, doc: str, value: _NicValue) -> Field:
 
 def _usage(i: Instance, view: View) -> int:
     """MiB."""
-    found = 0
-    for uuid in i.disks:
-        disk = view.config.disks.get(uuid)
-        if disk is not None and disk.dev_type not in _COUNTS_NOTHING:
-            found += disk.size + (DRBD_META_MIB if disk.dev_type == "drbd" else 0)
-    return found
+    disks = (view.config.disks.get(uuid) for uuid in i.disks)
+    return sum(space_taken(disk.dev_type, (disk.size,)) for disk in disks if disk is not None)
 
 
 def _nic_parameter(name: str, mode: str | None = None) -> _NicValue:

@@ -21,8 +21,8 @@ class Sources(Protocol):
     def config(self) -> Config:
         """The latest stored configuration."""
 
-    async def instances_on(self, node: Node) -> Sequence[RunningInstance]:
-        """What the hypervisors of a node know."""
+    async def instances_on(self, node: Node, names: tuple[str, ...] = ()) -> Sequence[RunningInstance]:
+        """What the hypervisors of a node know, of all instances or those named."""
 
     async def figures(self, node: Node) -> NodeFigures:
         """Memory, processors and storage of a node."""

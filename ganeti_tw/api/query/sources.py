@@ -12,11 +12,11 @@ from ganeti_tw.jobs.record import JobRecord
 from ganeti_tw.kernel import Ref
 from ganeti_tw.locks.allocation import LockState
 from ganeti_tw.model.config import Config
-from ganeti_tw.model.disk_templates import TEMPLATES
 from ganeti_tw.model.instance import Instance
 from ganeti_tw.model.node import Node
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.operations.steps.spec import instance_spec
+from ganeti_tw.operations.steps.storages import storage_shown
 from ganeti_tw.protocol.instance import GetConsole, ListInstances, RunningInstance
 from ganeti_tw.protocol.jobs import ListJobs
 from ganeti_tw.protocol.locks import ListLocks
@@ -45,10 +45,10 @@ class ClusterSources:
         """The latest stored configuration."""
         return self._published.config
 
-    async def instances_on(self, node: Node) -> Sequence[RunningInstance]:
-        """What the enabled hypervisors of a node know."""
+    async def instances_on(self, node: Node, names: tuple[str, ...] = ()) -> Sequence[RunningInstance]:
+        """What the enabled hypervisors of a node know, of all instances or those named."""
         found: Sequence[RunningInstance] = await self._ask(
-            node.name, ListInstances(self.config.cluster.enabled_hypervisors)
+            node.name, ListInstances(self.config.cluster.enabled_hypervisors, names)
         )
         return found
 
@@ -79,19 +79,3 @@ class ClusterSources:
 
     async def _ask(self, node: str, message: Any) -> Any:
         return await self._directory.ref(node, "node").ask(message, self._timeout)
-
-
-def storage_shown(config: Config) -> tuple[str, str]:
-    """Type and name of the storage that listings of nodes show; the name is empty when there is none."""
-    cluster = config.cluster
-    places = {
-        "file": cluster.file_storage_dir,
-        "sharedfile": cluster.shared_file_storage_dir,
-        "gluster": cluster.gluster_storage_dir,
-        "lvm-vg": cluster.volume_group_name or "",
-    }
-    for name in cluster.enabled_disk_templates:
-        template = TEMPLATES.get(name)
-        if template is not None and places.get(template.storage_type):
-            return template.storage_type, places[template.storage_type]
-    return "file", ""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 from ganeti_tw.cli.htools.options import Options
@@ -26,7 +27,7 @@ class EndAtOnce(Exception):
 
 
 class Call:
-    """What a tool's ``run`` is given."""
+    """What a tool's ``run`` is given; ``clock`` counts seconds."""
 
     def __init__(
         self,
@@ -38,7 +39,9 @@ class Call:
         stdout: TextIO,
         stderr: TextIO,
         outside: Outside,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.clock = clock
         self.tool = tool
         self.options = options
         self.arguments = list(arguments)
@@ -111,6 +114,8 @@ class Call:
             set_offline(prepared.cluster, options.offline)
         except BadData as error:
             raise ProgramError(str(error)) from error
+        if options.mond and not options.ignore_dynu:
+            importlib.import_module("ganeti_tw.cli.htools.monitoring").use_monitoring(self, prepared.cluster)
         return prepared
 
     def save(self, cluster: Cluster, suffix: str, when: str, newest: int = 0) -> None:
@@ -138,8 +143,6 @@ class Call:
 
     def _load_raw(self) -> Cluster:
         options = self.options
-        if options.mond or options.mond_data is not None:
-            raise BadData("this version cannot use monitoring data (--mond, --mond-data); use -U with a file")
         files = [options.master, options.luxi, options.data_file]
         if len([each for each in files if each is not None]) > 1:
             raise ProgramError("Only one of the rapi, luxi, and data files options should be given.")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from ganeti_tw.cli.htools import reports
+from ganeti_tw.cli.htools import explain, reports
 from ganeti_tw.cli.htools.call import Call, ProgramError
 from ganeti_tw.cli.htools.options import Resources
 from ganeti_tw.cli.htools.tables import component_table, node_table, shell_line
@@ -54,8 +54,12 @@ def run(call: Call) -> int:
         raise ProgramError(f"failure during allocation: {error}") from error
     _results(call, tiered, "Tiered", "tiered")
     report.tiered(cluster, plan, tiered)
+    if options.explain:
+        explain.to(call, explain.filled(cluster, plan.room, plan.tiers[0], tiered, "Tiered"))
     _results(call, standard, "Standard", "standard")
     report.standard(cluster, plan, standard)
+    if options.explain:
+        explain.to(call, explain.filled(cluster, plan.room, plan.standard, standard, "Standard"))
     return 0
 
 

@@ -21,14 +21,20 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
         context.warn(f"Cannot read instances from {arguments[0]}: {e}")
         return 1
     op = opcode(
-        "OP_INSTANCE_MULTI_ALLOC", options, context, instances=[{**instance, "OP_ID": CREATE} for instance in instances]
+        "OP_INSTANCE_MULTI_ALLOC",
+        options,
+        context,
+        iallocator=options.iallocator,
+        instances=[{**instance, "OP_ID": CREATE} for instance in instances],
     )
     results = submit(context, options, op)
     if not results or results[0] is None:
         return 0
-    names = results[0]["allocatable"]
+    names, failed = results[0]["allocatable"], results[0]["failed"]
+    for name in failed:
+        context.warn(f"There is no place for {name}: it is not created")
     ended = follow_submitted(context, results[0]["jobs"], names)
-    return 1 if None in ended else 0
+    return 1 if failed or None in ended else 0
 
 
 def _read(path: str) -> list[dict[str, Any]]:
@@ -45,6 +51,5 @@ COMMAND = Command(
     run=run,
     arguments=(Argument("file"),),
     usage="<instances.json>",
-    options=("--submit", "--print-jobid", "--dry-run", "--priority"),
-    not_yet=("-I/--iallocator",),
+    options=("-I/--iallocator", "--submit", "--print-jobid", "--dry-run", "--priority"),
 )

@@ -34,10 +34,11 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
     wanted = [job_number(argument) for argument in arguments]
     answer = context.call("query", what="job", fields=list(FIELDS), filter=any_of("id", wanted))
     jobs = {job["id"]: job for job in objects(answer) if job["status"] is not None}
-    if options.json:
-        print_json(context, [jobs[number] for number in wanted if number in jobs])
-        return 0
     waits = _waits(context, [number for number, job in jobs.items() if job["status"] in PENDING])
+    if options.json:
+        found = [number for number in wanted if number in jobs]
+        print_json(context, [{**jobs[number], "waits_for": list(waits.get(number, ()))} for number in found])
+        return 0
     shown = [
         describe(jobs[number], waits.get(number, ())) if number in jobs else f"Job ID {number} not found"
         for number in dict.fromkeys(wanted)
@@ -51,9 +52,9 @@ def _waits(context: Context, numbers: list[int]) -> dict[int, Sequence[str]]:
     if not numbers:
         return {}
     found: dict[int, Sequence[str]] = {}
-    for number, jobs, locks in context.call("job_waits", ids=numbers):
+    for number, jobs, locks, reason in context.call("job_waits", ids=numbers):
         behind = [f"lock {lock}: {', '.join(map(_job, who))}" for lock, who in locks]
-        found[number] = [*(f"end of job {job}" for job in jobs), *behind]
+        found[number] = [*(f"end of job {job}" for job in jobs), *behind, *([reason] if reason else [])]
     return found
 
 

@@ -101,6 +101,8 @@ class ClusterSetParams:
         before = context.config
         for text in needless(before.cluster, self):
             context.inform(f"{text}, nothing to do about that")
+        if self.max_tracked_jobs is not None:
+            context.inform("max_tracked_jobs is kept for those who read it; here no job is looked at in turns")
         await check_on_nodes(context, with_settings(before, self), self)
         choose = at_random(context)
 

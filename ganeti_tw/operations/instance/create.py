@@ -20,8 +20,8 @@ from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, instance_variables, master_and
 from ganeti_tw.operations.inputs import DISKS, NICS, DiskTemplate, FileDriver, Filled, Hypervisor, Seconds
 from ganeti_tw.operations.instance.startup import START_TIMEOUT
-from ganeti_tw.operations.registry import EXCLUSIVE, PRIVATE, SHARED, operation
-from ganeti_tw.operations.steps import newdisks, newnics
+from ganeti_tw.operations.registry import EXCLUSIVE, PRIVATE, SHARED, Opportunistic, operation
+from ganeti_tw.operations.steps import newdisks, newnics, newplace
 from ganeti_tw.operations.steps.addresses import addresses_given_back, addresses_taken
 from ganeti_tw.operations.steps.disks import create_disks
 from ganeti_tw.operations.steps.newname import check_address, name_free
@@ -43,9 +43,6 @@ HYPERVISORS_WITH_PORT = ("kvm", "xen-hvm")  # their consoles need a TCP port
     "OP_INSTANCE_CREATE",
     summary="instance_name",
     not_yet=(
-        "opportunistic_locking",
-        "group_name",
-        "iallocator",
         "identify_defaults",
         "source_handshake",
         "source_instance_name",
@@ -112,22 +109,52 @@ class InstanceCreate:
     helper_shutdown_timeout: int | None = None
 
     def locks(self, config: Config) -> dict[str, int]:
-        node = self._node(config)
-        wanted = {f"instance/{host_name(self.instance_name)}": EXCLUSIVE, f"nodegroup/{node.group}": SHARED}
-        if not self.disks and not self.start:  # it takes nothing of the node, so many may come at once
-            return {**wanted, f"node/{node.uuid}": SHARED}
-        return {**wanted, f"node/{node.uuid}": EXCLUSIVE, f"node-res/{node.uuid}": EXCLUSIVE}
+        own = {f"instance/{host_name(self.instance_name)}": EXCLUSIVE}
+        if not newplace.is_open(self):
+            node = self._node(config)
+            own |= {f"nodegroup/{node.group}": SHARED}
+            if not self.disks and not self.start:  # it takes nothing of the node, so many may come at once
+                return {**own, f"node/{node.uuid}": SHARED}
+            return {**own, **newplace.node_locks([node])}
+        own |= newplace.group_locks(config, self.group_name)
+        if self.opportunistic_locking:
+            return own
+        return {**own, **newplace.node_locks(newplace.candidates(config, self.group_name))}
+
+    def opportunistic(self, config: Config) -> Opportunistic | None:
+        open_ = self.opportunistic_locking and newplace.is_open(self)
+        return newplace.opportunistic(config, self) if open_ else None
+
+    async def choose(self, context: Context) -> InstanceCreate:
+        if not newplace.is_open(self):
+            return self
+        nodes = await newplace.choose(context, self)
+        secondary = nodes[1] if len(nodes) > 1 else None
+        return evolve(
+            self,
+            iallocator=None,
+            opportunistic_locking=False,
+            pnode=nodes[0].name,
+            pnode_uuid=nodes[0].uuid,
+            snode=secondary.name if secondary else None,
+            snode_uuid=secondary.uuid if secondary else None,
+        )
 
     def check(self, config: Config) -> None:
+        newplace.check(config, self)
         self._check_request(config)
         name_free(config, self.instance_name)
+        if newplace.is_open(self):
+            newdisks.check(self.disks, self.template(config), self.file_storage_dir)
+            newplace.described(config, self)
+            return
         usable(self._node(config))
         draft = self._draft(config)
         addresses_taken(config, self._group(config), draft.nics, self.conflicts_check)
 
     def hooks(self, config: Config) -> Hooks:
         """Addresses that are still to be chosen show as what was asked for."""
-        draft, template = self._draft(config), self._template(config)
+        draft, template = self._draft(config), self.template(config)
         disks = newdisks.build(
             config,
             self.disks,
@@ -182,7 +209,7 @@ class InstanceCreate:
             raise BadRequest(f"mode {self.mode} is not supported yet; only create is")
         if self.snode or self.snode_uuid:
             raise BadRequest("a secondary node goes with drbd disks only, which are not supported yet")
-        template = self._template(config)
+        template = self.template(config)
         if template not in cluster.enabled_disk_templates:
             raise BadRequest(
                 f"disk template {template} is not enabled on this cluster "
@@ -203,14 +230,13 @@ class InstanceCreate:
         if self.ip_check and not self.name_check:
             raise BadRequest("the IP check needs the name check: give --no-ip-check too")
 
-    def _template(self, config: Config) -> str:
+    def template(self, config: Config) -> str:
+        """Of its disks."""
         if self.disk_template:
             return self.disk_template
         return config.cluster.enabled_disk_templates[0] if self.disks else "diskless"
 
     def _node(self, config: Config) -> Node:
-        if not (self.pnode or self.pnode_uuid):
-            raise BadRequest("no node given: name one (-n); choosing one by an allocator is not supported yet")
         return config.node(self.pnode or "", self.pnode_uuid)
 
     def _group(self, config: Config) -> Group:
@@ -220,7 +246,7 @@ class InstanceCreate:
         """The instance without what must be reserved; raises for every parameter that is wrong."""
         cluster = config.cluster
         hypervisor = self.hypervisor or cluster.enabled_hypervisors[0]
-        template = self._template(config)
+        template = self.template(config)
         newdisks.check(self.disks, template, self.file_storage_dir)
         draft = Instance(
             uuid="",
@@ -268,7 +294,7 @@ class InstanceCreate:
             disks = newdisks.build(
                 config,
                 self.disks,
-                template=self._template(config),
+                template=self.template(config),
                 instance=draft.name,
                 node=draft.primary_node,
                 directory=self.file_storage_dir,

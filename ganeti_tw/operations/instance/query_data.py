@@ -14,7 +14,6 @@ from ganeti_tw.model.disk import Disk
 from ganeti_tw.model.group import Group
 from ganeti_tw.model.hvparams import HYPERVISORS
 from ganeti_tw.model.instance import Instance, Nic
-from ganeti_tw.model.names import natural_key
 from ganeti_tw.model.node import Node
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.inputs import Filled
@@ -23,6 +22,8 @@ from ganeti_tw.operations.steps.spec import disk_spec
 from ganeti_tw.protocol.instance import FindDisk, ListInstances
 
 NODE_TIMEOUT = 10.0
+FEW = 50  # instances that are named when their node is asked; of more it tells everything
+SHOWN_AT_ONCE = 100  # some milliseconds of work; more holds up everybody else
 DISK_OK = 1  # Ganeti's code for the state of a local disk
 
 
@@ -67,11 +68,16 @@ class InstanceQueryData:
         config = context.config
         instances = self._instances(config)
         found = _Found() if self.static else await _ask_nodes(context, config, instances)
-        return {i.name: _shown(config, i, found) for i in instances}
+        shown: dict[str, Any] = {}
+        for number, instance in enumerate(instances, 1):
+            shown[instance.name] = _shown(config, instance, found)
+            if not number % SHOWN_AT_ONCE:
+                await context.sleep(0)
+        return shown
 
     def _instances(self, config: Config) -> list[Instance]:
         if not self.instances:
-            return sorted(config.instances.values(), key=lambda i: natural_key(i.name))
+            return list(config.instances_by_name())
         return list({i.uuid: i for i in map(config.instance, self.instances)}.values())
 
 
@@ -90,8 +96,9 @@ async def _ask_nodes(context: Context, config: Config, instances: Iterable[Insta
 
 async def _ask_node(context: Context, config: Config, node: Node, instances: list[Instance], found: _Found) -> None:
     hypervisors = tuple(sorted({i.hypervisor for i in instances}))
+    names = tuple(i.name for i in instances) if len(instances) <= FEW else ()
     try:
-        guests = await context.on_node(node, ListInstances(hypervisors), NODE_TIMEOUT)
+        guests = await context.on_node(node, ListInstances(hypervisors, names), NODE_TIMEOUT)
     except GanetiError as e:
         context.warn(f"{node.name} does not say what it runs: {e.text}")
         return

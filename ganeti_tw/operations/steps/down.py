@@ -20,7 +20,7 @@ def marked_down(instance: Instance, purpose: str) -> None:
 
 async def is_running(context: Context, instance: Instance) -> bool:
     """What its primary node says; the errors of the node when it cannot say."""
-    looked = ListInstances((instance.hypervisor,))
+    looked = ListInstances((instance.hypervisor,), (instance.name,))
     guests = await context.on_node(context.config.node(instance.primary_node), looked, LOOK_TIMEOUT)
     return any(guest.name == instance.name and guest.state != "shutdown" for guest in guests)
 

@@ -41,6 +41,12 @@ class Administrator:
             if not host.alive:
                 self._world.boot(host.name)
 
+    def prepare(self, name: str) -> None:
+        """Have a host forget a cluster that does not know it any more, before it joins one."""
+        host = self._world.host(name)
+        if host.alive and host.kept is not None and self._world.cluster.config.find_node(name) is None:
+            host.process.handle("forget_cluster", {}).addErrback(lambda failure: failure.trap(GanetiError))
+
     def _look(self) -> None:
         self._world.clock.callLater(LOOK * (0.5 + self._random.random()), self._look)
         now = self._world.clock.seconds()

@@ -48,6 +48,14 @@ class Clients:
             return
         self._ask(host, "submit", {"ops": ops}).addCallbacks(self._accepted, self._not_now, callbackArgs=(ops,))
 
+    def call(self, method: str, arguments: dict[str, Any]) -> None:
+        """Ask once for something that is no job."""
+        host = self._master()
+        if host is None:
+            self.refused += 1
+        else:
+            self._ask(host, method, arguments).addErrback(self._not_now)
+
     def cancel(self, which: int, kill: bool) -> None:
         """Cancel one of the jobs that were accepted."""
         host = self._master()
@@ -90,7 +98,9 @@ class Clients:
 
     def _not_now(self, failure: Failure) -> None:
         self.refused += 1
-        if not failure.check(GanetiError):
+        if isinstance(failure.value, GanetiError):
+            self._say(f"a client is refused: {failure.value.text}")
+        else:
             self._broken(f"a request failed in a way nobody foresaw: {failure.getTraceback()}")
 
     def _master(self) -> WatchedHost | None:

@@ -6,7 +6,10 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
 from ganeti_tw.errors import BadRequest
+from ganeti_tw.testing.simulator.expectations import compare
 from ganeti_tw.testing.simulator.hosts import WatchedHost
 from ganeti_tw.testing.simulator.script import Action
 
@@ -125,6 +128,30 @@ def lag(world: World, node: str, seconds: str) -> None:
     world.lag[node] = float(seconds)
 
 
+@deed("mute")
+def mute(world: World, node: str, notice: str = "") -> None:
+    """NODE [NOTICE]: nothing it says is heard, and it hears all; rejoin ends it."""
+    for host in world.hosts:
+        if host.name != node:
+            cut_to(world, node, host.name, notice)
+
+
+@deed("deafen")
+def deafen(world: World, node: str, notice: str = "") -> None:
+    """NODE [NOTICE]: it hears nothing, and is heard; rejoin ends it."""
+    for host in world.hosts:
+        if host.name != node:
+            cut_to(world, host.name, node, notice)
+
+
+@deed("weather")
+def weather(world: World, usual: str, resent: str, late: str) -> None:
+    """SECONDS RESENT LATE: how long messages take, how often one is lost and sent again, how often one outlives its
+    connection and so arrives twice and in another order.
+    """
+    world.weather = evolve(world.weather, usual=float(usual), resent=float(resent), late=float(late))
+
+
 # -- disks and guests ----------------------------------------------------------------------------------------------
 
 
@@ -158,6 +185,32 @@ def disk_fail(world: World, node: str, when: str, times: str = "1") -> None:
         host.disk.fail_late = int(times)
     else:
         host.disk.fail_early = int(times)
+
+
+@deed("ledger-lost")
+def ledger_lost(world: World, node: str) -> None:
+    """NODE: the ledger on its disk is gone; for hosts that are down."""
+    _down(world, node).disk.clear()
+
+
+@deed("ledger-torn")
+def ledger_torn(world: World, node: str, size: str = "3") -> None:
+    """NODE [BYTES]: the end of the ledger on its disk is missing; for hosts that are down."""
+    disk = _down(world, node).disk
+    del disk.content[-int(size) :]
+
+
+@deed("disk-lost")
+def disk_lost(world: World, node: str) -> None:
+    """NODE: it gets a new disk and remembers nothing; for hosts that are down."""
+    _down(world, node).lose_disk()
+
+
+def _down(world: World, node: str) -> WatchedHost:
+    host = world.host(node)
+    if host.alive:
+        raise BadRequest(f"{node} runs: kill it before")
+    return host
 
 
 @deed("guest-slow")
@@ -245,6 +298,32 @@ def set_role(world: World, node: str, *flags: str) -> None:
     world.clients.submit([op])
 
 
+@deed("add")
+def add(world: World, node: str) -> None:
+    """NODE: it joins the cluster, or joins again in the place it has there."""
+    world.administrator.prepare(node)
+    known = world.cluster.config.find_node(node) is not None
+    world.clients.submit([{"OP_ID": "OP_NODE_ADD", "node_name": node, "token": f"token of {node}", "readd": known}])
+
+
+@deed("remove-node")
+def remove_node(world: World, node: str) -> None:
+    """NODE: it leaves the cluster."""
+    world.clients.submit([{"OP_ID": "OP_NODE_REMOVE", "node_name": node}])
+
+
+@deed("renew-crypto")
+def renew_crypto(world: World) -> None:
+    """All certificates are replaced."""
+    world.clients.submit([{"OP_ID": "OP_CLUSTER_RENEW_CRYPTO", "node_certificates": True}])
+
+
+@deed("drain")
+def drain(world: World, flag: str) -> None:
+    """yes|no: whether the queue takes no jobs."""
+    world.clients.call("set_drain", {"flag": flag == "yes"})
+
+
 @deed("cancel")
 def cancel(world: World, which: str, kill: str = "") -> None:
     """NUMBER [kill]: one of the jobs accepted so far is cancelled."""
@@ -260,3 +339,12 @@ def failover(world: World, node: str) -> None:
     host: WatchedHost = world.host(node)
     if host.alive:
         world.administrator.appoint(host)
+
+
+# -- readers of scenarios ------------------------------------------------------------------------------------------
+
+
+@deed("expect")
+def expect(world: World, subject: str, *args: str) -> None:
+    """SUBJECT ...: it is so, or the scenario fails; see :mod:`.expectations`."""
+    compare(world, subject, *args)

@@ -13,7 +13,7 @@
         1.000  > tag blue
         ...
 
-Above the line of dashes is what is played; the lines ``hosts``, ``seed``,
+Above the line of dashes is what is played; the lines ``hosts``, ``spare``, ``seed``,
 ``until`` and ``administrator`` (``yes``: one looks after the cluster) come in
 any order, the others are those of a script.  Below it is what must come of it.
 After the script all faults end and all must be well again.
@@ -42,6 +42,7 @@ class Scenario:
     expected: tuple[str, ...]
     script: tuple[Action, ...] = ()
     hosts: int = 3
+    spare: int = 0  # hosts that are in no cluster at first
     seed: int = 0
     until: float = 60.0
     administrator: bool = False
@@ -57,6 +58,8 @@ def read(content: str) -> Scenario:
         try:
             if word == "hosts":
                 found = evolve(found, hosts=int(value))
+            elif word == "spare":
+                found = evolve(found, spare=int(value))
             elif word == "seed":
                 found = evolve(found, seed=int(value))
             elif word == "until":
@@ -72,7 +75,7 @@ def read(content: str) -> Scenario:
 
 def transcript(scenario: Scenario) -> tuple[str, ...]:
     """What comes of it; Broken when an invariant is."""
-    world = World(scenario.hosts, scenario.seed)
+    world = World(scenario.hosts, scenario.seed, spare=scenario.spare)
     try:
         world.lines.clear()  # how the cluster began is the same in all
         world.play(scenario.script, scenario.until, administered=scenario.administrator)

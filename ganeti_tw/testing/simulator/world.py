@@ -61,6 +61,7 @@ class World:
         seed: int = 0,
         weather: Weather = Weather(),
         make_host: MakeHost = WatchedHost,
+        spare: int = 0,
     ) -> None:
         self.random = Random(f"world {seed}")
         self.weather = weather
@@ -79,7 +80,7 @@ class World:
             host.ended = self._fatal
             return host
 
-        self.cluster = Cluster(nodes=hosts, seed=seed, make_host=make)
+        self.cluster = Cluster(nodes=hosts, seed=seed, spare=spare, make_host=make)
         globalLogPublisher.addObserver(cast("ILogObserver", self._logged))
         self.hosts = cast("tuple[WatchedHost, ...]", tuple(self.cluster.hosts.values()))
         self.invariants.watch(self.hosts)
@@ -190,7 +191,7 @@ class World:
                     and other.kept is not None
                     and other.kept.master == host.name
                 )
-                if 2 * reached > len(self.hosts):
+                if 2 * reached > len(host.process.master.published.config.nodes):
                     return True
         return False
 
@@ -215,7 +216,8 @@ class World:
         master = acting[0]
         now = master.ledger.now()
         for host in self.hosts:
-            if self.cluster.config.node(host.name).offline:
+            node = self.cluster.config.find_node(host.name)
+            if node is None or node.offline:
                 continue  # it must be added again when it did not hear of new candidates in time
             if host.record.master != master.name:
                 ills.append(f"{host.name} follows {host.record.master}, not {master.name}")
@@ -278,16 +280,20 @@ class World:
         self.clock.callLater(INSPECTION, self._inspect)
         suspects = set()
         for host in self.hosts:
-            locks = host.system.find("locks") if host.alive else None
-            manager = getattr(locks, "_actor", None)
-            if isinstance(manager, LockManager):
-                for lock in manager.list_locks(ListLocks()):
-                    for owner in lock.owners:
-                        if host.system.find(owner.rpartition("/")[0]) is None:  # job/12/0 is step 0 of job/12
-                            suspects.add((host.name, owner))
+            for owner in self.owners(host.name):
+                if host.system.find(owner.rpartition("/")[0]) is None:  # job/12/0 is step 0 of job/12
+                    suspects.add((host.name, owner))
         for name, owner in sorted(suspects & self._suspects):
             self.broken(f"a lock on {name} is held by {owner}, which is gone")
         self._suspects = suspects
+
+    def owners(self, name: str) -> set[str]:
+        """Who holds locks on a host."""
+        host = self.host(name)
+        manager = getattr(host.system.find("locks") if host.alive else None, "_actor", None)
+        if not isinstance(manager, LockManager):
+            return set()
+        return {owner for lock in manager.list_locks(ListLocks()) for owner in lock.owners}
 
     def _delay(self, sender: str, receiver: str) -> float:
         delay = self.weather.usual * (0.5 + self.random.random())

@@ -148,6 +148,11 @@ class InstanceTests(NodeAgentTestCase):
         wanted = spec(disks=(disk(self.disks + "/web1/d0"),))
         self.assertIn("disk 0 of web1", str(self.ask_badly(StartInstance(wanted), DriverError)))
 
+    def test_a_list_of_named_ones_is_of_these_only(self) -> None:
+        self.ask(StartInstance(spec()))
+        self.assertEqual(self.ask(ListInstances(("fake",), ("web2",))), ())
+        self.assertEqual([guest.name for guest in self.ask(ListInstances(("fake",), ("web1", "web2")))], ["web1"])
+
     def test_hard_reboot_starts_the_stopped(self) -> None:
         self.ask(RebootInstance(spec(), "hard"))
         self.assertEqual(self.guests(), ["web1"])

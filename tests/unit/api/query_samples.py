@@ -87,7 +87,7 @@ class FakeSources:
         self._jobs, self._locks = list(jobs), list(locks)
         self.asked: list[Any] = []
 
-    async def instances_on(self, node: Any) -> Any:
+    async def instances_on(self, node: Any, names: Any = ()) -> Any:
         self.asked.append(("instances", node.name))
         found = self._guests.get(node.name, [])
         if isinstance(found, GanetiError):

@@ -151,7 +151,7 @@ class AskingNodesTests(QueryCase):
         waiting: dict[str, Deferred[Any]] = {}
 
         class Slow(FakeSources):
-            async def instances_on(self, node: Any) -> Any:
+            async def instances_on(self, node: Any, names: Any = ()) -> Any:
                 waiting[node.name] = Deferred()
                 return await waiting[node.name]
 

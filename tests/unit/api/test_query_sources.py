@@ -9,11 +9,12 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.api.query.seam import Sources
-from ganeti_tw.api.query.sources import ClusterSources, storage_shown
+from ganeti_tw.api.query.sources import ClusterSources
 from ganeti_tw.config.keeper import Published
 from ganeti_tw.kernel import Ref
 from ganeti_tw.model.config import Config
 from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.operations.steps.storages import storage_shown
 from ganeti_tw.protocol.instance import Console, GetConsole, ListInstances
 from ganeti_tw.protocol.jobs import ListJobs
 from ganeti_tw.protocol.locks import ListLocks

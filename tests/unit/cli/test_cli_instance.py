@@ -23,6 +23,11 @@ class AddTests(SynchronousTestCase):
         self.assertEqual(self.world.client.calls, [])
         return self.world.err.splitlines()[-1]
 
+    def test_an_allocator_chooses_the_nodes(self) -> None:
+        op = self.add("-t", "diskless", "-I", "hail", "-g", "default", "--opportunistic-locking", "-o", "noop")
+        self.assertEqual((op["iallocator"], op["group_name"], op["opportunistic_locking"]), ("hail", "default", True))
+        self.assertEqual((op["pnode"], op["snode"]), (None, None))
+
     def test_the_opcode_with_defaults(self) -> None:
         op = self.add("-t", "diskless", "-n", "n1", "-o", "noop")
         del op["reason"]
@@ -38,6 +43,9 @@ class AddTests(SynchronousTestCase):
                 "conflicts_check": True,
                 "pnode": "n1",
                 "snode": None,
+                "iallocator": None,
+                "group_name": None,
+                "opportunistic_locking": False,
                 "ip_check": True,
                 "name_check": True,
                 "wait_for_sync": True,

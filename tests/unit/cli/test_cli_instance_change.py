@@ -24,7 +24,6 @@ NOT_YET = {
         ("--file-driver", "loop"),
         ("--file-storage-dir", "x"),
     ),
-    "batch-create": (("-I", "hail"),),
 }
 
 
@@ -241,6 +240,13 @@ class BatchTests(ChangeCase):
         self.assertEqual(op["instances"][1], {"instance_name": "web2", "OP_ID": "OP_INSTANCE_CREATE"})
         self.assertIn("Submitted jobs 8, 9\nWaiting for job 8 for web1 ...", self.world.out)
         self.assertEqual([call["id"] for call in self.world.client.asked("wait")], [7, 8, 9])
+
+    def test_the_allocator_and_those_it_finds_no_place_for(self) -> None:
+        self.world.jobs_end(result={"jobs": [], "allocatable": [], "failed": ["web1"]})
+        path = self.file([{"instance_name": "web1"}])
+        self.assertEqual(self.world.run("gnt-instance", "batch-create", "-I", "hail", path), 1)
+        self.assertEqual(self.world.submitted()[-1]["iallocator"], "hail")
+        self.assertIn("no place for web1", self.world.err)
 
     def test_a_job_that_was_refused(self) -> None:
         self.answers([True, 8], [False, "queue is full"])

@@ -64,12 +64,17 @@ class ViewTests(SynchronousTestCase):
         self.rows = {(p.kind, p.key): p.value for p in rows_from_config_data(SAMPLE.read_bytes())}
         self.config = Config.from_rows(self.rows)
         self.view, self.writer, self.threads = View(), Writer(), Threads()
+        self.candidate = True
 
     def open(self, rows: dict[tuple[str, str], bytes] | None = None) -> None:
         self.successResultOf(self.store.install(Snapshot(10, 1, self.rows if rows is None else rows)))
         writer = self.system.spawn("config-data", lambda: self.writer)
         threads: Any = self.threads
-        self.keeper = self.system.spawn("view", lambda: ViewKeeper(self.view, self.store, threads))
+
+        def make() -> ViewKeeper:
+            return ViewKeeper(self.view, self.store, threads, lambda: self.candidate)
+
+        self.keeper = self.system.spawn("view", make)
         self.keeper.tell(Follow(writer))
         self.turn()
 
@@ -95,6 +100,13 @@ class ViewTests(SynchronousTestCase):
         self.open()
         self.assertEqual((self.serial, self.threads.calls), (self.config.serial, [Config.from_rows]))
         self.assertEqual(self.writer.serials, [self.config.serial])
+
+    def test_a_regular_node_opens_no_ledger_before_it_is_sent_one(self) -> None:
+        self.candidate = False
+        self.open()
+        self.assertEqual((self.serial, self.threads.calls), (None, []))
+        self.apply(self.change(11))
+        self.assertEqual(self.serial, 1100)
 
     def test_follows_by_the_changes_alone(self) -> None:
         self.open()

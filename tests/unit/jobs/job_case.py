@@ -28,7 +28,7 @@ from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.registry import Common, Kind, load_all
 from ganeti_tw.protocol.jobs import JobEnded, WaitForChange
 from ganeti_tw.protocol.locks import Acquire, ListLocks, Release
-from ganeti_tw.testing.hands import SimulatedBells
+from ganeti_tw.testing.hands import SimulatedAllocators, SimulatedBells
 from ganeti_tw.wire.memory import MemoryNetwork
 
 load_all()
@@ -123,10 +123,13 @@ class Op:
         locks: Callable[[Config], Mapping[str, int]] = lambda config: {},
         check: Callable[[Config], None] = lambda config: None,
         dry_run_result: Callable[[Config], Any] | None = None,
+        choose: Callable[[Context], Awaitable[Any]] | None = None,
     ) -> None:
         self._run, self.locks, self.check = run, locks, check
         if dry_run_result is not None:
             self.dry_run_result = dry_run_result
+        if choose is not None:
+            self.choose = choose
 
     async def run(self, context: Context) -> Any:
         return await self._run(context) if self._run is not None else None
@@ -165,7 +168,9 @@ class JobCase(SynchronousTestCase):
             directory=directory,
             hosts=Nobody(),  # type: ignore[arg-type]
             bells=SimulatedBells(),
+            allocators=SimulatedAllocators(self.clock),
             spreader=self.locks,
+            questions=Nobody(),  # type: ignore[arg-type]
             clock=self.clock,
             now=lambda: 1000.0 + self.clock.seconds(),
             new_uuid=lambda: "",

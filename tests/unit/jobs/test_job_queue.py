@@ -16,6 +16,7 @@ from ganeti_tw.operations.registry import input_of, parse
 from ganeti_tw.protocol.jobs import (
     ArchiveJob,
     ArchiveOld,
+    Behind,
     CancelJob,
     ChangePriority,
     GetJobFigures,
@@ -263,7 +264,7 @@ class DependencyTests(QueueCase):
         self.submitted(self.after((1, ["success"])), self.after((2, [])))
         self.turn(10)
         self.assertEqual(self.listed(), {1: "success", 2: "running", 3: "queued"})
-        self.assertEqual(self.result(self.queue_ref.ask(WhyJobsWait((1, 2, 3)), 1)), {3: [2]})
+        self.assertEqual(self.result(self.queue_ref.ask(WhyJobsWait((1, 2, 3)), 1)), {3: Behind([2])})
         self.assertEqual(self.submitted(delay()), 4)
         self.assertEqual(self.listed()[4], "running")
         self.turn(10)

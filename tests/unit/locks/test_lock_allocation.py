@@ -115,6 +115,15 @@ class LockAllocationTests(SynchronousTestCase):
         self.assertEqual(self.locks.waits_for("j2"), [("instance/a", ("j1",))])
         self.assertEqual(self.locks.waits_for("j3"), [("instance/b", ("j2",))])
 
+    def test_who_waits_for_one_that_has_the_whole_level(self) -> None:
+        self.locks.request("j1", {"node/[lockset]": S})
+        self.locks.request("j2", {"node/n1": X})
+        self.locks.request("j3", {"node/[lockset]": S})
+        self.assertEqual(self.locks.waits_for("j2"), [("node/n1", ("j1",))])
+        self.assertEqual(self.locks.waits_for("j3"), [("node/[lockset]", ("j2",))])
+        self.locks.release("j1")
+        self.assertEqual(self.locks.waits_for("j3"), [("node/[lockset]", ("j2",))])
+
     def test_the_list_shows_owners_and_pending(self) -> None:
         self.locks.request("j1", {"node/n1": X, "cluster/BGL": S})
         self.locks.request("j2", {"node/n1": S})

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from ganeti_tw.errors import NoRoom
 from ganeti_tw.kernel import Actor, ActorSystem
 from ganeti_tw.locks.manager import LockManager
-from ganeti_tw.protocol.locks import Acquire, ListLocks, Release, WhyWaiting
+from ganeti_tw.protocol.locks import Acquire, Keep, ListLocks, Release, WhyWaiting
 
 
 class Owner(Actor):
@@ -38,6 +38,19 @@ class LockManagerTests(SynchronousTestCase):
         held = self.successResultOf(self.ask(Acquire("2/0", {}, self.j2, 0, some, 1)))
         self.assertEqual(sorted(held), ["node-res/b", "node/b"])  # type: ignore[call-overload]
         self.failureResultOf(self.ask(Acquire("3/0", {}, self.j2, 0, some, 3)), NoRoom)
+
+    def test_what_is_not_kept_goes_to_who_waits_for_it(self) -> None:
+        self.ask(Acquire("1/0", {"node/a": 1, "node/b": 1, "node/c": 0}, self.j1))
+        waiting = self.ask(Acquire("2/0", {"node/a": 1}, self.j2))
+        held = self.successResultOf(self.ask(Keep("1/0", frozenset({"node/b", "node/x"}))))
+        self.assertEqual(held, {"node/b": 1})
+        self.assertEqual(self.successResultOf(waiting), {"node/a": 1})
+        self.ask(Release("1/0"))
+        self.ask(Release("2/0"))
+        self.assertEqual(self.successResultOf(self.ask(ListLocks())), [])
+
+    def test_keeping_gives_nobody_what_it_did_not_have(self) -> None:
+        self.assertEqual(self.successResultOf(self.ask(Keep("1/0", frozenset({"node/a"})))), {})
 
     def test_a_waiter_is_told_when_the_lock_is_given_up(self) -> None:
         self.ask(Acquire("1/0", {"instance/a": 1}, self.j1))

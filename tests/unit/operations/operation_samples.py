@@ -153,6 +153,7 @@ class FakeHands:
         self.editing: GanetiError | None = None
         self._numbers = iter(range(1000, 100000))
         self.certificates: Any = FakeCertificates()
+        self.allocators: Any = None
 
     def config(self) -> Config:
         return self._config
@@ -206,6 +207,9 @@ class FakeHands:
 
     def stopping(self) -> bool:
         return False
+
+    def interrupted(self, waiting: Deferred[Any]) -> Deferred[Any]:
+        return waiting
 
     def elapsed(self) -> float:
         return sum(self.slept)

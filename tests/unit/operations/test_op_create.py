@@ -74,7 +74,12 @@ class CheckTests(SynchronousTestCase):
     def test_nodes(self) -> None:
         config = cluster()
         self.refused("n9", kind=NotFound, pnode="n9")
-        self.refused("no node", pnode=None)
+        self.refused("n9", kind=NotFound, pnode=None, group_name="n9")
+        self.refused("no default", pnode=None, config=cluster(default_iallocator=""))
+        self.refused("not both", iallocator="hail")
+        self.refused("iallocator", opportunistic_locking=True)
+        self.refused("group other", group_name="other")
+        create(group_name="default").check(config)
         node = config.node("n2")
         self.refused("offline", kind=NodeOffline, config=changed(config, node, offline=True))
         self.refused("drained", kind=WrongState, config=changed(config, node, drained=True))

@@ -20,6 +20,13 @@ WEB = "instance/web1.example"
 DEFAULT = uuid(1)
 
 CREATE = {"instance_name": "Web2.Example.", "disks": [{"size": 10}], "nics": [], "mode": "create", "pnode": "n3"}
+OPEN = {**CREATE, "pnode": None, "iallocator": "hail"}
+MULTI = {"OP_ID": "OP_INSTANCE_CREATE", **CREATE, "pnode": None}
+
+
+def every(mode: int, *levels: str) -> dict[str, int]:
+    return {f"{level}/{n}": mode for level in levels for n in (N1, N2, N3)}
+
 
 ALL_NODES = {f"node/{n}": S for n in (N1, N2, N3)}
 GROUPS = {f"nodegroup/{DEFAULT}": S, f"nodegroup/{GROUP2}": S}
@@ -34,6 +41,12 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, int]]] = [
     ("OP_TEST_DUMMY", {"result": None, "messages": None, "fail": False}, {}),
     ("OP_TEST_JQUEUE", {}, {f"node/{N1}": X}),
     ("OP_CLUSTER_QUERY", {}, {}),
+    ("OP_CLUSTER_CONFIG_QUERY", {"output_fields": []}, {}),
+    ("OP_QUERY", {"what": "instance", "fields": ["name"]}, {}),
+    ("OP_QUERY", {"what": "instance", "fields": ["name"], "use_locking": True}, {"instance/[lockset]": S}),
+    ("OP_QUERY", {"what": "group", "fields": ["name"], "use_locking": True}, {"nodegroup/[lockset]": S}),
+    ("OP_QUERY", {"what": "job", "fields": ["id"], "use_locking": True}, {}),
+    ("OP_QUERY_FIELDS", {"what": "node"}, {}),
     ("OP_CLUSTER_RENAME", {"name": "other.example"}, {}),
     ("OP_CLUSTER_SET_PARAMS", {}, {"node/[lockset]": S, "instance/[lockset]": S, "nodegroup/[lockset]": S}),
     ("OP_CLUSTER_VERIFY", {}, {}),
@@ -55,6 +68,16 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, int]]] = [
         {"group_name": "other", "nodes": ["n2"]},
         {f"nodegroup/{DEFAULT}": X, f"nodegroup/{GROUP2}": X, f"node/{N2}": X},
     ),
+    (
+        "OP_GROUP_EVACUATE",
+        {"group_name": "default"},
+        {WEB: S, **GROUPS, **every(S, "node")},
+    ),
+    (
+        "OP_GROUP_EVACUATE",
+        {"group_name": "other", "target_groups": ["other"]},
+        {f"nodegroup/{GROUP2}": S, f"node/{N3}": S},
+    ),
     ("OP_GROUP_REMOVE", {"group_name": "other"}, {f"nodegroup/{GROUP2}": X}),
     ("OP_GROUP_RENAME", {"group_name": "other", "new_name": "new"}, {f"nodegroup/{GROUP2}": X}),
     ("OP_GROUP_SET_PARAMS", {"group_name": "default"}, {f"nodegroup/{DEFAULT}": X, WEB: S}),
@@ -75,6 +98,16 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, int]]] = [
     ("OP_NETWORK_RENAME", {"network_name": "net1", "new_name": "n"}, {f"network/{NET}": X}),
     ("OP_NETWORK_SET_PARAMS", {"network_name": "net1"}, {f"network/{NET}": X}),
     ("OP_NODE_MIGRATE", {"node_name": "n2", "target_node": "n3"}, {f"node/{N2}": S}),
+    (
+        "OP_NODE_EVACUATE",
+        {"node_name": "n2", "mode": "primary-only"},
+        {WEB: S, f"nodegroup/{DEFAULT}": S, f"node/{N1}": S, f"node/{N2}": S},
+    ),
+    (
+        "OP_NODE_EVACUATE",
+        {"node_name": "n2", "mode": "secondary-only", "remote_node": "n3"},
+        {**GROUPS, f"node/{N2}": S, f"node/{N3}": S},
+    ),
     ("OP_NODE_POWERCYCLE", {"node_name": "n2"}, {}),
     ("OP_NODE_SET_PARAMS", {"node_name": "n2", "drained": True}, {f"node/{N2}": X, f"node-res/{N2}": X}),
     (
@@ -92,12 +125,20 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, int]]] = [
     ("OP_RESTRICTED_COMMAND", {"command": "c", "nodes": ["n2"]}, {f"node/{N2}": S}),
     ("OP_RESTRICTED_COMMAND", {"command": "c", "nodes": ["n2"], "use_locking": True}, {f"node/{N2}": X}),
     ("OP_TAGS_SEARCH", {"pattern": "x"}, {}),
+    ("OP_INSTANCE_CHANGE_GROUP", {"instance_name": "web1"}, {WEB: S, **GROUPS, **every(S, "node")}),
+    (
+        "OP_INSTANCE_CHANGE_GROUP",
+        {"instance_name": "web1", "target_groups": ["default"]},
+        {WEB: S, f"nodegroup/{DEFAULT}": S, f"node/{N1}": S, f"node/{N2}": S},
+    ),
     (
         "OP_INSTANCE_MIGRATE",
         {"instance_name": "web1", "target_node": "n3"},
         {WEB: X, **{f"{level}/{n}": X for level in ("node", "node-res") for n in (N2, N3)}},
     ),
     ("OP_INSTANCE_MULTI_ALLOC", {}, {}),
+    ("OP_INSTANCE_MULTI_ALLOC", {"instances": [{**MULTI, "pnode": "n3"}]}, {}),
+    ("OP_INSTANCE_MULTI_ALLOC", {"instances": [MULTI]}, every(S, "node", "node-res")),
     ("OP_INSTANCE_REINSTALL", {"instance_name": "web1"}, {WEB: X, f"node-res/{N2}": X}),
     (
         "OP_INSTANCE_RENAME",
@@ -127,6 +168,12 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, int]]] = [
         CREATE,
         {"instance/web2.example": X, f"nodegroup/{GROUP2}": S, f"node/{N3}": X, f"node-res/{N3}": X},
     ),
+    ("OP_INSTANCE_CREATE", OPEN, {"instance/web2.example": X, **GROUPS, **every(X, "node", "node-res")}),
+    (
+        "OP_INSTANCE_CREATE",
+        {**OPEN, "group_name": "other"},
+        {"instance/web2.example": X, f"nodegroup/{GROUP2}": S, f"node/{N3}": X, f"node-res/{N3}": X},
+    ),
     (
         "OP_INSTANCE_CREATE",
         {**CREATE, "disks": []},
@@ -149,6 +196,7 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, int]]] = [
     ("OP_TAGS_DEL", {"kind": "nodegroup", "name": "other", "tags": ["a"]}, {f"nodegroup/{GROUP2}": X}),
     ("OP_TAGS_GET", {"kind": "instance", "name": "web1"}, {}),
     ("OP_TAGS_GET", {"kind": "instance", "name": "web1", "use_locking": True}, {WEB: S}),
+    ("OP_TEST_ALLOCATOR", {"direction": "in", "mode": "relocate", "name": "web1"}, {}),
     ("OP_TEST_DELAY", {"duration": 1, "on_nodes": ["n2"]}, {}),
     ("OP_TEST_DELAY", {"duration": 1, "on_nodes": ["n2", "n3"], "no_locks": False}, {f"node/{N2}": X, f"node/{N3}": X}),
 ]
@@ -178,6 +226,9 @@ REFERENCE: dict[str, tuple[dict[str, int], ...]] = {
     "OP_CLUSTER_REDIST_CONF": ({"node": S},),
     "OP_CLUSTER_RENEW_CRYPTO": ({"node": X},),
     "OP_CLUSTER_QUERY": ({},),
+    "OP_CLUSTER_CONFIG_QUERY": ({},),
+    "OP_QUERY": ({}, {"instance": S}, {"nodegroup": S}),
+    "OP_QUERY_FIELDS": ({},),
     "OP_CLUSTER_RENAME": ({},),
     "OP_CLUSTER_SET_PARAMS": ({"node": S, "instance": S, "nodegroup": S},),
     "OP_CLUSTER_VERIFY": ({},),
@@ -186,10 +237,12 @@ REFERENCE: dict[str, tuple[dict[str, int], ...]] = {
     "OP_CLUSTER_VERIFY_GROUP": ({"nodegroup": S, "instance": S, "node": S},),
     "OP_GROUP_ADD": ({},),
     "OP_GROUP_ASSIGN_NODES": ({"nodegroup": X, "node": X},),
+    "OP_GROUP_EVACUATE": ({"instance": S, "nodegroup": S, "node": S}, {"nodegroup": S, "node": S}),
     "OP_GROUP_REMOVE": ({"nodegroup": X},),
     "OP_GROUP_RENAME": ({"nodegroup": X},),
     "OP_GROUP_SET_PARAMS": ({"nodegroup": X, "instance": S},),
     "OP_GROUP_VERIFY_DISKS": ({"nodegroup": S, "instance": S, "node": S},),
+    "OP_INSTANCE_CHANGE_GROUP": ({"instance": S, "nodegroup": S, "node": S},),
     "OP_INSTANCE_CONSOLE": ({"instance": S},),
     "OP_INSTANCE_CREATE": ({"instance": X, "node": X, "node-res": X, "nodegroup": S},),
     "OP_INSTANCE_FAILOVER": ({"instance": X, "node": X, "node-res": X},),
@@ -210,6 +263,7 @@ REFERENCE: dict[str, tuple[dict[str, int], ...]] = {
     "OP_NETWORK_SET_PARAMS": ({"network": X},),
     "OP_NODE_ADD": ({},),
     "OP_NODE_MIGRATE": ({"node": S},),
+    "OP_NODE_EVACUATE": ({"instance": S, "nodegroup": S, "node": S}, {"nodegroup": S, "node": S}),
     "OP_NODE_POWERCYCLE": ({},),
     "OP_NODE_REMOVE": ({},),
     "OP_NODE_SET_PARAMS": ({"node": X, "node-res": X}, {"node": X, "node-res": X, "instance": S}),
@@ -220,6 +274,7 @@ REFERENCE: dict[str, tuple[dict[str, int], ...]] = {
     "OP_TAGS_GET": ({}, {"instance": S}),
     "OP_TAGS_SEARCH": ({},),
     "OP_TAGS_SET": ({"nodegroup": X}, {"instance": X}, {"node": X}, {"network": X}, {}),
+    "OP_TEST_ALLOCATOR": ({},),
     "OP_TEST_DELAY": ({"node": X}, {}),
     "OP_TEST_DUMMY": ({},),
     "OP_TEST_JQUEUE": ({"node": X},),
@@ -230,7 +285,7 @@ The big lock is compared with the table of opcodes, in ``test_op_fields``.
 """
 
 DIFFERENT = {
-    "OP_INSTANCE_MULTI_ALLOC",  # it only submits jobs, which take the locks
+    "OP_INSTANCE_MULTI_ALLOC",  # without an allocator it only submits jobs, which take the locks
     "OP_INSTANCE_REINSTALL",  # the OS script works on the disks: heavy work on the node
     "OP_INSTANCE_RENAME",  # directories of disks move on the nodes
     "OP_INSTANCE_SET_PARAMS",  # the node only has to stay: changes of its other instances need not wait
@@ -287,5 +342,20 @@ class LockTests(SynchronousTestCase):
             self.assertIn("nobody", error.text)
         tags = operation("OP_TAGS_SET", kind="node", tags=["a"])
         self.assertRaises(BadRequest, tags.locks, config)
-        without_node = operation("OP_INSTANCE_CREATE", **{**CREATE, "pnode": None})
-        self.assertRaises(BadRequest, without_node.locks, config)
+        without_group = operation("OP_INSTANCE_CREATE", **{**OPEN, "group_name": "nogroup"})
+        self.assertRaises(NotFound, without_group.locks, config)
+
+    def test_opportunistic_locks(self) -> None:
+        """Of each node both or none; one node is enough for disks that are on one."""
+        config = cluster()
+        create = operation("OP_INSTANCE_CREATE", **OPEN, opportunistic_locking=True)
+        self.assertEqual(create.locks(config), {"instance/web2.example": X, **GROUPS})
+        some = create.opportunistic(config)
+        self.assertEqual(list(some.some), [{f"node/{n}": X, f"node-res/{n}": X} for n in (N1, N2, N3)])
+        self.assertEqual(some.least, 1)
+        drbd = operation("OP_INSTANCE_CREATE", **OPEN, opportunistic_locking=True, disk_template="drbd")
+        self.assertEqual(drbd.opportunistic(config).least, 2)
+        self.assertIsNone(operation("OP_INSTANCE_CREATE", **OPEN).opportunistic(config))
+        many = operation("OP_INSTANCE_MULTI_ALLOC", instances=[MULTI], opportunistic_locking=True)
+        self.assertEqual(many.locks(config), {})
+        self.assertEqual(many.opportunistic(config).some[0], {f"node/{N1}": S, f"node-res/{N1}": S})

@@ -75,10 +75,10 @@ class ParseTests(SynchronousTestCase):
             self.refused({**CREATE, "depends": bad}, "depends")
 
     def test_what_is_not_there_yet_is_refused_by_name_unless_it_is_the_default(self) -> None:
-        others = {"iallocator": "hail", "forthcoming": True, "src_node": "n1", "opportunistic_locking": True}
+        others = {"forthcoming": True, "src_node": "n1", "identify_defaults": True}
         for name, value in others.items():
             self.refused({**CREATE, name: value}, name, "not supported yet")
-        parse({**CREATE, "iallocator": None, "forthcoming": False})
+        parse({**CREATE, "src_node": None, "forthcoming": False})
 
     def test_what_files_cannot_hold(self) -> None:
         for value in (2**64, -(2**64), float("nan"), float("inf"), "\ud800"):

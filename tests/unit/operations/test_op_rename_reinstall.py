@@ -177,9 +177,21 @@ class MultiAllocTests(OperationCase):
         ):
             self.refused("instances[1]", word, instances=[good, bad])
 
-    def test_allocators_are_refused_by_name(self) -> None:
+    def test_allocators_are_for_instances_without_nodes(self) -> None:
         for name, value in (("iallocator", "hail"), ("opportunistic_locking", True)):
-            self.assertIn(name, self.assertRaises(BadRequest, self.make, **{name: value}).text)
+            self.refused("nothing for an iallocator", **{name: value}, instances=[creation("a.example")])
+
+    def test_what_is_open_is_checked_before_an_allocator_is_asked(self) -> None:
+        good = creation("a.example", pnode=None)
+        for bad, word in (
+            (creation("b.example", pnode=None, iallocator="hail"), "together"),
+            (creation("b.example", pnode=None, opportunistic_locking=True), "together"),
+            (creation("b.example", pnode=None, group_name="other"), "group_name"),
+            (creation("b.example", pnode=None, disks=[{"size": 1}]), "diskless"),
+            (creation("b.example", pnode=None, hypervisor="lxc"), "hypervisor lxc"),
+            (creation("b.example"), "pnode"),
+        ):
+            self.refused("instances[1]", word, instances=[good, bad], iallocator="hail")
 
     def test_private_values_are_not_stored(self) -> None:
         secret = creation("a.example", osparams_private={"pw": "s3cret"}, osparams_secret={"key": "s3cret"})

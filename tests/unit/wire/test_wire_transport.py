@@ -323,7 +323,8 @@ class TrustTests(Case):
         self.failed(self.world.worker.ask(Echo(b"x"), 10), NotSent)
         self.world.identity = MASTER
         self.world.server.use(member(authority("other.example.com"), "node1.example.com"))
-        self.assertIn("verify failed", self.failed(self.world.worker.ask(Echo(b"x"), 10), NotSent, 2))
+        said = self.failed(self.world.worker.ask(Echo(b"x"), 10), NotSent, 2)
+        self.assertIn("verify failed: the host has not joined this cluster", said)
         self.assertEqual(self.world.notes, [])
 
     def test_client_with_a_strangers_certificate_that_trusts_us_is_not_sent(self) -> None:

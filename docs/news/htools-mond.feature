@@ -1,0 +1,1 @@
+hbal, hinfo and hail weigh instances by what the monitoring daemons report (`--mond`, `--mond-data`, `--mond-xen`).

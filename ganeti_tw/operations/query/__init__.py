@@ -1,0 +1,1 @@
+"""Operations that ask what listings ask, as jobs."""
