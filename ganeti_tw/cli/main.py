@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """From a command line to an exit code.
 
 A program is a folder, a subcommand a file in it with a ``COMMAND``; the file is
@@ -174,6 +175,9 @@ def _imported(name: str) -> Any:
 
 
 def _console_script(program: str) -> int:
+    if "_ARGCOMPLETE" in os.environ:
+        _imported("completion").complete(program, os.environ)
+        return FAILURE
     try:
         code = main(
             program,

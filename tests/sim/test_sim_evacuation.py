@@ -263,7 +263,7 @@ class MoveTests(EvacuationCase):
         self.good("gnt-node", "evacuate", "-f", "-p", "-I", "hail", "node1")
         self.assertEqual(self.running()["node1"], [])
         self.assertEqual(sum(map(len, self.running().values())), 3)
-        kinds = [summary[0].partition("(")[0] for summary, _ in self.jobs()]
+        kinds = [summary.partition("(")[0] for summary, _ in self.jobs()]
         self.assertEqual(kinds.count("INSTANCE_MIGRATE"), 2)
 
 

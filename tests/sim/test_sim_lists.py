@@ -8,6 +8,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from ganeti_tw.cli.main import find, subcommands
+from ganeti_tw.cli.names import SUBCOMMANDS
 from ganeti_tw.testing.cluster import Cluster, Command
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "data" / "reference" / "query_fields.json").read_text())
@@ -229,6 +231,38 @@ class FilterLanguageTests(ListCase):
         self.assertEqual(len(self.rows("gnt-job", "list", "--no-headers", "id <= 2")), 2)
         self.assertEqual(len(self.rows("gnt-job", "list", "--no-headers", "--running")), 1)
         self.assertEqual(len(self.rows("gnt-job", "list", "--no-headers", "--finished")), jobs - 1)
+
+
+SHOWING = ("list", "list-fields", "list-tags", "search-tags", "info", "diagnose", "health", "locks", "actors", "ledger")
+ARGUMENTS = {
+    "gnt-instance info": ["web1"],
+    "gnt-instance list-tags": ["web2"],
+    "gnt-node list-tags": ["node1"],
+    "gnt-group list-tags": ["default"],
+    "gnt-network list-tags": ["net1"],
+    "gnt-job info": ["1"],
+    "gnt-cluster search-tags": ["."],
+}
+
+
+class JsonTests(ListCase):
+    """Whatever only shows something can show it to programs."""
+
+    def commands(self) -> list[tuple[str, str]]:
+        return [(program, name) for program in SUBCOMMANDS for name in subcommands(program) if name in SHOWING]
+
+    def test_every_command_that_shows_something_has_json(self) -> None:
+        self.assertGreater(len(self.commands()), 25)
+        for program, name in self.commands():
+            command = find(program, name)
+            assert command is not None
+            self.assertIn("--json", (*command.options, *command.additions), f"{program} {name}")
+
+    def test_what_they_print_is_json_and_nothing_else(self) -> None:
+        for program, name in self.commands():
+            arguments = ARGUMENTS.get(f"{program} {name}", [])
+            shown = self.cluster.run(program, name, "--json", *arguments)
+            self.assertIsInstance(json.loads(shown.out), list | dict, (program, name))
 
 
 class QueryJobTests(ListCase):

@@ -86,6 +86,8 @@ UNKNOWN: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("OP_NETWORK_RENAME", {"network_name": "nonet", "new_name": "n"}, "nonet"),
     ("OP_NETWORK_SET_PARAMS", {"network_name": "nonet", "gateway": "192.0.2.1"}, "nonet"),
     ("OP_NODE_ADD", {"node_name": "node9", "group": "nogroup", "token": "t"}, "nogroup"),
+    ("OP_NODE_MIGRATE", {"node_name": "node99"}, "node99"),
+    ("OP_NODE_MIGRATE", {"node_name": "node1", "target_node": "node99"}, "node99"),
     ("OP_NODE_EVACUATE", {"node_name": "node99", "mode": "primary-only"}, "node99"),
     ("OP_NODE_EVACUATE", {"node_name": "node1", "mode": "secondary-only", "remote_node": "node99"}, "node99"),
     ("OP_NODE_POWERCYCLE", {"node_name": "node99"}, "node99"),

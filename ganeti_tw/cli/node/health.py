@@ -10,6 +10,7 @@ from ganeti_tw.cli.command import Argument, Command
 from ganeti_tw.cli.context import Context
 from ganeti_tw.cli.filters import names_of
 from ganeti_tw.cli.jobs import follow, opcode
+from ganeti_tw.cli.listing import print_json
 from ganeti_tw.cli.node._oob import exit_code, show, word
 from ganeti_tw.cli.table import NORMAL
 
@@ -18,8 +19,16 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
     names = names_of(context, "node", arguments) if arguments else []
     op = opcode("OP_OOB_COMMAND", options, context, node_names=names, command="health", timeout=options.oob_timeout)
     result = follow(context, context.call("submit", ops=[op]))[-1]
-    show(context, options, _rows(result))
+    if options.json:
+        print_json(context, [_object(name, status, said) for (_, name), (status, said) in result])
+    else:
+        show(context, options, _rows(result))
     return exit_code(result)
+
+
+def _object(name: str, status: int, said: Any) -> dict[str, Any]:
+    """``health``: item -> state, null for a node whose helper gave no good answer."""
+    return {"name": name, "health": dict(said) if status == NORMAL else None}
 
 
 def _rows(result: Sequence[Any]) -> list[tuple[str, str]]:
@@ -37,4 +46,5 @@ COMMAND = Command(
     arguments=(Argument("node", 0, None),),
     usage="[<node-name>...]",
     options=("--no-headers", "--separator", "--priority", "--oob-timeout"),
+    additions=("--json",),
 )

@@ -14,7 +14,7 @@ from ganeti_tw.operations.registry import operation
 from ganeti_tw.operations.steps import openmoves
 from ganeti_tw.operations.steps.cleanup import clean_up, cleanup_target
 from ganeti_tw.operations.steps.failover import fail_over
-from ganeti_tw.operations.steps.moves import check_target, move_locks, move_variables, target_of
+from ganeti_tw.operations.steps.moves import check_target, chooses_target, move_locks, move_variables, target_of
 
 
 @operation("OP_INSTANCE_FAILOVER", summary="instance_name")
@@ -95,7 +95,7 @@ class InstanceFailover:
 
     def _is_open(self, config: Config, instance: Instance) -> bool:
         given = self.target_node or self.target_node_uuid
-        return not self.cleanup and not given and openmoves.is_open(config, instance)
+        return not self.cleanup and not given and chooses_target(config, instance)
 
     def _target(self, config: Config, instance: Instance) -> Node:
         if self.cleanup:

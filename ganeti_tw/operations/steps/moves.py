@@ -30,10 +30,13 @@ def target_of(config: Config, instance: Instance, name: str | None, uuid: str | 
         return config.node(config.secondary_nodes(instance)[0])
     if not given:
         mirrored(config, instance)
-        raise BadRequest(
-            f"no node given for {instance.name}: name one (-n)"
-        )
+        raise BadRequest(f"no node given for {instance.name}: name one (-n)")
     return config.node(name or "", uuid)
+
+
+def chooses_target(config: Config, instance: Instance) -> bool:
+    """Whether it could go to any node, so that one has to be named, or chosen by an allocator."""
+    return not internally_mirrored(config, instance)
 
 
 def internally_mirrored(config: Config, instance: Instance) -> bool:

@@ -14,11 +14,6 @@ from ganeti_tw.operations.steps.newplace import node_locks
 from ganeti_tw.operations.steps.nodes import settled
 
 
-def is_open(config: Config, instance: Instance) -> bool:
-    """Whether the target of an instance is to be chosen when none is named."""
-    return not internally_mirrored(config, instance)
-
-
 def locks(config: Config, instance: Instance) -> dict[str, int]:
     """The instance, and all nodes of its group."""
     group = config.nodes[instance.primary_node].group

@@ -182,6 +182,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "OP_INSTANCE_SET_PARAMS": {"instance_name": "web1", "beparams": {"vcpus": 2}, "ignore_ipolicy": True},
     "OP_NETWORK_ADD": {"network_name": "net2", "network": "203.0.113.0/28"},
     "OP_NODE_ADD": {"node_name": "n4.example", "primary_ip": "192.0.2.4"},
+    "OP_NODE_MIGRATE": {"node_name": "n2", "target_node": "n3"},
     "OP_NODE_REMOVE": {"node_name": "n3"},
     "OP_NODE_SET_PARAMS": {"node_name": "n3", "offline": True},
 }

@@ -20,7 +20,7 @@ WEB = "instance/web1.example"
 DEFAULT = uuid(1)
 
 CREATE = {"instance_name": "Web2.Example.", "disks": [{"size": 10}], "nics": [], "mode": "create", "pnode": "n3"}
-LEVELS_OF_NODES = ("node", "node-res")
+FOR_DISKS = ("node", "node-res")
 OPEN = {**CREATE, "pnode": None, "iallocator": "hail"}
 MULTI = {"OP_ID": "OP_INSTANCE_CREATE", **CREATE, "pnode": None}
 
@@ -98,6 +98,7 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, int]]] = [
     ("OP_NETWORK_REMOVE", {"network_name": "net1"}, {f"network/{NET}": X, **GROUPS}),
     ("OP_NETWORK_RENAME", {"network_name": "net1", "new_name": "n"}, {f"network/{NET}": X}),
     ("OP_NETWORK_SET_PARAMS", {"network_name": "net1"}, {f"network/{NET}": X}),
+    ("OP_NODE_MIGRATE", {"node_name": "n2", "target_node": "n3"}, {f"node/{N2}": S}),
     (
         "OP_NODE_EVACUATE",
         {"node_name": "n2", "mode": "primary-only"},
@@ -132,7 +133,7 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, int]]] = [
         {WEB: S, f"nodegroup/{DEFAULT}": S, f"node/{N1}": S, f"node/{N2}": S},
     ),
     *(
-        (op_id, {"instance_name": "web1"}, {WEB: X, **{f"{level}/{n}": X for level in LEVELS_OF_NODES for n in (N1, N2)}})
+        (op_id, {"instance_name": "web1"}, {WEB: X, **{f"{level}/{n}": X for level in FOR_DISKS for n in (N1, N2)}})
         for op_id in ("OP_INSTANCE_FAILOVER", "OP_INSTANCE_MIGRATE")
     ),
     (
@@ -266,6 +267,7 @@ REFERENCE: dict[str, tuple[dict[str, int], ...]] = {
     "OP_NETWORK_REMOVE": ({"network": X, "nodegroup": S},),
     "OP_NETWORK_SET_PARAMS": ({"network": X},),
     "OP_NODE_ADD": ({},),
+    "OP_NODE_MIGRATE": ({"node": S},),
     "OP_NODE_EVACUATE": ({"instance": S, "nodegroup": S, "node": S}, {"nodegroup": S, "node": S}),
     "OP_NODE_POWERCYCLE": ({},),
     "OP_NODE_REMOVE": ({},),
