@@ -44,7 +44,7 @@ class LocalMachine:
 
 def addresses(host: str, hosts_file: str) -> Iterator[str]:
     """Addresses of a name: those of the host's own table, else those of the resolver."""
-    found = list(_from_table(host, hosts_file))
+    found = list(from_table(host, hosts_file))
     if found:
         yield from found
         return
@@ -55,7 +55,8 @@ def addresses(host: str, hosts_file: str) -> Iterator[str]:
         return
 
 
-def _from_table(host: str, hosts_file: str) -> Iterator[str]:
+def from_table(host: str, hosts_file: str) -> Iterator[str]:
+    """Addresses of a name in a file like ``hosts(5)``; none where there is no such file."""
     try:
         with open(hosts_file, encoding="utf-8", errors="replace") as file:
             for line in file:

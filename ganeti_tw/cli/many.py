@@ -36,6 +36,23 @@ def run_jobs(context: Context, options: Values, wanted: Sequence[Wanted], *, ver
     """Exit code 1 when a job was not accepted or did not succeed."""
     if not wanted:
         return 0
+    jobs, refused = _submit(context, wanted)
+    if options.ensure_value("submit_only", False):
+        return _show(context, jobs, refused)
+    if options.ensure_value("print_jobid", False):
+        context.say_all([str(job.job_id) for job in jobs])
+    succeeded = _follow(context, jobs, refused, verbose=verbose)
+    return 0 if all(succeeded) and not refused else 1
+
+
+def job_outcomes(context: Context, wanted: Sequence[Wanted]) -> list[bool]:
+    """Whether each job was accepted and succeeded, in no order; the jobs are followed to their ends."""
+    jobs, refused = _submit(context, wanted)
+    return _follow(context, jobs, refused, verbose=True) + [False] * len(refused)
+
+
+def _submit(context: Context, wanted: Sequence[Wanted]) -> tuple[list[Submitted], list[tuple[str | None, str]]]:
+    """The jobs that were accepted, and name and reason of each that was not."""
     answers = context.call("submit_many", jobs=[job.ops for job in wanted])
     jobs = []
     refused = []
@@ -44,16 +61,17 @@ def run_jobs(context: Context, options: Values, wanted: Sequence[Wanted], *, ver
             jobs.append(Submitted(value, job.name))
         else:
             refused.append((job.name, value))
-    if options.ensure_value("submit_only", False):
-        return _show(context, jobs, refused)
-    if options.ensure_value("print_jobid", False):
-        context.say_all([str(job.job_id) for job in jobs])
+    return jobs, refused
+
+
+def _follow(
+    context: Context, jobs: Sequence[Submitted], refused: Sequence[tuple[str | None, str]], *, verbose: bool
+) -> list[bool]:
     if verbose and jobs:
         context.say(f"Submitted jobs {', '.join(str(job.job_id) for job in jobs)}")
     for name, text in refused:
         _refused(context, name, text)
-    succeeded = follow_all(context, jobs, verbose=verbose)
-    return 0 if all(succeeded) and not refused else 1
+    return follow_all(context, jobs, verbose=verbose)
 
 
 def follow_submitted(

@@ -358,6 +358,31 @@ _LEDGER = {
     "--epoch": _value("epoch", "Begin in this epoch at least, higher than any a node has seen", "int", 0),
 }
 
+EVACUATE = ("all", "primary-only", "secondary-only")
+DIRECTIONS = ("in", "out")
+ALLOCATOR_MODES = ("allocate", "allocate-secondary", "change-group", "multi-allocate", "node-evacuate", "relocate")
+
+_ALLOCATOR = {
+    "--count": _value("count", "How many instances, with mode multi-allocate", "int", 2),
+    "--dir": _value("direction", "in: what the allocator is told; out: its answer", "choice", "in", None, DIRECTIONS),
+    "--disks#2": _value("disks", "Sizes of the disks, separated by commas", default="4096,4096"),
+    "--early-release": _switch("early_release", "Give back the locks of nodes as soon as the new disks are attached"),
+    "--evac-mode": _value("evac_mode", "Which instances leave their nodes", "choice", "all", None, EVACUATE),
+    "--force-failover": _switch("force_failover", "Fail instances over, do not migrate them"),
+    "--ignore-soft-errors": _switch("ignore_soft_errors", "The allocator may overload nodes"),
+    "--memory": _value("memory", "Memory of the instance", "unit", 128),
+    "-m/--mode": _value("mode", "What the allocator is asked", "choice", "relocate", None, ALLOCATOR_MODES),
+    "--nics": _value("nics", "MAC[/IP[/BRIDGE]] of network cards, separated by commas", default="00:11:22:33:44:55"),
+    "-n/--new-secondary": _value("dst_node", "Node that becomes the secondary of all", metavar="NODE"),
+    "-p/--primary-only": _switch("primary_only", "Only instances whose primary node it is"),
+    "-p/--vcpus": _value("vcpus", "Virtual CPUs of the instance", "int", 1),
+    "-s/--secondary-only": _switch("secondary_only", "Only instances whose secondary node it is"),
+    "--sequential": _switch("sequential", "One job after the other"),
+    "--spindle-use": _value("spindle_use", "Load of the instance on the disks of its node", "int", 1),
+    "--target-groups": _several("target_groups", "Group to go to; may be repeated", "string"),
+    "--to#2": _value("to", "Group to go to; may be repeated", "string", None, "<group>", action="append"),
+}
+
 _REST = {
     "--from": _value("tags_source", "File with one tag per line; - is standard input"),
     "-i/--interruptible": _switch("interruptible", "End the delay when something connects to its socket"),
@@ -391,5 +416,6 @@ OPTIONS: dict[str, Entry] = {
     **_OS,
     **_FILTER,
     **_LEDGER,
+    **_ALLOCATOR,
     **_REST,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from random import Random
 from typing import Any
 
 import msgspec
+from attrs import evolve
 
 import ganeti_tw.mond.collectors  # noqa: F401 - registers them all
 from ganeti_tw import __version__
@@ -38,6 +40,7 @@ FAILURE = 1
 PROGRAM_DEADLINE = 30.0
 CONFD_PATIENCE = 5.0
 NODE_DRBD, NODE_INSTANCES, INSTANCE_DISKS = 7, 8, 9  # questions to confd
+XL_UPTIME = re.compile(r"(\S+)\s+\d+\s+(?:(\d+) days?, *)?(\d+):(\d\d):(\d\d)")
 XL_STATES = {"r": "running", "b": "blocked", "p": "paused", "s": "shutdown", "c": "crashed", "d": "dying"}
 
 
@@ -163,7 +166,31 @@ def _inst_status_xen(confd: Confd) -> Any:
         found = parse_xl(run(("xl", "list")))
     except GanetiError as e:
         return not_listed(e.text)
-    return status_report(compared([i for i in instances if i.hypervisor.startswith("xen")], found))
+    now = time.time()
+    started = {name: now - seconds for name, seconds in _uptimes().items()}
+    found = [evolve(domain, started=started.get(domain.name)) for domain in found]
+    return status_report(compared([i for i in instances if i.hypervisor.startswith("xen")], found, now))
+
+
+def _uptimes() -> Mapping[str, float]:
+    try:
+        return parse_xl_uptime(run(("xl", "uptime")))
+    except GanetiError as e:
+        print(f"mon-collector: the uptimes are not known: {e}", file=sys.stderr)
+        return {}
+
+
+def parse_xl_uptime(text: str) -> Mapping[str, float]:
+    """Seconds by domain, of ``xl uptime``.  BadRequest names the line that does not fit."""
+    found = {}
+    for line in text.splitlines()[1:]:
+        match = XL_UPTIME.fullmatch(line.rstrip())
+        if match is None:
+            raise BadRequest(f"xl uptime: {line!r}")
+        name, *numbers = match.groups(default="0")
+        days, hours, minutes, seconds = map(int, numbers)
+        found[name] = float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+    return found
 
 
 def parse_xl(text: str) -> list[RunningInstance]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 from twisted.internet.defer import Deferred, execute, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.logger import Logger
+from twisted.logger import Logger, formatTime
 from twisted.python.failure import Failure
 
 from ganeti_tw.agent.commands import ReactorRunner
@@ -42,6 +42,7 @@ LIST_TIMEOUT = 8.0
 SHARED = 1.0  # seconds for which one look at the guests serves all collectors
 SEARCH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
 ACCESS_LOG = "monitoring-daemon-access.log"
+ERROR_LOG = "monitoring-daemon-error.log"
 TAIL = 400  # characters of a failed program's output that are told
 
 log = Logger()
@@ -92,7 +93,8 @@ def start_monitor(host: Host, process: Process) -> Monitoring:
         ticks_per_second=os.sysconf("SC_CLK_TCK"),
         page_size=os.sysconf("SC_PAGE_SIZE"),
     )
-    monitor = Monitor(process.reactor, local, collectors)
+    errors = ErrorLog(os.path.join(process.paths.log, ERROR_LOG), process.now)
+    monitor = Monitor(process.reactor, local, collectors, errors.write)
     monitor.start()
     exposition = Exposition(process.reactor, monitor, sources(host))
     site = ReportSite(monitor, exposition, process.reactor, os.path.join(process.paths.log, ACCESS_LOG))
@@ -133,6 +135,21 @@ def listen(process: Process, site: ReportSite) -> Any:
     except CannotListenError as e:
         log.error("mond cannot listen: {error}", error=str(e))
         return None
+
+
+class ErrorLog:
+    """A file of a few lines, opened for each, so that it may be rotated at any time."""
+
+    def __init__(self, path: str, now: Callable[[], float]) -> None:
+        self._path, self._now = path, now
+
+    def write(self, line: str) -> None:
+        """Add a line, with the time; that it cannot be written is in the host's log."""
+        try:
+            with open(self._path, "a", encoding="utf-8") as file:
+                file.write(f"{formatTime(self._now())} {' '.join(line.splitlines())}\n")
+        except OSError as e:
+            log.warn("{path} cannot be written: {reason}", path=self._path, reason=e.strerror)
 
 
 class Programs:
@@ -200,7 +217,7 @@ async def list_guests(
         reasons = await threads.run(state_reasons, paths, deadline=DEADLINE)
     except GanetiError:
         reasons = {}
-    guests = compared(wanted, found)
+    guests = compared(wanted, found, host.outside.now())
     return tuple(evolve(g, state_reason=reasons[g.name]) if g.name in reasons else g for g in guests)
 
 

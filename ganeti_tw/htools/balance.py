@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from ganeti_tw.htools.cluster import NOWHERE, Cluster, Place
+from ganeti_tw.htools.cost import penalty
 from ganeti_tw.htools.estimate import Contest
 from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.instance import Instance
@@ -25,6 +26,7 @@ _MANY = 300
 class Limits(NamedTuple):
     """When to stop, and which moves are wanted.
 
+    ``price`` is what a GiB sent over the network must gain in points of score.
     ``steps`` below 0 means any number.  ``excluded`` and ``selected`` hold instance
     indices; None selects all.
     """
@@ -40,6 +42,7 @@ class Limits(NamedTuple):
     ignore_soft_errors: bool = False
     excluded: frozenset[int] = frozenset()
     selected: frozenset[int] | None = None
+    price: float = 0.0
 
 
 class Step(NamedTuple):
@@ -53,16 +56,17 @@ class Step(NamedTuple):
 
 
 class Best(NamedTuple):
-    """The winner of a step."""
+    """The winner of a step.  ``worth`` is its score with its price added; lower is better."""
 
     instance: Instance
     move: Move
     outcome: Outcome
     score: float
+    worth: float
 
 
 Search = Callable[[Cluster, float], "Best | None"]
-"""The best move that beats a score; moves must be given to ``Cluster.settle`` between calls."""
+"""The move of most worth that beats a score; moves must be given to ``Cluster.settle`` between calls."""
 
 
 def movable(cluster: Cluster, group: int, limits: Limits) -> list[int]:
@@ -140,11 +144,16 @@ def best_move(cluster: Cluster, group: int, limits: Limits, now: float) -> Best 
 
 
 def _search(cluster: Cluster, members: Sequence[int], candidates: Sequence[int], limits: Limits) -> Search:
-    if len(members) * len(candidates) * 4 < _MANY:
+    if not wants_arrays(members, candidates):
         return one_by_one(members, candidates, limits)
     from ganeti_tw.htools.search import vectorised  # noqa: PLC0415  NumPy is heavy
 
     return vectorised(cluster, members, candidates, limits)
+
+
+def wants_arrays(members: Sequence[int], candidates: Sequence[int]) -> bool:
+    """Whether there are so many moves to try that importing NumPy pays."""
+    return len(members) * len(candidates) * 4 >= _MANY
 
 
 def leaving_offline(cluster: Cluster, place: Place) -> bool:
@@ -166,9 +175,10 @@ def one_by_one(members: Sequence[int], candidates: Sequence[int], limits: Limits
             for move in moves_of(cluster, instance, targets, limits):
                 outcome = attempt(cluster, instance, move, limits.ignore_soft_errors)
                 if not isinstance(outcome, Fail):
-                    contest.enter(outcome.nodes, (instance, move, outcome))
+                    price = penalty(instance, move.kind, limits.price)
+                    contest.enter(outcome.nodes, (instance, move, outcome), price)
         winner = contest.first()
-        return Best(*winner[1], winner[0]) if winner is not None and winner[0] < now else None
+        return Best(*winner.what, winner.score, winner.worth) if winner is not None and winner.worth < now else None
 
     return search
 
@@ -179,4 +189,5 @@ def try_move(cluster: Cluster, members: Sequence[int], instance: Instance, move:
     if isinstance(outcome, Fail):
         return None
     nodes = [outcome.nodes[n] if n in outcome.nodes else cluster.nodes[n] for n in members]
-    return Best(instance, move, outcome, score(nodes))
+    value = score(nodes)
+    return Best(instance, move, outcome, value, value)

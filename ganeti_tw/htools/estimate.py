@@ -121,6 +121,15 @@ class _Entry(NamedTuple, Generic[T]):
     estimate: float
     changed: Mapping[int, Node]
     what: T
+    extra: float
+
+
+class Won(NamedTuple, Generic[T]):
+    """``worth`` is the score with what was added to it."""
+
+    worth: float
+    what: T
+    score: float
 
 
 class Contest(Generic[T]):
@@ -133,37 +142,71 @@ class Contest(Generic[T]):
         self._close: list[_Entry[T]] = []
         self._lowest = float("inf")
 
-    def enter(self, changed: Mapping[int, Node], what: T) -> None:
-        estimate = self._estimator.score(changed)
+    def enter(self, changed: Mapping[int, Node], what: T, extra: float = 0.0) -> None:
+        """``extra`` is added to the score."""
+        estimate = self._estimator.score(changed) + extra
         if estimate > self._limit():
             return
         if estimate < self._lowest:
             self._lowest = estimate
             limit = self._limit()
             self._close = [entry for entry in self._close if entry.estimate <= limit]
-        self._close.append(_Entry(estimate, changed, what))
+        self._close.append(_Entry(estimate, changed, what, extra))
 
     def _limit(self) -> float:
         return self._lowest + TOLERANCE * max(1.0, abs(self._lowest))
 
-    def first(self) -> tuple[float, T] | None:
+    def first(self) -> Won[T] | None:
         """The winner; of equals the one entered first."""
-        best: tuple[float, T] | None = None
-        for value, what in self._scored():
-            if best is None or value < best[0]:
-                best = value, what
+        best: Won[T] | None = None
+        for found in self._scored():
+            if best is None or found.worth < best.worth:
+                best = found
         return best
 
-    def last(self) -> tuple[float, T] | None:
+    def last(self) -> Won[T] | None:
         """The winner; of equals the one entered last."""
-        best: tuple[float, T] | None = None
-        for value, what in self._scored():
-            if best is None or value <= best[0]:
-                best = value, what
+        best: Won[T] | None = None
+        for found in self._scored():
+            if best is None or found.worth <= best.worth:
+                best = found
         return best
 
-    def _scored(self) -> Iterator[tuple[float, T]]:
+    def _scored(self) -> Iterator[Won[T]]:
         nodes = self._cluster.nodes
         for entry in self._close:
             changed = entry.changed
-            yield score([changed[n] if n in changed else nodes[n] for n in self._members]), entry.what
+            value = score([changed[n] if n in changed else nodes[n] for n in self._members])
+            yield Won(value + entry.extra, entry.what, value)
+
+
+class Ranking(Generic[T]):
+    """Variants of a state, of which so many of the lowest score are wanted."""
+
+    def __init__(self, cluster: Cluster, members: Sequence[int], count: int) -> None:
+        self._cluster = cluster
+        self._members = list(members)
+        self._estimator = Estimator(cluster, members)
+        self._count = count
+        self._entries: list[_Entry[T]] = []
+
+    def enter(self, changed: Mapping[int, Node], what: T, extra: float = 0.0) -> None:
+        """``extra`` is added to the score."""
+        self._entries.append(_Entry(self._estimator.score(changed) + extra, changed, what, extra))
+
+    def first(self) -> list[Won[T]]:
+        """The lowest; of equals those entered first."""
+        if not self._entries:
+            return []
+        estimates = sorted(entry.estimate for entry in self._entries)
+        last = estimates[min(self._count, len(estimates)) - 1]
+        limit = last + TOLERANCE * max(1.0, abs(last))
+        nodes = self._cluster.nodes
+        found = []
+        for entry in self._entries:
+            if entry.estimate <= limit:
+                changed = entry.changed
+                value = score([changed[n] if n in changed else nodes[n] for n in self._members])
+                found.append(Won(value + entry.extra, entry.what, value))
+        found.sort(key=lambda won: won.worth)
+        return found[: self._count]

@@ -160,7 +160,7 @@ def best_target(
     best = contest.last()
     if best is None:
         raise BadData("Can't find any good node: " + "".join(failures))
-    return best[1]
+    return best.what
 
 
 _FIRST, _NEW_PRIMARY, _TO_PRIMARY, _FINAL = (
@@ -213,7 +213,7 @@ def _new_pair(cluster: Cluster, instance: Instance, group: int, targets: Sequenc
     best = contest.last()
     if best is None:
         raise BadData(refused + problem)
-    return best[1]
+    return best.what
 
 
 def _step(cluster: Cluster, instance: Instance, move: Move, force: bool) -> Outcome | Fail:

@@ -8,17 +8,7 @@ from typing import Any
 from ganeti_tw.htools.balance import Step
 from ganeti_tw.htools.cluster import NOWHERE, Cluster
 from ganeti_tw.htools.instance import Instance
-from ganeti_tw.htools.moves import Kind, Move
-
-# The parts of each move: M for migrating, R for replacing the secondary.
-_PARTS = {
-    Kind.FAILOVER: "M",
-    Kind.FAILOVER_TO: "T",
-    Kind.REPLACE_SECONDARY: "R",
-    Kind.REPLACE_AND_FAILOVER: "RM",
-    Kind.REPLACE_PRIMARY: "MRM",
-    Kind.FAILOVER_AND_REPLACE: "MR",
-}
+from ganeti_tw.htools.moves import PARTS, Move
 
 Opcode = dict[str, Any]
 
@@ -37,13 +27,13 @@ def commands(cluster: Cluster, instance: Instance, move: Move) -> list[str]:
         "T": f"{verb} -f -n {target} {instance.alias}",
         "R": f"replace-disks -n {target} {instance.alias}",
     }
-    return [words[part] for part in _PARTS[move.kind]]
+    return [words[part] for part in PARTS[move.kind]]
 
 
 def opcodes(cluster: Cluster, instance: Instance, move: Move) -> list[Opcode]:
     """One job's operations, in Ganeti's order of fields."""
     target = cluster.nodes[move.target].hardware.name
-    return [_opcode(part, instance, target) for part in _PARTS[move.kind]]
+    return [_opcode(part, instance, target) for part in PARTS[move.kind]]
 
 
 def _opcode(part: str, instance: Instance, target: str) -> Opcode:

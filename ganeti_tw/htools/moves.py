@@ -22,6 +22,17 @@ class Kind(Enum):
     FAILOVER_AND_REPLACE = "f r:{}"
 
 
+# The parts of each move: M for migrating to the other node, T to a chosen one, R for replacing the secondary.
+PARTS = {
+    Kind.FAILOVER: "M",
+    Kind.FAILOVER_TO: "T",
+    Kind.REPLACE_SECONDARY: "R",
+    Kind.REPLACE_AND_FAILOVER: "RM",
+    Kind.REPLACE_PRIMARY: "MRM",
+    Kind.FAILOVER_AND_REPLACE: "MR",
+}
+
+
 class Move(NamedTuple):
     """``target`` is a node's index, unused by a plain failover."""
 

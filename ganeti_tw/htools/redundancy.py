@@ -117,7 +117,7 @@ def _restart(cluster: Cluster, instance: Instance, targets: Sequence[int], group
     best = contest.last()
     if best is None:
         return False
-    cluster.settle(best[1].nodes, instance.index, best[1].place)
+    cluster.settle(best.what.nodes, instance.index, best.what.place)
     return True
 
 
@@ -145,6 +145,6 @@ def _create_anew(cluster: Cluster, instance: Instance, targets: Sequence[int], m
     best = contest.last()
     if best is None:
         return False
-    _, (target, node) = best
+    target, node = best.what
     cluster.settle({target: node}, instance.index, Place(target, place.secondary, place.location))
     return True

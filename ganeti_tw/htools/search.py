@@ -12,7 +12,7 @@ lower bounds, and only instances that might win are looked at again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from ganeti_tw.htools.arrays import Candidates, Columns, Floats, Ints, Nodes
 from ganeti_tw.htools.balance import Best, Limits, Search, one_by_one
 from ganeti_tw.htools.block import KINDS, Block
 from ganeti_tw.htools.cluster import Cluster
+from ganeti_tw.htools.cost import penalty
 from ganeti_tw.htools.drift import Drift
 from ganeti_tw.htools.estimate import TOLERANCE
 from ganeti_tw.htools.exact import Exact
@@ -31,6 +32,7 @@ from ganeti_tw.htools.score import SPREAD, WEIGHTS, components
 
 # Up to so many pairs of instance and target, looking at all is quicker than keeping books.
 _FEW = 16_000
+_ALL = 1 << 62
 # Pairs looked at in one go: more do not stay in the processor's cache.
 _AT_ONCE = 24_000
 # Of the instances that might win, so many are looked at to set the bar; then this many times more.
@@ -51,6 +53,16 @@ def vectorised(
     return _Search(cluster, members, candidates, limits, exclusive=exclusive.pop(), few=few).best
 
 
+def ranking(
+    cluster: Cluster, members: Sequence[int], candidates: Sequence[int], limits: Limits
+) -> Callable[[Cluster, int], list[Best]] | None:
+    """The moves of most worth in any state of the cluster; None where arrays do not help."""
+    exclusive = {cluster.nodes[index].hardware.exclusive_storage for index in members}
+    if len(exclusive) > 1 or all(cluster.nodes[index].offline for index in members):
+        return None
+    return _Search(cluster, members, candidates, limits, exclusive=exclusive.pop(), few=_ALL).several
+
+
 class _Search:
     def __init__(
         self,
@@ -69,6 +81,7 @@ class _Search:
         self.rows = Candidates(cluster, candidates, self.nodes, exclusive=exclusive, tags=tags)
         self.columns = Columns(self.nodes, self.rows)
         self.exact = Exact(cluster, members, self.nodes)
+        self.prices = _prices(self.rows, cluster, limits.price) if limits.price else None
         self.mirrored = np.array([cluster.instances[index].mirrored for index in self.rows.indices], dtype=np.bool_)
         self.targets = np.flatnonzero(self.nodes.online)
         self.target_of = {int(n): place for place, n in enumerate(self.targets)}
@@ -77,6 +90,24 @@ class _Search:
         self.bounds = Bounds(len(self.rows.indices), len(self.targets))
         self.drift: Drift | None = None
         self._last: Best | None = None
+        self._seen = cluster.copy()
+
+    def several(self, cluster: Cluster, count: int) -> list[Best]:
+        """So many moves of most worth in this state, whatever was asked before; they may be worse than none."""
+        self._catch_up(cluster)
+        scan = Scan(self, Present(self.nodes, self.columns, self._fixed(cluster)), float("inf"), count)
+        scan.look_at(scan.wanted)
+        found = self._made(cluster, scan.close())
+        return sorted(found, key=lambda best: best.worth)[:count]
+
+    def _catch_up(self, cluster: Cluster) -> None:
+        """Read the nodes and places that differ from those of the state before."""
+        seen, self._seen = self._seen, cluster.copy()
+        nodes = [n for n in self.members if cluster.nodes[n] is not seen.nodes[n]]
+        moved = [n for n in self.rows.indices if cluster.places[n] != seen.places[n]]
+        self.nodes.refresh(cluster, nodes)
+        self.exact.refresh(cluster, nodes)
+        self.rows.refresh(cluster, self.nodes, moved)
 
     def best(self, cluster: Cluster, now: float) -> Best | None:
         """The best move that beats ``now``, the score of the nodes as they are."""
@@ -120,6 +151,14 @@ class _Search:
 
     def _choose(self, cluster: Cluster, now: float, close: Sequence[tuple[int, int]]) -> Best | None:
         """The first of equals in the order of ``balance.moves_of``."""
+        best: Best | None = None
+        for each in self._made(cluster, close):
+            if each.worth < (best.worth if best else now):
+                best = each
+        return best
+
+    def _made(self, cluster: Cluster, close: Sequence[tuple[int, int]]) -> list[Best]:
+        """These moves with their real scores."""
         entries: list[tuple[Instance, Move, Outcome]] = []
         for row, column in close:
             instance = cluster.instances[self.rows.indices[row]]
@@ -127,18 +166,27 @@ class _Search:
             outcome = attempt(cluster, instance, move, self.limits.ignore_soft_errors)
             if not isinstance(outcome, Fail):
                 entries.append((instance, move, outcome))
-        best: Best | None = None
         scores = self.exact.scores(cluster, [outcome.nodes for _, _, outcome in entries])
-        for (instance, move, outcome), score in zip(entries, scores, strict=True):
-            if score < (best.score if best else now):
-                best = Best(instance, move, outcome, score)
-        return best
+        return [
+            Best(instance, move, outcome, score, score + penalty(instance, move.kind, self.limits.price))
+            for (instance, move, outcome), score in zip(entries, scores, strict=True)
+        ]
 
     def _move(self, mirrored: bool, column: int) -> Move:
         if column == 0:
             return Move(Kind.FAILOVER)
         target, kind = divmod(column - 1, len(KINDS))
         return Move(KINDS[kind] if mirrored else Kind.FAILOVER_TO, self.members[self.targets[target]])
+
+
+def _prices(rows: Candidates, cluster: Cluster, price: float) -> Floats:
+    """For each instance what a failover adds to the score, and each kind of move to a target."""
+    found = []
+    for index in rows.indices:
+        instance = cluster.instances[index]
+        kinds = (Kind.FAILOVER, *KINDS) if instance.mirrored else [Kind.FAILOVER_TO] * (1 + len(KINDS))
+        found.append([penalty(instance, kind, price) for kind in kinds])
+    return np.array(found, dtype=np.float64).reshape(len(found), 1 + len(KINDS))
 
 
 class Bounds:
@@ -180,13 +228,14 @@ class Bounds:
 
 
 class Scan:
-    """What has been looked at in one step."""
+    """What has been looked at in one step; ``count`` is how many of the lowest are wanted."""
 
-    def __init__(self, search: _Search, present: Present, now: float) -> None:
+    def __init__(self, search: _Search, present: Present, now: float, count: int = 1) -> None:
         self.search = search
         self.present = present
-        self.margin = TOLERANCE * max(1.0, now)
+        self.margin = TOLERANCE * max(1.0, min(now, present.score))
         self.lowest = now
+        self._count = count
         self.is_wanted = self._wanted()
         self.wanted = np.flatnonzero(self.is_wanted)
         self._left = self.is_wanted.copy()
@@ -227,6 +276,9 @@ class Scan:
         targets = search.targets[places]
         block = Block(search.limits, search.nodes, search.rows, search.columns, self.present, rows, targets)
         scores = block.mirrored_scores(failovers=failovers) if search.mirrored[rows[0]] else block.external_scores()
+        if search.prices is not None:
+            of_kinds = np.tile(search.prices[rows, 1:], (1, len(places)))
+            scores = scores + np.concatenate([search.prices[rows, :1], of_kinds], axis=1)
         self._keep(rows, places, scores)
         if not search.keeps_bounds:
             return
@@ -237,10 +289,16 @@ class Scan:
         search.bounds.set(rows, columns, np.concatenate([gains[:, :1], best], axis=1) if failovers else best)
 
     def _keep(self, rows: Ints, places: Ints, scores: Floats) -> None:
-        self.lowest = min(self.lowest, float(scores.min(initial=np.inf)))
-        near = np.nonzero(scores <= self.lowest + self.margin)
+        self.lowest = min(self.lowest, self._bar(scores))
+        near = np.nonzero((scores <= self.lowest + self.margin) & (scores < np.inf))
         numbers = np.concatenate([[0], (1 + places[:, None] * len(KINDS) + np.arange(len(KINDS))).ravel()])
         self._found.append((rows[near[0]], numbers[near[1]], scores[near]))
+
+    def _bar(self, scores: Floats) -> float:
+        """The highest of the lowest wanted."""
+        if self._count == 1 or scores.size <= self._count:
+            return float(scores.min(initial=np.inf)) if self._count == 1 else np.inf
+        return float(np.partition(scores, self._count - 1, axis=None)[self._count - 1])
 
     def promising(self, many: int) -> Ints:
         """Of the instances that may win and were not looked at yet, so many of the best."""

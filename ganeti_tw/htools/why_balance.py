@@ -105,7 +105,7 @@ class Explainer:
                 continue
             value = score(with_changes(cluster, self._members, outcome.nodes))
             if best is None or value < best.score:
-                best = Best(instance, move, outcome, value)
+                best = Best(instance, move, outcome, value, value)
         if best is None:
             reasons = [why for move in moves if (why := why_not_move(cluster, instance, move, force)) is not None]
             return Rival(name, reasons[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from attrs import evolve, frozen
@@ -40,8 +41,8 @@ class Guest:
     resident_bytes: int | None = None
 
 
-def compared(wanted: Iterable[Guest], found: Iterable[RunningInstance]) -> tuple[Guest, ...]:
-    """Wish and reality side by side, by name.
+def compared(wanted: Iterable[Guest], found: Iterable[RunningInstance], now: float) -> tuple[Guest, ...]:
+    """Wish and reality side by side, by name; ``now`` in seconds since the epoch.
 
     What is wanted but not found is shut down; what is found but not wanted was
     started on somebody's order, so it counts as wanted up.
@@ -50,14 +51,15 @@ def compared(wanted: Iterable[Guest], found: Iterable[RunningInstance]) -> tuple
     guests = []
     for guest in wanted:
         instance = real.pop(guest.name, None)
-        guests.append(evolve(guest, actual_state="shutdown") if instance is None else _with(guest, instance))
-    guests += [_with(Guest(i.name, "", "up", i.state), i) for i in real.values()]
+        guests.append(evolve(guest, actual_state="shutdown") if instance is None else _with(guest, instance, now))
+    guests += [_with(Guest(i.name, "", "up", i.state), i, now) for i in real.values()]
     return tuple(sorted(guests, key=lambda guest: guest.name))
 
 
-def _with(guest: Guest, found: RunningInstance) -> Guest:
+def _with(guest: Guest, found: RunningInstance, now: float) -> Guest:
     return evolve(
         guest,
+        uptime=None if found.started is None else uptime_text(now - found.started),
         actual_state=found.state,
         hypervisor=found.hypervisor,
         memory_mib=found.memory_mib,
@@ -65,6 +67,11 @@ def _with(guest: Guest, found: RunningInstance) -> Guest:
         cpu_seconds=found.cpu_seconds,
         resident_bytes=found.resident_bytes,
     )
+
+
+def uptime_text(seconds: float) -> str:
+    """A time as ``xl uptime`` writes it: ``3:01:01``, ``1 day, 0:00:00``."""
+    return str(timedelta(seconds=int(max(0.0, seconds))))
 
 
 def status_report(guests: Sequence[Guest]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -19,11 +19,17 @@ log = Logger()
 
 
 class Monitor:
-    """The collectors of one host, each kept from disturbing the others."""
+    """The collectors of one host, each kept from disturbing the others; ``tell`` hears which fail."""
 
-    def __init__(self, clock: IReactorTime, host: Host, collectors: Sequence[Collector]) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        host: Host,
+        collectors: Sequence[Collector],
+        tell: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self._host = host
-        self._watches = {c.name: Watch(clock, host, c) for c in collectors}
+        self._watches = {c.name: Watch(clock, host, c, tell) for c in collectors}
         self._settings: Mapping[str, Any] = {}
         self._running = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -12,7 +13,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ganeti_tw.errors import Expired, GanetiError
+from ganeti_tw.errors import Expired
+from ganeti_tw.mond.complaints import Complaints, describe
 from ganeti_tw.mond.registry import Collector, Host
 from ganeti_tw.mond.report import checked, envelope, unknown
 
@@ -35,10 +37,20 @@ class Report:
 
 
 class Watch:
-    """Runs a collector at its interval, never twice at a time; whatever it does ends here."""
+    """Runs a collector at its interval, never twice at a time; whatever it does ends here.
 
-    def __init__(self, clock: IReactorTime, host: Host, collector: Collector) -> None:
+    ``tell`` gets a line when it begins to fail and when it works again.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        host: Host,
+        collector: Collector,
+        tell: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self._clock, self._host = clock, host
+        self._complaints = Complaints(collector.name, clock.seconds, tell)
         self.collector = collector
         self.interval = collector.interval
         self.runs = self.failures = 0
@@ -51,7 +63,6 @@ class Watch:
         self._limit: IDelayedCall | None = None
         self._waiters: list[Deferred[Report]] = []
         self._asked = clock.seconds()
-        self._failing = False
 
     @property
     def active(self) -> bool:
@@ -162,7 +173,7 @@ class Watch:
     def _collected(self, data: Any) -> None:
         if self.active:
             self._keep(self._made(checked(self.collector, data), data))
-            self._failing = False
+            self._complaints.worked()
 
     def _failed(self, failure: Failure) -> None:
         if not self.active:
@@ -170,7 +181,7 @@ class Watch:
         if failure.check(CancelledError):
             failure = Failure(Expired(f"the collector was not done within {self.collector.deadline:g} s"))
         self.failures += 1
-        self._note(failure)
+        self._complaints.failed(failure)
         self._keep(self._failed_report(describe(failure)))
 
     def _ended(self, result: object, work: Deferred[Any]) -> None:
@@ -198,18 +209,3 @@ class Watch:
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             waiter.callback(report)
-
-    def _note(self, failure: Failure) -> None:
-        """Log the first failure of a row, a bug with its traceback."""
-        if self._failing:
-            return
-        self._failing = True
-        if failure.check(GanetiError, OSError):
-            log.warn("collector {collector} fails: {reason}", collector=self.collector.name, reason=describe(failure))
-        else:
-            log.failure("bug in collector {collector}", failure, collector=self.collector.name)
-
-
-def describe(failure: Failure) -> str:
-    """One line for people: what failed and how."""
-    return f"{failure.type.__name__ if failure.type else 'error'}: {failure.getErrorMessage()}"

@@ -14,9 +14,10 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
 from ganeti_tw.errors import NotFound
+from ganeti_tw.mond.complaints import describe
 from ganeti_tw.mond.metrics import Exposition, format_for
 from ganeti_tw.mond.monitor import Monitor
-from ganeti_tw.mond.watch import Report, describe
+from ganeti_tw.mond.watch import Report
 
 VERSIONS = [1]
 IDLE = 60.0  # seconds a connection may say nothing

@@ -24,6 +24,7 @@ DiskTemplate: TypeAlias = Literal[
 ]
 FileDriver: TypeAlias = Literal["loop", "blktap", "blktap2"]
 Hypervisor: TypeAlias = Literal["chroot", "fake", "kvm", "lxc", "xen-hvm", "xen-pvm"]
+MigrationMode: TypeAlias = Literal["live", "non-live"]
 NetworkMode: TypeAlias = Literal["bridged", "openvswitch", "pool", "routed"]
 Person: TypeAlias = Literal["admin", "user"]
 

@@ -96,6 +96,7 @@ class RunningInstance:
     vcpus: int
     cpu_seconds: float = 0.0
     resident_bytes: int | None = None  # memory its process has; None where nobody knows
+    started: float | None = None  # on this node, in seconds since the epoch; None where nobody knows or it does not run
 
 
 @frozen

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from typing import Any
 from uuid import uuid4
 
@@ -59,6 +60,7 @@ class HypervisorContract:
         guest = next(g for g in self.do(self.hypervisor.list()) if g.name == "c1")
         self.assertEqual((guest.hypervisor, guest.memory_mib, guest.vcpus), (self.hypervisor.name, 64, 1))
         self.assertEqual(guest.state, "running")
+        self.assertLess(abs(time.time() - guest.started), 30)
 
     def test_guests_are_listed_in_the_order_of_their_names(self) -> None:
         for name in ("c3", "c2"):

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 from unittest import TestCase
 
+from ganeti_tw.daemon.mon_collector import parse_xl_uptime
+from ganeti_tw.errors import BadRequest
+
 DATA = Path(__file__).resolve().parents[1] / "data"
 CLI = json.loads((DATA / "reference" / "cli.json").read_text())
 LINE = "uu;root;-wi-ao----;-1;-1;254;0;4294967296;1;;;vu;xenvg;linear;0;0;4294967296;;/dev/a:0-1;/dev/a(0)\n"
@@ -74,6 +77,14 @@ class MonCollectorTests(TestCase):
             self.assertEqual((done.returncode, done.stdout), (1, ""), argv)
             self.assertTrue(done.stderr.startswith("mon-collector: "), done.stderr)
             self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+
+    def test_uptimes_of_domains(self) -> None:
+        text = "Name   ID Uptime\nDomain-0  0 21 days,  4:35:29\nweb1  3  2:03:04  \nweb2 4 1 day, 0:00:01\n"
+        day = 86400.0
+        wanted = {"Domain-0": 21 * day + 16529, "web1": 7384.0, "web2": day + 1}
+        self.assertEqual(parse_xl_uptime(text), wanted)
+        with self.assertRaisesRegex(BadRequest, "web1 3 for ever"):
+            parse_xl_uptime("Name ID Uptime\nweb1 3 for ever\n")
 
     def test_without_confd_the_instances_are_left_out(self) -> None:
         done = self.run_it("drbd", "-s", str(DATA / "drbd.txt"))

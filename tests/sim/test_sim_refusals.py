@@ -16,6 +16,7 @@ KINDS = load_all()
 WRONG = (None, 3, True, 2.5, "", {}, [], [None], [[3]], {"": {}}, "\0\xff", float("nan"), 2**70, "\ud800")
 MANDATORY: dict[str, Any] = {
     "command": "health",
+    "direction": "in",
     "disks": [],
     "duration": 1,
     "instance_name": "nobody.example",
@@ -51,10 +52,13 @@ UNKNOWN: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("OP_CLUSTER_VERIFY_GROUP", {"group_name": "nogroup"}, "nogroup"),
     ("OP_GROUP_ASSIGN_NODES", {"group_name": "nogroup", "nodes": ["node1"]}, "nogroup"),
     ("OP_GROUP_ASSIGN_NODES", {"group_name": "default", "nodes": ["node99"]}, "node99"),
+    ("OP_GROUP_EVACUATE", {"group_name": "nogroup"}, "nogroup"),
+    ("OP_GROUP_EVACUATE", {"group_name": "default", "target_groups": ["nogroup"]}, "nogroup"),
     ("OP_GROUP_REMOVE", {"group_name": "nogroup"}, "nogroup"),
     ("OP_GROUP_RENAME", {"group_name": "nogroup", "new_name": "g"}, "nogroup"),
     ("OP_GROUP_SET_PARAMS", {"group_name": "nogroup", "alloc_policy": "preferred"}, "nogroup"),
     ("OP_GROUP_VERIFY_DISKS", {"group_name": "nogroup"}, "nogroup"),
+    ("OP_INSTANCE_CHANGE_GROUP", {"instance_name": "nobody"}, "nobody"),
     ("OP_INSTANCE_CONSOLE", {"instance_name": "nobody"}, "nobody"),
     ("OP_INSTANCE_CREATE", {**NODE, "pnode": "node99", "mode": "create", "disks": [], "nics": [{}]}, "node99"),
     ("OP_INSTANCE_CREATE", {**NODE, "pnode_uuid": UUID, "mode": "create", "disks": [], "nics": [{}]}, UUID),
@@ -82,6 +86,10 @@ UNKNOWN: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("OP_NETWORK_RENAME", {"network_name": "nonet", "new_name": "n"}, "nonet"),
     ("OP_NETWORK_SET_PARAMS", {"network_name": "nonet", "gateway": "192.0.2.1"}, "nonet"),
     ("OP_NODE_ADD", {"node_name": "node9", "group": "nogroup", "token": "t"}, "nogroup"),
+    ("OP_NODE_MIGRATE", {"node_name": "node99"}, "node99"),
+    ("OP_NODE_MIGRATE", {"node_name": "node1", "target_node": "node99"}, "node99"),
+    ("OP_NODE_EVACUATE", {"node_name": "node99", "mode": "primary-only"}, "node99"),
+    ("OP_NODE_EVACUATE", {"node_name": "node1", "mode": "secondary-only", "remote_node": "node99"}, "node99"),
     ("OP_NODE_POWERCYCLE", {"node_name": "node99"}, "node99"),
     ("OP_NODE_REMOVE", {"node_name": "node99"}, "node99"),
     ("OP_NODE_SET_PARAMS", {"node_name": "node99", "offline": True}, "node99"),
@@ -93,6 +101,8 @@ UNKNOWN: tuple[tuple[str, dict[str, Any], str], ...] = (
         for kind in ("instance", "network", "node", "nodegroup")
     ),
     ("OP_TAGS_GET", {"kind": "node", "name": "nobody"}, "nobody"),
+    ("OP_TEST_ALLOCATOR", {"direction": "in", "mode": "relocate", "name": "nobody"}, "nobody"),
+    ("OP_TEST_ALLOCATOR", {"direction": "in", "mode": "change-group", "name": "x", "instances": ["nobody"]}, "nobody"),
     ("OP_TEST_DELAY", {"duration": 1, "on_nodes": ["node99"]}, "node99"),
 )  # fmt: skip
 NAMES_NOTHING = {

@@ -49,23 +49,52 @@ class RealCluster:
         """A command, on a host."""
         function = program.replace("-", "_")
         code = f"import sys; from ganeti_tw.cli import main; sys.argv[0] = {program!r}; sys.exit(main.{function}())"
-        argv = [sys.executable, "-c", code, *words]
-        environ = {**self._environ(), "GANETI_ROOTDIR": str(self.directory / host)}
+        return self._done([sys.executable, "-c", code, *words], host, check)
+
+    def htool(
+        self, tool: str, *words: str, host: str = "node1", check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """One of the htools, on a host."""
+        return self._done([sys.executable, "-m", "ganeti_tw.cli.htools", tool, *words], host, check)
+
+    def begin_htool(self, tool: str, *words: str, host: str = "node1") -> subprocess.Popen[str]:
+        """One of the htools that goes on, its output behind a pipe."""
+        argv = [sys.executable, "-m", "ganeti_tw.cli.htools", tool, *words]
+        return subprocess.Popen(
+            argv,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self._environ_of(host),
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+        )
+
+    def _done(self, argv: list[str], host: str, check: bool) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            argv, capture_output=True, text=True, timeout=120, env=environ, cwd="/", stdin=subprocess.DEVNULL
+            argv,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env=self._environ_of(host),
+            cwd="/",
+            stdin=subprocess.DEVNULL,
         )
         if check and done.returncode:
-            raise RuntimeError(f"{program} {words}: {done.stdout}{done.stderr}")
+            raise RuntimeError(f"{argv}: {done.stdout}{done.stderr}")
         return done
+
+    def _environ_of(self, host: str) -> dict[str, str]:
+        return {**self._environ(), "GANETI_ROOTDIR": str(self.directory / host)}
 
     def _environ(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("GANETI_")}
         return {**kept, "PYTHONPATH": str(ROOT)}
 
-    def form(self) -> None:
+    def form(self, templates: str = "diskless,file") -> None:
         """Make a cluster with all hosts as master candidates."""
-        templates = "--enabled-disk-templates=diskless,file"
-        self.run("gnt-cluster", "init", "--enabled-hypervisors=fake", templates, "cluster")
+        enabled = f"--enabled-disk-templates={templates}"
+        self.run("gnt-cluster", "init", "--enabled-hypervisors=fake", enabled, "cluster")
         for name in self.names[1:]:
             self.run("gnt-node", "add", "--token", self.token(name), name)
 

@@ -1,4 +1,4 @@
-"""A master that was succeeded while it was dead or cut off: it is refused, and the address of the cluster is gone."""
+"""A master that was succeeded while it was dead or cut off: it is refused, and has the address no more."""
 
 from __future__ import annotations
 

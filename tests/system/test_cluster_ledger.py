@@ -104,7 +104,8 @@ class LostHostTests(LedgerCase):
         data.mkdir(mode=0o700)
         refused = self.cluster.run("ganeti-ledger", "restore", str(backup), check=False)
         self.assertEqual(refused.returncode, 1)
-        for needle in ("host.json", "hmac.key", "tls/", "master-failover", "gnt-node add --readd", "gnt-cluster import"):
+        needles = ("host.json", "hmac.key", "tls/", "master-failover", "gnt-node add --readd", "gnt-cluster import")
+        for needle in needles:
             self.assertIn(needle, refused.stderr)
         config = str(self.cluster.top / "config.data")
         self.cluster.run("ganeti-ledger", "export", "--config-data", "-o", config, str(backup))

@@ -193,14 +193,16 @@ class FakeHypervisor:
                     stat = entry.stat()
                     key = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
                     known = self._seen.get(entry.name)
-                    seen[entry.name] = known if known and known[0] == key else (key, self._read(entry.name))
+                    if known is None or known[0] != key:
+                        known = key, self._read(entry.name, stat.st_mtime)
+                    seen[entry.name] = known
         self._seen = seen
         return tuple(seen[name][1] for name in sorted(seen))
 
-    def _read(self, name: str) -> RunningInstance:
+    def _read(self, name: str, started: float) -> RunningInstance:
         with open(self._path(name), encoding="utf-8") as f:
             lines = f.read().split()
         try:
-            return RunningInstance(name, "fake", "running", int(lines[1]), int(lines[2]))
+            return RunningInstance(name, "fake", "running", int(lines[1]), int(lines[2]), started=started)
         except (IndexError, ValueError):
             raise DriverError(f"fake: {self._path(name)} does not hold three numbers") from None

@@ -36,11 +36,11 @@ class _Way:
 
     def abort(self) -> Deferred[None]:
         """Fires when it is sent no more."""
+        ended: Deferred[None] = Deferred()
+        self.waiting.append(ended)
         self.aborted = True
         if self.pause is not None:
             self.pause.cancel()
-        ended: Deferred[None] = Deferred()
-        self.waiting.append(ended)
         return ended
 
 

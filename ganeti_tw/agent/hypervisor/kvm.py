@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from ganeti_tw.agent.figures import read_text
 from ganeti_tw.agent.hypervisor.base import GuestNews, HypervisorHost, check_name
 from ganeti_tw.agent.hypervisor.kvm_xml import Places, domain_xml
-from ganeti_tw.agent.hypervisor.libvirt_api import OFF, PAUSED, RUNNING, LibvirtConnection
+from ganeti_tw.agent.hypervisor.libvirt_api import OFF, PAUSED, RUNNING, Domain, LibvirtConnection
 from ganeti_tw.agent.hypervisor.libvirt_host import prepare
 from ganeti_tw.agent.hypervisor.native import why_not_native
 from ganeti_tw.agent.hypervisor.registry import hypervisors
@@ -97,12 +97,7 @@ class KvmHypervisor:
         return await self._run(self._libvirt.state, name, deadline=DEADLINE) in (RUNNING, PAUSED)
 
     async def list(self) -> tuple[RunningInstance, ...]:
-        domains = await self._run(self._libvirt.domains, deadline=DEADLINE)
-        known = [d for d in domains if d.state != OFF]
-        return tuple(
-            RunningInstance(d.name, self.name, d.state, d.memory_mib, d.vcpus, d.cpu_seconds, d.resident_bytes)
-            for d in sorted(known, key=lambda d: d.name)
-        )
+        return await self._run(self._list, deadline=DEADLINE)
 
     async def console(self, spec: InstanceSpec) -> Console:
         if not await self.is_running(spec.name):
@@ -143,6 +138,10 @@ class KvmHypervisor:
     def _agent_socket(self, name: str) -> str:
         return os.path.join(self._directory, "ctrl", f"{name}.qga")
 
+    def _start_mark(self, name: str) -> str:
+        """An empty file as old as the guest has been running; libvirt does not know."""
+        return os.path.join(self._directory, "ctrl", f"{name}.started")
+
     # --- in threads ---
 
     def _start(self, spec: InstanceSpec, disks: Mapping[int, str], paused: bool) -> None:
@@ -151,23 +150,40 @@ class KvmHypervisor:
             check_socket(socket)
         for folder in ("ctrl", "console"):
             os.makedirs(os.path.join(self._directory, folder), exist_ok=True)
-        self._drop_sockets(spec.name)
+        self._drop_files(spec.name)
         self._libvirt.define(domain_xml(spec, disks, self._places(spec), self._is_native(spec)))
         try:
             self._libvirt.start(spec.name, paused)
         except DriverError:
             self._forget(spec.name)
             raise
+        with open(self._start_mark(spec.name), "w", encoding="utf-8"):
+            pass
 
     def _forget(self, name: str) -> None:
         if self._libvirt.state(name) not in (RUNNING, PAUSED):
             self._libvirt.undefine(name)
-            self._drop_sockets(name)
+            self._drop_files(name)
 
-    def _drop_sockets(self, name: str) -> None:
-        for socket in (self.serial_socket(name), self._agent_socket(name)):
+    def _list(self) -> tuple[RunningInstance, ...]:
+        known = [d for d in self._libvirt.domains() if d.state != OFF]
+        return tuple(
+            RunningInstance(
+                d.name, self.name, d.state, d.memory_mib, d.vcpus, d.cpu_seconds, d.resident_bytes, self._started(d)
+            )
+            for d in sorted(known, key=lambda d: d.name)
+        )
+
+    def _started(self, domain: Domain) -> float | None:
+        try:
+            return os.stat(self._start_mark(domain.name)).st_mtime if domain.state in (RUNNING, PAUSED) else None
+        except OSError:
+            return None
+
+    def _drop_files(self, name: str) -> None:
+        for path in (self.serial_socket(name), self._agent_socket(name), self._start_mark(name)):
             with suppress(FileNotFoundError):
-                os.unlink(socket)
+                os.unlink(path)
 
     def _places(self, spec: InstanceSpec) -> Places:
         password = spec.hvparams.get("vnc_password_file")

@@ -22,6 +22,7 @@ def limits(call: Call, cluster: Cluster) -> Limits:
         restricted_migration=options.restricted_migration,
         ignore_soft_errors=options.ignore_soft_errors,
         excluded=frozenset(_indices(cluster, options.exclude_instances)),
+        price=options.plan_cost or 0.0,
         selected=frozenset(_indices(cluster, options.select_instances)) if options.select_instances else None,
     )
 

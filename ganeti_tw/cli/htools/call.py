@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 from ganeti_tw.cli.htools.options import Options
@@ -26,7 +27,7 @@ class EndAtOnce(Exception):
 
 
 class Call:
-    """What a tool's ``run`` is given."""
+    """What a tool's ``run`` is given; ``clock`` counts seconds."""
 
     def __init__(
         self,
@@ -38,7 +39,9 @@ class Call:
         stdout: TextIO,
         stderr: TextIO,
         outside: Outside,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.clock = clock
         self.tool = tool
         self.options = options
         self.arguments = list(arguments)

@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 import ganeti_tw
@@ -29,6 +29,7 @@ def main(
     stdout: TextIO,
     stderr: TextIO,
     outside: Outside | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> int:
     """Run a tool with the arguments after its name; the exit status."""
     options_here = options_of(tool)
@@ -54,7 +55,8 @@ def main(
         stdout.write(f"{tool} (ganeti) version {ganeti_tw.__version__}\n")
         stdout.write(f"compiled with python {sys.version.split()[0]}\nrunning on {sys.platform}\n")
         return 0
-    call = Call(tool, options, rest, stdin=stdin, stdout=stdout, stderr=stderr, outside=outside or _outside())
+    outside = outside or _outside()
+    call = Call(tool, options, rest, stdin=stdin, stdout=stdout, stderr=stderr, outside=outside, clock=clock)
     try:
         if rest and tool not in _ARGUMENTS:
             raise ProgramError(f"{'this' if tool == 'harep' else 'This'} program doesn't take any arguments.")

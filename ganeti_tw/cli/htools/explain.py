@@ -48,7 +48,9 @@ def _worse(rival: Rival) -> str:
     via = f" ({rival.partner})" if rival.partner else ""
     if rival.metric:
         return f"metric {rival.metric}{via}"
-    if rival.worse is None or rival.worse <= 0:
+    if rival.worse is not None and rival.worse < 0:
+        return f"better by {-rival.worse:.8f} at this point{via}, but not worth its cost or not in the end"
+    if not rival.worse:
         return f"just as good{via}; the order of the nodes decides"
     parts = _parts(rival.parts)
     return f"worse by {rival.worse:.8f}{via}" + (f": {parts}" if parts else "")

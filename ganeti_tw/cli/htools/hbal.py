@@ -8,8 +8,9 @@ from ganeti_tw.cli.htools import reports
 from ganeti_tw.cli.htools.balancing import limits
 from ganeti_tw.cli.htools.call import Call, ProgramError, later
 from ganeti_tw.cli.htools.explain import Balancing
+from ganeti_tw.cli.htools.planning import cost_line, cost_of_all, steps_of
 from ganeti_tw.cli.htools.tables import component_table, instance_table, node_table
-from ganeti_tw.htools.balance import Step, balance
+from ganeti_tw.htools.balance import Step
 from ganeti_tw.htools.cluster import NOWHERE, Cluster, Place
 from ganeti_tw.htools.group import Group
 from ganeti_tw.htools.health import bad_instances, bad_nodes, breaks_policy
@@ -60,11 +61,17 @@ def run(call: Call) -> int:
     original = nodes
     steps = []
     explained = Balancing(call, cluster, group.index, wanted)
-    for step in balance(cluster, group.index, wanted):
+    now = start
+    for step in steps_of(call, cluster, group.index, wanted):
         steps.append(step)
         call.say(_move_line(cluster, group, instances, len(steps), step))
+        if wanted.price:
+            call.say(cost_line(step, now, wanted.price))
+        now = step.score
         explained.step(step)
     explained.end()
+    if wanted.price:
+        call.say(cost_of_all(steps, start, wanted.price))
     nodes = _nodes(cluster, group)
     _say_result(call, nodes, start, steps)
     if call.options.commands is not None:
@@ -162,7 +169,7 @@ def _give_report(
 ) -> None:
     if call.options.json:
         cut = 1 if call.options.first_job_group else -1
-        call.give(reports.hbal(cluster, group, status, before, steps, cut))
+        call.give(reports.hbal(cluster, group, status, before, steps, cut=cut, price=call.options.plan_cost))
 
 
 def _give_commands(call: Call, cluster: Cluster, steps: Sequence[Step]) -> None:

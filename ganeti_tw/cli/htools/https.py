@@ -28,19 +28,21 @@ def get(
     login: tuple[str, str] | None,
     shown: str,
     *,
+    address: str | None = None,
     connect_seconds: float = CONNECT_SECONDS,
     answer_seconds: float = ANSWER_SECONDS,
 ) -> bytes:
     """The body of a good answer.  BadData, speaking of the URL as ``shown``, for any other end.
 
-    Certificates are not checked: those of a cluster are its own.
+    ``address`` is where the host is, if the resolver does not know it.  Certificates
+    are not checked: those of a cluster are its own.
     """
     headers = {"Accept": "application/json"}
     if login is not None:
         headers["Authorization"] = "Basic " + base64.b64encode(":".join(login).encode()).decode()
     connection = http.client.HTTPConnection(host, port)
     try:
-        with _connected(encrypted, host, port, connect_seconds) as raw:
+        with _connected(encrypted, host, address or host, port, connect_seconds) as raw:
             connection.sock = _Timed(raw, answer_seconds)
             connection.request("GET", target, headers=headers)
             response = connection.getresponse()
@@ -54,8 +56,8 @@ def get(
     return body
 
 
-def _connected(encrypted: bool, host: str, port: int, seconds: float) -> socket.socket:
-    raw = socket.create_connection((host, port), timeout=seconds)
+def _connected(encrypted: bool, host: str, address: str, port: int, seconds: float) -> socket.socket:
+    raw = socket.create_connection((address, port), timeout=seconds)
     if not encrypted:
         return raw
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -7,8 +7,11 @@ from typing import Any, NamedTuple
 
 from ganeti_tw.cli.htools.getopt import Given, Option, parse
 from ganeti_tw.htools.cluster import BadData
+from ganeti_tw.htools.cost import DEFAULT_PRICE
 from ganeti_tw.htools.numbers import amount, integer, positive_real, real, size_mib
 from ganeti_tw.htools.templates import TEMPLATES
+
+_DEEPEST = 8
 
 
 class BadValue(Exception):
@@ -54,6 +57,7 @@ class Options:
         self.instance_moves = True
         self.job_delay = 10.0
         self.json = False
+        self.lookahead = 1
         self.luxi: str | None = None  # "" for the default socket
         self.machine_readable = False
         self.master: str | None = None
@@ -72,6 +76,7 @@ class Options:
         self.offline_maintenance = False
         self.one_step_only = False
         self.output_dir = "."
+        self.plan_cost: float | None = None
         self.print_instances = False
         self.print_moves = False
         self.print_nodes: str | None = None  # "" for the default fields
@@ -89,6 +94,7 @@ class Options:
         self.standard_alloc: Resources | None = None
         self.static_kvm_node_memory = 4096
         self.target_resources = 2.0
+        self.time_budget: float | None = None
         self.tiered_alloc: Resources | None = None
         self.verbose = 1
 
@@ -146,6 +152,20 @@ def _template(text: str) -> str:
     if text not in TEMPLATES:
         raise BadValue(f'Invalid string value for type DiskTemplate: "{text}"')
     return text
+
+
+def _price(text: str) -> float:
+    price = positive_real("plan-cost", text) if text else DEFAULT_PRICE
+    if not price:
+        raise BadValue("plan-cost: a price of 0 weighs nothing; leave the option out instead")
+    return price
+
+
+def _depth(text: str) -> int:
+    depth = integer("lookahead", text)
+    if not 1 <= depth <= _DEEPEST:
+        raise BadValue(f"lookahead: {depth} is not from 1 to {_DEEPEST}")
+    return depth
 
 
 def _priority(text: str) -> int:
@@ -278,6 +298,12 @@ _TABLE = (
        "the room to leave, in standard instances", argument="FACTOR", completes="float"),
     _o("json", "hbal hcheck hinfo hroller hspace hsqueeze", _flag("json"), "print one JSON document", ours=True),
     _o("explain", "hail hbal hspace", _flag("explain"), "say why each node was taken or not", ours=True),
+    _o("plan-cost", "hbal", _value("plan_cost", _price), "weigh moves against what they send over the network",
+       argument="POINTS_PER_GIB", optional=True, completes="float", ours=True),
+    _o("lookahead", "hbal", _value("lookahead", _depth), "try chains of up to N moves (1 to 8)", argument="N",
+       completes="integer", ours=True),
+    _o("time-budget", "hbal", _value("time_budget", lambda text: positive_real("time-budget", text)),
+       "stop looking ahead after so long", argument="SECONDS", completes="float", ours=True),
     _o("job-delay", "harep", _value("job_delay", _float("job-delay")), "seconds before a repair starts",
        argument="SECONDS", completes="float"),
     _o("dry-run", "harep", _flag("dry_run"), "submit nothing"),

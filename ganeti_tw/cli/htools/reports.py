@@ -12,6 +12,7 @@ from typing import Any
 
 from ganeti_tw.htools.balance import Step
 from ganeti_tw.htools.cluster import NOWHERE, Cluster, Place
+from ganeti_tw.htools.cost import cost_of, together
 from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.group import Group
 from ganeti_tw.htools.health import Health, bad_instances, bad_nodes, breaks_policy
@@ -66,6 +67,8 @@ def moves(cluster: Cluster, steps: Sequence[Step]) -> list[Document]:
             "target": cluster.nodes[step.move.target].hardware.name if step.move.kind is not Kind.FAILOVER else None,
             "from": _place(cluster, step.old),
             "to": _place(cluster, step.new),
+            "disk_copied": cost_of(step.instance, step.move.kind).disk,
+            "memory_moved": cost_of(step.instance, step.move.kind).memory,
             "job_set": set_of[id(step)],
             "commands": [f"gnt-instance {words}" for words in commands(cluster, step.instance, step.move)],
             "opcodes": opcodes(cluster, step.instance, step.move),
@@ -75,17 +78,26 @@ def moves(cluster: Cluster, steps: Sequence[Step]) -> list[Document]:
 
 
 def hbal(
-    cluster: Cluster, group: Group | None, status: str, before: Sequence[Node], steps: Sequence[Step], cut: int
+    cluster: Cluster,
+    group: Group | None,
+    status: str,
+    before: Sequence[Node],
+    steps: Sequence[Step],
+    *,
+    cut: int,
+    price: float | None,
 ) -> Document:
     """``before`` are the group's nodes at the start; the cluster is as it is after the steps.
 
-    ``cut`` is how many of the sets of jobs were asked for.
+    ``cut`` is how many of the sets of jobs were asked for, below 0 for all; ``price`` is that of ``--plan-cost``.
     """
     rows = moves(cluster, steps)
     last = score(before)
     for row, step in zip(rows, steps, strict=True):
         row["score"], row["gain"] = number(step.score), number(last - step.score)
         last = step.score
+    cost = together(cost_of(step.instance, step.move.kind) for step in steps)
+    gain = score(before) - last
     after = [cluster.nodes[node.hardware.index] for node in before]
     return document(
         "hbal",
@@ -98,6 +110,13 @@ def hbal(
         policy_violating_nodes=[node.hardware.name for node in before if breaks_policy(node)],
         initial=balance_of(before),
         final=balance_of(after),
+        cost={
+            "disk_copied": cost.disk,
+            "memory_moved": cost.memory,
+            "price": price,
+            "gain": number(gain),
+            "net_gain": None if price is None else number(gain - price * cost.gib),
+        },
         moves=[row for row in rows if row["job_set"] <= cut] if cut >= 0 else rows,
     )
 

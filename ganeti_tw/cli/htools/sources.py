@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 from ganeti_tw.cli.client import Client as SocketClient
 from ganeti_tw.cli.htools import https
 from ganeti_tw.cli.htools.outside import Client, Handler
+from ganeti_tw.cli.machine import from_table
 from ganeti_tw.htools.cluster import BadData, Cluster
 from ganeti_tw.htools.live import GROUP_FIELDS, INSTANCE_FIELDS, NODE_FIELDS, Documents, cluster_of, from_rapi, objects
 from ganeti_tw.model.paths import paths_from
@@ -84,7 +85,8 @@ def fetch(url: str) -> Any:
     elif parts.scheme in ("http", "https") and parts.hostname:
         login = None if parts.username is None else (unquote(parts.username), unquote(parts.password or ""))
         target = parts.path + (f"?{parts.query}" if parts.query else "")
-        content = https.get(parts.scheme == "https", parts.hostname, port, target, login, shown)
+        address = next(from_table(parts.hostname, paths_from(os.environ).hosts), None)
+        content = https.get(parts.scheme == "https", parts.hostname, port, target, login, shown, address=address)
     else:
         raise BadData(f"{shown} is no URL of a RAPI: these look like https://USER:PASSWORD@HOST:{PORT}")
     try:

@@ -29,11 +29,11 @@ from ganeti_tw.protocol.ledger import Change, Position
 
 NO_HOST = """there is no {file}, so this host is in no cluster and has nothing to restore a ledger for.
 - With a backup of this host: put host.json, hmac.key and tls/ back into {data}, then repeat the command.
-- With another master candidate: run 'gnt-cluster master-failover' there, with --no-voting if too few nodes answer; then
-  'gnt-node token' here and 'gnt-node add --readd' on it.
-- With nothing but this file: 'ganeti-ledger export --config-data -o config.data' of it, start this host's process and run
-  'gnt-cluster import config.data'.  Instances, nodes and settings are as they were; jobs and certificates are not, so every
-  other node needs 'gnt-node token --leave' and 'gnt-node add --readd'."""
+- With another master candidate: run 'gnt-cluster master-failover' there, with --no-voting if too few nodes answer;
+  then 'gnt-node token' here and 'gnt-node add --readd' on it.
+- With nothing but this file: 'ganeti-ledger export --config-data -o config.data' of it, start this host's process
+  and run 'gnt-cluster import config.data'.  Instances, nodes and settings are as they were; jobs and certificates
+  are not, so every other node needs 'gnt-node token --leave' and 'gnt-node add --readd'."""
 
 
 def run(options: Values, arguments: list[str], context: Context) -> int:
@@ -79,7 +79,7 @@ def _record(paths: Paths) -> dict[str, Any]:
             name, master = str(record["name"]), str(record["master"])
             record["epoch"] = int(record["epoch"])
     except FileNotFoundError:
-        raise NotFound(NO_HOST.format(file=paths.host_state, data=paths.data)) from None
+        raise NotFound(NO_HOST.format(file=paths.host_state, data=os.path.dirname(paths.host_state))) from None
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise Corrupt(f"{paths.host_state} cannot be read: {e}; restore it from a backup") from None
     if name != master:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from attrs import evolve, frozen
 
 from ganeti_tw.errors import BadRequest, NodeOffline, WrongState
@@ -12,15 +10,13 @@ from ganeti_tw.model.instance import Instance
 from ganeti_tw.model.node import Node
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, instance_hooks, master_and
-from ganeti_tw.operations.inputs import Filled
+from ganeti_tw.operations.inputs import Filled, MigrationMode
 from ganeti_tw.operations.registry import operation
 from ganeti_tw.operations.steps.cleanup import clean_up, cleanup_target
 from ganeti_tw.operations.steps.failover import SHUTDOWN_TIMEOUT, fail_over
 from ganeti_tw.operations.steps.migration import migrate, why_not
 from ganeti_tw.operations.steps.moves import check_target, move_locks, move_variables, target_of
 from ganeti_tw.operations.steps.nodes import primary_of
-
-MigrationMode = Literal["live", "non-live"]
 
 
 @operation("OP_INSTANCE_MIGRATE", summary="instance_name", not_yet=("iallocator",))

@@ -153,9 +153,7 @@ class Reply:
 
 def read(name: str, end: ProgramEnd) -> Reply:
     """The answer of an allocator that has ended; DriverError when it did not end well or gave none."""
-    if not end.good:
-        why = end.reason or f"exit status {end.status}"
-        raise DriverError(f"iallocator {name} failed, {why}{_tail(end.output)}")
+    ended_well(name, end)
     try:
         answer = json.loads(end.stdout)
     except (ValueError, RecursionError) as e:
@@ -168,6 +166,13 @@ def read(name: str, end: ProgramEnd) -> Reply:
         if not isinstance(answer[key], kind):
             raise DriverError(f"iallocator {name} gave an answer whose {key!r} is not {called}{_tail(end.stdout)}")
     return Reply(answer["success"], answer["info"], answer["result"])
+
+
+def ended_well(name: str, end: ProgramEnd) -> None:
+    """DriverError when an allocator did not end well."""
+    if not end.good:
+        why = end.reason or f"exit status {end.status}"
+        raise DriverError(f"iallocator {name} failed, {why}{_tail(end.output)}")
 
 
 def _tail(output: str) -> str:

@@ -36,6 +36,11 @@ def target_of(config: Config, instance: Instance, name: str | None, uuid: str | 
     return config.node(name or "", uuid)
 
 
+def chooses_target(config: Config, instance: Instance) -> bool:
+    """Whether it could go to any node, so that one has to be named."""
+    return not _internally_mirrored(config, instance)
+
+
 def _internally_mirrored(config: Config, instance: Instance) -> bool:
     """Whether its disks are on two nodes, which it can choose from."""
     disks = config.disks_of(instance)

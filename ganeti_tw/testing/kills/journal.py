@@ -73,15 +73,28 @@ class Journal:
         os.close(self._file)
 
 
-def read(path: Path) -> Iterator[Entry]:
-    """The entries of a file in their order."""
-    with path.open() as file:
-        for line in file:
-            values = json.loads(line)
-            kind = _KINDS[values.pop("entry")]
-            if kind is Asked:
-                values["about"] = tuple(values["about"])
-            yield kind(**values)
+class Reader:
+    """Reads what others write to a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._at = path, 0
+
+    def new(self) -> Iterator[Entry]:
+        """The entries that were not given yet, in their order."""
+        with self._path.open() as file:
+            file.seek(self._at)
+            while line := file.readline():
+                yield _entry(line)
+            self._at = file.tell()
+
+
+def _entry(line: str) -> Entry:
+    values = json.loads(line)
+    kind = _KINDS[values.pop("entry")]
+    if kind is Asked:
+        values["about"] = tuple(values["about"])
+    entry: Entry = kind(**values)
+    return entry
 
 
 def _line(entry: Entry) -> str:

@@ -45,15 +45,18 @@ def main(argv: Sequence[str] | None = None, out: TextIO = sys.stdout) -> int:
         wrong = "\n".join(rounds.finish())
     except (Lost, GanetiError) as e:
         wrong = str(e)
+    except KeyboardInterrupt:
+        wrong = "interrupted"
     finally:
         rounds.stop()
-    for line in _report(rounds.tally, rounds.expected(), time.monotonic() - begin):
+    for line in _report(rounds.tally, rounds.expected, time.monotonic() - begin):
         say(line)
     if wrong:
         say(f"FAILED in round {rounds.tally.rounds + 1}:\n{wrong}")
         say(f"Everything is kept: the journals in {top}, the hosts, which run on, in {hosts.cluster.directory};")
         say(f"end them with 'ganeti-vcluster destroy {hosts.cluster.directory}'.")
-        say(f"Again: ganeti-kills --seed {seed} --hosts {options.hosts} --clients {options.clients}")
+        numbers = f"--rounds {options.rounds} --hosts {options.hosts} --clients {options.clients}"
+        say(f"Again: ganeti-kills --seed {seed} {numbers}")
         return 1
     if not options.keep:
         hosts.stop()

@@ -11,15 +11,17 @@ from ganeti_tw.testing.kills.expected import signature
 from ganeti_tw.testing.kills.journal import FINAL
 
 TIMEOUT = 120.0
-JOB_FIELDS = ["id", "status", "archived", "ops"]  # with "archived" those in the archive are there too
+JOB_FIELDS = ["id", "status", "archived"]  # with "archived" those in the archive are there too
 INSTANCE_FIELDS = ["name", "admin_state", "tags", "custom_beparams", "oper_state"]
 
 
 def living(client: Client) -> dict[str, Any]:
-    """By what the master answers."""
+    """By what the master answers.  Of a job only that it is there: what it was to do is compared in the ledgers."""
     facts: dict[str, Any] = {}
-    for number, status, _, ops in _table(client, "job", JOB_FIELDS):
-        facts |= _job(number, status, ops[0])
+    for number, status, _ in _table(client, "job", JOB_FIELDS):
+        facts[f"job {number}"] = True
+        if status in FINAL:
+            facts[f"status {number}"] = status
     for tag in client.call("cluster_info", timeout=TIMEOUT)["tags"]:
         facts[f"tag {tag}"] = True
     for name, state, tags, backend, runs in _table(client, "instance", INSTANCE_FIELDS):

@@ -47,7 +47,7 @@ def plan(random: Random, hosts: int) -> Plan:
         successor=random.choice(alive),
         before=random.uniform(0.1, 1.5),
         between=random.uniform(0, 0.5),
-        dead=random.choice((0.0, random.uniform(0, 1), random.uniform(1, 7))),
+        dead=random.choice((0.0, 0.0, random.uniform(0, 1), random.uniform(0, 1), random.uniform(1, 7))),
         after=random.uniform(0.1, 1.0),
         interrupted=interrupted,
     )

@@ -16,7 +16,7 @@ from ganeti_tw.errors import GanetiError
 from ganeti_tw.testing.kills.clients import Crew
 from ganeti_tw.testing.kills.expected import Expected, lost
 from ganeti_tw.testing.kills.hosts import COMMAND, Hosts, until
-from ganeti_tw.testing.kills.journal import read
+from ganeti_tw.testing.kills.journal import Reader
 from ganeti_tw.testing.kills.observed import exported, living, locks
 from ganeti_tw.testing.kills.plans import FAILOVER, RESTART, Plan, plan
 
@@ -49,6 +49,8 @@ class Rounds:
         self._random, self._hosts, self._say = random, hosts, say
         sockets = [host.paths.socket for host in hosts.cluster.hosts]
         self._crew = Crew(clients, random, sockets, hosts.names, place)
+        self._journals = {worker.name: Reader(worker.journal) for worker in self._crew.workers}
+        self.expected = Expected()
         self.tally = Tally()
 
     def start(self) -> None:
@@ -146,7 +148,7 @@ class Rounds:
             raise Lost(f"after {SETTLE:.0f} s the hosts are not where the master is: " + "; ".join(states))
 
     def _compare(self) -> Expected:
-        expected = self.expected()
+        expected = self._read()
         wrong = list(expected.contradictions)
         if expected.unfinished():
             wrong.append(f"jobs that were accepted and did not end: {expected.unfinished()}")
@@ -175,12 +177,11 @@ class Rounds:
             for name, dump in zip(self._hosts.names, pool.map(self._hosts.dump, self._hosts.names), strict=True):
                 yield f"ledger of {name}", exported(dump), False
 
-    def expected(self) -> Expected:
-        """What all journals say together."""
-        expected = Expected()
-        for worker in self._crew.workers:
-            expected.take(worker.name, read(worker.journal))
-        return expected
+    def _read(self) -> Expected:
+        """What all journals say together by now."""
+        for name, journal in self._journals.items():
+            self.expected.take(name, journal.new())
+        return self.expected
 
     def finish(self) -> list[str]:
         """What is wrong at the end, besides what was compared."""

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from typing import Any
 
 from attrs import evolve
@@ -96,6 +97,18 @@ class KvmTests(HostTestCase):
         self.assertEqual([g.state for g in self.result(self.kvm.list())], ["shutdown"])
         self.result(self.kvm.forget("web1"))
         self.assertEqual(self.result(self.kvm.list()), ())
+
+    def test_since_when_it_runs_is_known_while_it_does(self) -> None:
+        before = time.time()
+        self.start()
+        (guest,) = self.result(self.kvm.list())
+        assert guest.started is not None
+        self.assertLess(abs(guest.started - before), 30)
+        self.result(self.kvm.stop("web1", force=False))
+        self.assertEqual([g.started for g in self.result(self.kvm.list())], [None])
+        self.result(self.kvm.forget("web1"))
+        self.libvirt.states["web1"] = "running"  # started by somebody else
+        self.assertEqual([g.started for g in self.result(self.kvm.list())], [None])
 
     def test_a_crashed_guest_is_not_listed(self) -> None:
         self.libvirt.states["web1"] = "off"

@@ -28,16 +28,65 @@ class NotYetTests(SynchronousTestCase):
                     world.err, f"{program} {name} is one of Ganeti's commands that does not work here yet\n"
                 )
 
-    def test_so_is_an_alias(self) -> None:
-        world = World()
-        self.assertEqual(ALIASES["gnt-debug"], {"allocator": "iallocator"})
-        self.assertEqual(world.run("gnt-debug", "allocator", "x"), 1)
-        self.assertIn("gnt-debug allocator is one of Ganeti's", world.err)
-
     def test_the_help_names_them(self) -> None:
         world = World()
         self.assertEqual(world.run("gnt-storage", "--help"), 0)
         self.assertIn("\nNot working yet: diagnose, info\n", world.out)
+
+
+class AllocatorTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.world = World()
+
+    def op(self, *argv: str, name: str = "iallocator") -> dict[str, Any]:
+        self.world.jobs_end(result='{"success":true}\n')
+        self.assertEqual(self.world.run("gnt-debug", name, *argv), 0, self.world.err)
+        return self.world.submitted()[-1]
+
+    def test_the_opcode_with_defaults(self) -> None:
+        op = self.op("web1", "web2")
+        del op["reason"]
+        self.assertEqual(
+            op,
+            {
+                "OP_ID": "OP_TEST_ALLOCATOR",
+                "mode": "relocate",
+                "direction": "in",
+                "iallocator": None,
+                "name": "web1",
+                "instances": ["web1", "web2"],
+                "memory": 128,
+                "disks": [{"size": 4096, "mode": "rw"}, {"size": 4096, "mode": "rw"}],
+                "disk_template": None,
+                "nics": [{"mac": "00:11:22:33:44:55", "ip": None, "bridge": None}],
+                "os": None,
+                "vcpus": 1,
+                "tags": [],
+                "evac_mode": "all",
+                "target_groups": [],
+                "spindle_use": 1,
+                "count": 2,
+                "debug_level": 0,
+                "dry_run": False,
+            },
+        )
+        self.assertEqual(self.world.out, '{"success":true}\n')
+
+    def test_an_alias(self) -> None:
+        self.assertEqual(ALIASES["gnt-debug"], {"allocator": "iallocator"})
+        self.assertEqual(self.op("web1", name="allocator")["OP_ID"], "OP_TEST_ALLOCATOR")
+
+    def test_disks_nics_and_tags(self) -> None:
+        op = self.op("--disks", "1g,512", "--nics", "a/192.0.2.1/br0,/b", "--tags", "x,y", "web1")
+        self.assertEqual([disk["size"] for disk in op["disks"]], [1024, 512])
+        self.assertEqual(
+            op["nics"], [{"mac": "a", "ip": "192.0.2.1", "bridge": "br0"}, {"mac": None, "ip": "b", "bridge": None}]
+        )
+        self.assertEqual(op["tags"], ["x", "y"])
+
+    def test_disks_that_are_none(self) -> None:
+        self.assertEqual(self.world.run("gnt-debug", "iallocator", "--disks", "1g,q", "web1"), 1)
+        self.assertIn("--disks 1g,q: 'q' is not a size", self.world.err)
 
 
 class LocksTests(SynchronousTestCase):

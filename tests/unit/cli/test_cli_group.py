@@ -263,10 +263,32 @@ class TagTests(GroupCase):
             )
 
 
-class NotYetTests(GroupCase):
-    def test_evacuate_is_refused_by_name(self) -> None:
-        self.assertEqual(self.run_group("evacuate", "-I", "hail", "default", code=1), "")
-        self.assertIn("gnt-group evacuate", self.world.err)
+class EvacuateTests(GroupCase):
+    def test_the_opcode(self) -> None:
+        self.world.jobs_end(result={"jobs": []})
+        more = ("--to", "a", "--to", "b", "--sequential", "--force-failover", "--early-release")
+        self.run_group("evacuate", "-I", "hail", *more, "default")
+        op = self.world.submitted()[-1]
+        self.assertEqual(
+            {key: op[key] for key in op if key not in ("reason", "debug_level")},
+            {
+                "OP_ID": "OP_GROUP_EVACUATE",
+                "group_name": "default",
+                "iallocator": "hail",
+                "target_groups": ["a", "b"],
+                "early_release": True,
+                "sequential": True,
+                "force_failover": True,
+            },
+        )
+        self.assertIn("All instances evacuated successfully.\n", self.world.out)
 
+    def test_a_job_that_is_refused(self) -> None:
+        self.world.jobs_end(result={"jobs": [[False, "queue is full"]]})
+        self.run_group("evacuate", "default", code=1)
+        self.assertIn("1 of 1 jobs did not end well", self.world.err)
+
+
+class UnknownTests(GroupCase):
     def test_unknown_commands_show_the_known_ones(self) -> None:
         self.assertIn("assign-nodes", self.run_group("nonsense", code=1))

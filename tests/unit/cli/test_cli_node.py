@@ -158,3 +158,48 @@ class RestrictedTests(NodeCase):
     def test_no_nodes(self) -> None:
         self.run_node("restricted-command", "date", code=1)
         self.assertEqual(self.submitted(), [])
+
+
+class EvacuateTests(NodeCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.world.jobs_end(result={"jobs": []})
+        self.world.answer_query([{"pinst_list": ["web2", "web1"], "sinst_list": ["db1"]}])
+
+    def op(self, *argv: str) -> dict[str, Any]:
+        self.run_node("evacuate", "-f", *argv, "n1")
+        op = self.world.submitted()[-1]
+        registry.parse(op)
+        return op
+
+    def test_modes(self) -> None:
+        for argv, mode in (
+            (("-p",), "primary-only"),
+            (("-s",), "secondary-only"),
+            (("-p", "-s"), "all"),
+            ((), "all"),
+            (("-n", "n2"), "secondary-only"),
+            (("-s", "-n", "n2"), "secondary-only"),
+        ):
+            self.assertEqual(self.op(*argv)["mode"], mode, argv)
+        self.assertIn("All instances evacuated successfully.", self.world.out)
+
+    def test_parameters(self) -> None:
+        op = self.op("-p", "-I", "hail", "--early-release", "--ignore-soft-errors")
+        self.assertEqual((op["node_name"], op["iallocator"], op["remote_node"]), ("n1", "hail", None))
+        self.assertEqual((op["early_release"], op["ignore_soft_errors"]), (True, True))
+        self.assertEqual(self.op("-n", "n2")["remote_node"], "n2")
+
+    def test_the_instances_are_asked_about(self) -> None:
+        self.run_node("evacuate", "-p", "n1", code=13)
+        self.assertEqual(self.world.submitted(), [])
+
+    def test_primary_instances_need_no_secondary_node(self) -> None:
+        self.run_node("evacuate", "-p", "-n", "n2", "n1", code=1)
+        self.assertIn("no use to primary instances", self.world.err)
+
+    def test_nothing_to_do(self) -> None:
+        self.world.answer_query([{"pinst_list": [], "sinst_list": []}])
+        self.run_node("evacuate", "-p", "n1")
+        self.assertIn("No instances to evacuate", self.world.err)
+        self.assertEqual(self.world.submitted(), [])

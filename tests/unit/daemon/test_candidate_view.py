@@ -70,7 +70,11 @@ class ViewTests(SynchronousTestCase):
         self.successResultOf(self.store.install(Snapshot(10, 1, self.rows if rows is None else rows)))
         writer = self.system.spawn("config-data", lambda: self.writer)
         threads: Any = self.threads
-        self.keeper = self.system.spawn("view", lambda: ViewKeeper(self.view, self.store, threads, lambda: self.candidate))
+
+        def make() -> ViewKeeper:
+            return ViewKeeper(self.view, self.store, threads, lambda: self.candidate)
+
+        self.keeper = self.system.spawn("view", make)
         self.keeper.tell(Follow(writer))
         self.turn()
 

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from ganeti_tw.daemon.measures import actor_families, certificate_ends, job_families, ledger_families
-from ganeti_tw.daemon.monitoring import Programs, Shared, load_site_collectors, state_reasons
+from ganeti_tw.daemon.monitoring import ErrorLog, Programs, Shared, load_site_collectors, state_reasons
 from ganeti_tw.daemon.placement import BAD_FOR, GOOD_FOR, Placement
 from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.daemon.serverside import FileContext
@@ -43,6 +43,21 @@ def values(families: list[Family]) -> dict[str, Any]:
         for labels, value in family.samples:
             found[" ".join((family.name, *labels))] = value
     return found
+
+
+class ErrorLogTests(SynchronousTestCase):
+    def test_a_line_for_each_with_the_time_also_after_a_rotation(self) -> None:
+        path = self.mktemp()
+        errors = ErrorLog(path, lambda: 1_795_000_000.0)
+        errors.write("collector lv fails: no lvs\nat all")
+        os.rename(path, f"{path}.1")
+        errors.write("collector lv works again")
+        self.assertTrue(Path(f"{path}.1").read_text().endswith(" collector lv fails: no lvs at all\n"))
+        self.assertTrue(Path(path).read_text().startswith("2026-11-18T"))
+        self.assertEqual(len(Path(path).read_text().splitlines()), 1)
+
+    def test_one_that_cannot_be_written_disturbs_nobody(self) -> None:
+        ErrorLog(os.path.join(self.mktemp(), "none"), lambda: 0.0).write("x")
 
 
 class MeasureTests(SynchronousTestCase):

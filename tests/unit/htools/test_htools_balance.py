@@ -31,6 +31,7 @@ limits = st.builds(
     evacuating=st.booleans(),
     disk_moves=st.booleans(),
     instance_moves=st.booleans(),
+    price=st.sampled_from([0.0, 0.0, 1e-4, 1e-2]),
 )
 
 
@@ -93,8 +94,8 @@ class SearchTests(TestCase):
                 if one is None or other is None:
                     self.assertEqual((one, other), (None, None))
                 else:
-                    found = other.instance.name, other.move, other.score
-                    self.assertEqual((one.instance.name, one.move, one.score), found)
+                    found = other.instance.name, other.move, other.score, other.worth
+                    self.assertEqual((one.instance.name, one.move, one.score, one.worth), found)
             if one is None:
                 return
             cluster.settle(one.outcome.nodes, one.instance.index, one.outcome.place)

@@ -428,8 +428,18 @@ class InstanceTests(TestCase):
     def test_wish_and_reality_are_brought_together(self) -> None:
         wanted = [Guest("a", "1", "up", "unknown"), Guest("b", "2", "down", "unknown")]
         found = [RunningInstance(name, "fake", "running", 128, 1) for name in ("a", "c")]
-        states = [(g.name, g.admin_state, g.actual_state) for g in compared(wanted, found)]
+        states = [(g.name, g.admin_state, g.actual_state) for g in compared(wanted, found, 1000.0)]
         self.assertEqual(states, [("a", "up", "running"), ("b", "down", "shutdown"), ("c", "up", "running")])
+
+    def test_the_uptime_is_as_xl_writes_it(self) -> None:
+        starts = {"a": 999.5, "b": 940.0, "c": 1000.0 - 3 * 3600 - 61, "d": 1000.0 - 86400, "e": 1000.0 - 90061}
+        found = [RunningInstance(name, "fake", "running", 128, 1, started=when) for name, when in starts.items()]
+        found.append(RunningInstance("later", "fake", "running", 128, 1, started=1001.0))
+        found.append(RunningInstance("nobody-knows", "fake", "running", 128, 1))
+        uptimes = [i["uptime"] for i in status_report(compared([], found, 1000.0))["instances"]]
+        self.assertEqual(
+            uptimes, ["0:00:00", "0:01:00", "3:01:01", "1 day, 0:00:00", "1 day, 1:01:01", "0:00:00", None]
+        )
 
     def test_messages_are_folded_from_the_end(self) -> None:
         merged = merge([Status(Code.OK, "0: x"), Status(Code.OK), Status(Code.BAD, "2: y")])

@@ -36,7 +36,8 @@ OURS_ALONE = {("OP_CLUSTER_SET_PARAMS", "os_hvp", str({"a": {"b": 1}}))}
 
 def sample(parameter: dict[str, Any]) -> Any:
     """A value that fits."""
-    for value in ("a.example", 1, [], "create", "hard", "cluster", "health", "192.0.2.0/24", "bridged"):
+    words = ("create", "hard", "cluster", "health", "192.0.2.0/24", "bridged", "in", "relocate", "primary-only")
+    for value in ("a.example", 1, [], *words):
         if fits(parameter["type"], value):
             return value
     raise AssertionError(f"no sample fits {parameter}")

@@ -16,6 +16,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "OP_INSTANCE_REBOOT": {"reboot_type": "hard"},
     "OP_INSTANCE_RENAME": {"new_name": "web2.example"},
     "OP_INSTANCE_SET_PARAMS": {"beparams": {"vcpus": 2}},
+    "OP_NODE_EVACUATE": {"mode": "primary-only"},
     "OP_NODE_SET_PARAMS": {"drained": True},
     "OP_OOB_COMMAND": {"command": "health"},
     "OP_RESTRICTED_COMMAND": {"command": "x"},

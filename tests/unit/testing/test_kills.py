@@ -10,7 +10,7 @@ from unittest import TestCase
 
 from ganeti_tw.testing.kills import wishes
 from ganeti_tw.testing.kills.expected import Expected, lost
-from ganeti_tw.testing.kills.journal import Accepted, Asked, Ended, Entry, Journal, Unknown, read
+from ganeti_tw.testing.kills.journal import Accepted, Asked, Ended, Entry, Journal, Reader, Unknown
 from ganeti_tw.testing.kills.observed import exported
 from ganeti_tw.testing.kills.plans import plan
 from ganeti_tw.testing.kills.wishes import Machine, Wish
@@ -38,7 +38,10 @@ class JournalTests(TestCase):
             journal = Journal(path)
             for entry in entries:
                 journal.write(entry)
-            self.assertEqual(list(read(path)), entries)
+            reader = Reader(path)
+            self.assertEqual(list(reader.new()), entries)
+            journal.write(Unknown(3, "no answer"))
+            self.assertEqual(list(reader.new()), [Unknown(3, "no answer")])
             journal.close()
 
 
@@ -97,6 +100,13 @@ class LostTests(TestCase):
     def test_what_must_be_gone_is_gone(self) -> None:
         facts = expected(*done(1, 7, wishes.remove(self.machine))).facts
         self.assertIn("instance a: False was acknowledged, True is there", lost(facts, self.seen(), living=False))
+
+    def test_the_living_cluster_is_asked_whether_a_job_is_there(self) -> None:
+        facts = expected(*done(1, 7, wishes.tag("blue"))).facts
+        seen = {"job 7": True, "status 7": "success", "tag blue": True}
+        self.assertEqual(lost(facts, seen, living=True), [])
+        self.assertEqual(len(lost(facts, {**seen, "job 7": False}, living=True)), 1)
+        self.assertEqual(len(lost(facts, {**seen, "status 7": "error"}, living=True)), 1)
 
     def test_only_the_living_cluster_knows_what_runs(self) -> None:
         facts = {"runs a": True}
