@@ -145,9 +145,6 @@ class KvmHypervisor:
     async def end_migration(self, name: str) -> None:
         await self._run(kvm_migration.end, self._libvirt, name, deadline=2 * DEADLINE)
 
-    async def set_memory(self, name: str, memory_mib: int) -> None:
-        await self._run(self._libvirt.set_memory, name, memory_mib, deadline=DEADLINE)
-
     # --- places ---
 
     def serial_socket(self, name: str) -> str:

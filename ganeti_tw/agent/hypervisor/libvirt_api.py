@@ -118,10 +118,6 @@ class LibvirtConnection:
         with suppress(NotFound):
             self._on(name, "undefine", lambda d: d.undefine())
 
-    def set_memory(self, name: str, memory_mib: int) -> None:
-        """Ask a running domain to make do with so much."""
-        self._on(name, "take memory from", lambda d: d.setMemoryFlags(memory_mib * 1024, 1))  # VIR_DOMAIN_AFFECT_LIVE
-
     def expect(self, uuid: str, name: str) -> None:
         """A domain of ours may come from another host."""
         self._others.discard(uuid)
