@@ -72,6 +72,11 @@ class ProcessTests(AllocatorCase):
         self.assertEqual(json.loads(end.stdout)["result"], [[], [], []], end)
         self.nothing_left()
 
+    async def test_whether_there_is_one(self) -> None:
+        self.script(self.second, "mine", "")
+        self.assertIsNone(await self.allocators.find("mine"))
+        await self.assertFailure(self.allocators.find("nosuch"), NotFound)
+
     async def test_a_hail_of_the_site_comes_first(self) -> None:
         self.script(self.second, "hail", "echo theirs")
         self.assertEqual((await self.allocators.run("hail", "{}", [], 10)).stdout, "theirs\n")
