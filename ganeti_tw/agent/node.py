@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from ganeti_tw.agent import instance as inside
+from ganeti_tw.agent import plugging
 from ganeti_tw.agent.ancillary import AncillaryFiles
 from ganeti_tw.agent.commands import Commands
 from ganeti_tw.agent.figures import Figures
@@ -19,12 +20,13 @@ from ganeti_tw.agent.hooks import HookScripts
 from ganeti_tw.agent.hypervisor.base import Ballooner, GuestNews, Hypervisor, Migrator, Newsgiver, Powercycler
 from ganeti_tw.agent.masterip import MasterIpScript
 from ganeti_tw.agent.osdef.scripts import OsScripts
-from ganeti_tw.agent.storage.base import Abilities, Renaming, Storage, storage_of
+from ganeti_tw.agent.storage.base import Abilities, Filling, Renaming, Storage, storage_of
 from ganeti_tw.agent.verify import Inspector
-from ganeti_tw.errors import BadRequest, GanetiError
+from ganeti_tw.errors import BadRequest, DriverError, GanetiError
 from ganeti_tw.kernel import Actor, ActorSystem, Gone, Outcome, Rank, Ref, receive
 from ganeti_tw.protocol.ancillary import ReadAncillary, WriteAncillary
 from ganeti_tw.protocol.instance import (
+    CopyDisk,
     CreateDisk,
     DiskSpec,
     FindDisk,
@@ -61,6 +63,7 @@ from ganeti_tw.protocol.node import (
     RunRestricted,
     VerifyNode,
 )
+from ganeti_tw.protocol.plugging import AskPlugging, PlugDevice, UnplugDevice
 
 log = Logger()
 
@@ -254,6 +257,18 @@ class NodeAgent(Actor):
             raise BadRequest(f"hypervisor {m.hypervisor} cannot take memory from running guests")
         return self._owe(hypervisor.set_memory(m.name, m.memory_mib))
 
+    @receive(AskPlugging)
+    def ask_plugging(self, m: AskPlugging) -> Deferred[Any]:
+        return self._owe(plugging.obstacle(m.name, self._hypervisor(m.hypervisor)))
+
+    @receive(PlugDevice)
+    def plug_device(self, m: PlugDevice) -> Deferred[Any]:
+        return self._owe(plugging.plug(m.spec, m.uuid, self._hypervisor(m.spec.hypervisor), self.storages))
+
+    @receive(UnplugDevice)
+    def unplug_device(self, m: UnplugDevice) -> Deferred[Any]:
+        return self._owe(plugging.unplug(m.spec, m.uuid, self._hypervisor(m.spec.hypervisor)))
+
     # --- disks ---
 
     @receive(CreateDisk)
@@ -271,6 +286,13 @@ class NodeAgent(Actor):
         if not isinstance(storage, Renaming):
             raise BadRequest(f"disks of template {m.disk.dev_type} cannot be renamed")
         return self._owe(storage.rename(m.instance, m.disk, m.to))
+
+    @receive(CopyDisk)
+    def copy_disk(self, m: CopyDisk) -> Deferred[Any]:
+        target = storage_of(self.storages, m.to)
+        if not isinstance(target, Filling):
+            raise BadRequest(f"disks of template {m.to.dev_type} cannot be filled from others")
+        return self._owe(copy_disk(storage_of(self.storages, m.disk), target, m))
 
     @receive(FindDisk)
     def find_disk(self, m: FindDisk) -> Deferred[Any]:
@@ -408,6 +430,14 @@ class NodeAgent(Actor):
 
 def _tell_news(node: Ref, news: GuestNews) -> None:
     node.tell(GuestChanged(news))
+
+
+async def copy_disk(storage: Storage, target: Filling, m: CopyDisk) -> None:
+    """A part of one disk to another."""
+    source = await storage.find(m.instance, m.disk)
+    if source is None:
+        raise DriverError(f"disk {m.disk.index} of {m.instance} ({m.disk.dev_type} {m.disk.uuid}) is not on this node")
+    await target.fill(m.instance, m.to, source, m.start_mib, m.size_mib)
 
 
 async def list_guests(

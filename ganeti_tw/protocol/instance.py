@@ -76,6 +76,11 @@ class InstanceSpec:
     ctime: float = 0.0
     mtime: float = 0.0
 
+    @property
+    def devices(self) -> tuple[DiskSpec | NicSpec, ...]:
+        """Disks and NICs."""
+        return self.disks + self.nics
+
 
 @frozen
 class RunningInstance:
@@ -192,6 +197,21 @@ class RenameDisk:
     instance: str
     disk: DiskSpec
     to: DiskSpec
+
+
+@wire("node.copy_disk/1", answer=None)
+@frozen
+class CopyDisk:
+    """Put what is on a part of ``disk``, in MiB, to the same place on ``to``, another disk on this node.
+
+    Holes stay holes.  Answer: None once it is on the medium.  DriverError when one of them is not there.
+    """
+
+    instance: str
+    disk: DiskSpec
+    to: DiskSpec
+    start_mib: int
+    size_mib: int
 
 
 @wire("node.install_os/1", answer=None)

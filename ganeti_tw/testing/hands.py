@@ -18,7 +18,7 @@ from ganeti_tw.agent.verify import Surroundings
 from ganeti_tw.cli.htools.entry import main as hail
 from ganeti_tw.errors import BadRequest, DriverError, NotFound, WrongState
 from ganeti_tw.protocol.ancillary import FileCopy, ReadAncillary, WriteAncillary
-from ganeti_tw.protocol.instance import Console, DiskSpec, InstanceSpec, RunningInstance
+from ganeti_tw.protocol.instance import Console, DiskSpec, InstanceSpec, NicSpec, RunningInstance
 from ganeti_tw.protocol.masterip import MasterIpEnd, SetMasterIp
 from ganeti_tw.protocol.migration import Doorway
 from ganeti_tw.protocol.node import (
@@ -63,6 +63,7 @@ class SimulatedHypervisor:
         self.expected: set[str] = set()
         self._ways: dict[str, tuple[float, Deferred[None], IDelayedCall]] = {}
         self.guests: dict[str, RunningInstance] = {}
+        self.plugged: dict[str, set[str]] = {}  # UUIDs of the devices of each guest
         self.deaf: set[str] = set()
         self.immortal: set[str] = set()
         self.broken: set[str] = set()
@@ -76,6 +77,7 @@ class SimulatedHypervisor:
         if spec.name in self.broken:
             raise DriverError(f"{spec.name} does not start: simulated failure")
         state = "paused" if paused else "running"
+        self.plugged[spec.name] = {device.uuid for device in spec.devices}
         memory, vcpus = spec.beparams["maxmem"], spec.beparams["vcpus"]
         self.guests[spec.name] = RunningInstance(spec.name, self.name, state, memory, vcpus)
 
@@ -104,6 +106,21 @@ class SimulatedHypervisor:
 
     async def close(self) -> None:
         return None
+
+    # -- devices ---------------------------------------------------------------------------------------------------
+
+    async def plugging_obstacle(self) -> str:
+        return self.reason
+
+    async def plug(self, spec: InstanceSpec, device: DiskSpec | NicSpec, path: str) -> None:
+        if spec.name in self.broken:
+            raise DriverError(f"{spec.name} takes no device: simulated failure")
+        self.plugged.setdefault(spec.name, set()).add(device.uuid)
+
+    async def unplug(self, spec: InstanceSpec, device: DiskSpec | NicSpec) -> None:
+        if spec.name in self.broken:
+            raise DriverError(f"{spec.name} gives no device: simulated failure")
+        self.plugged.setdefault(spec.name, set()).discard(device.uuid)
 
     # -- from host to host -----------------------------------------------------------------------------------------
 
@@ -178,7 +195,15 @@ class SimulatedStorage:
         self.abilities = Abilities.CREATE
         self.disks: dict[str, tuple[str, int]] = {}
         self.renamed: list[tuple[str, str]] = []
+        self.filled: list[tuple[str, int, int]] = []  # path of the source, first MiB and how many
         self.broken: set[str] = set()
+
+    async def fill(self, instance: str, disk: DiskSpec, source: str, start_mib: int, size_mib: int) -> None:
+        if self.delay:
+            await deferLater(self._clock, self.delay)
+        if disk.uuid not in self.disks:
+            raise DriverError(f"disk {disk.index} of {instance} is not there")
+        self.filled.append((source, start_mib, size_mib))
 
     async def create(self, instance: str, disk: DiskSpec) -> str:
         if instance in self.broken:

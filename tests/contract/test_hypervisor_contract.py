@@ -7,6 +7,7 @@ one is missing its tests are skipped with a word about it, under CI they fail.
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import tempfile
@@ -15,24 +16,25 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.agent.hypervisor import libvirt_host
-from ganeti_tw.agent.hypervisor.base import Hypervisor, HypervisorHost
+from ganeti_tw.agent.hypervisor.base import HypervisorHost
 from ganeti_tw.agent.hypervisor.fake import FakeHypervisor
 from ganeti_tw.agent.hypervisor.kvm import KvmHypervisor
 from ganeti_tw.agent.hypervisor.registry import hypervisors
 from ganeti_tw.errors import WrongState
 from ganeti_tw.kernel import InlineBlocking
-from ganeti_tw.protocol.instance import InstanceSpec
+from ganeti_tw.protocol.instance import DiskSpec, InstanceSpec, NicSpec
 
 
 class HypervisorContract:
     """Mixed into a test case that sets ``hypervisor``."""
 
-    hypervisor: Hypervisor
+    hypervisor: Any
     hvparams: dict[str, Any] = {}
 
     def spec(self, name: str) -> InstanceSpec:
@@ -101,6 +103,9 @@ class HypervisorContract:
     def test_rebooting_a_stopped_guest_is_refused(self) -> None:
         self.failureResultOf(Deferred.fromCoroutine(self.hypervisor.reboot("c10")), WrongState)
 
+    def test_memory_of_a_stopped_guest_is_not_changed(self) -> None:
+        self.failureResultOf(Deferred.fromCoroutine(self.hypervisor.set_memory("c11", 64)), WrongState)
+
     def test_the_registry_knows_it(self) -> None:
         self.assertIs(hypervisors.get(self.hypervisor.name), type(self.hypervisor))
 
@@ -116,6 +121,32 @@ class FakeHypervisorTests(HypervisorContract, SynchronousTestCase):
         root = tempfile.mkdtemp(prefix="gtw")
         self.addCleanup(shutil.rmtree, root)
         self.hypervisor = FakeHypervisor(host_at(root))
+        self.directory = os.path.join(root, "var/run/ganeti/fake-hypervisor")
+
+    def test_memory_of_a_running_guest(self) -> None:
+        self.do(self.hypervisor.start(self.spec("c12"), {}))
+        self.do(self.hypervisor.set_memory("c12", 32))
+        self.assertEqual([g.memory_mib for g in self.do(self.hypervisor.list())], [32])
+
+    def test_devices_come_and_go(self) -> None:
+        nic = NicSpec("n1", 0, "aa:00:00:00:00:01", "bridged", "br0")
+        disk = DiskSpec("d1", 0, "file", 1, "rw", ("loop", "/d1"))
+        spec = evolve(self.spec("c13"), nics=(nic,))
+        self.do(self.hypervisor.start(spec, {}))
+        self.assertEqual(self.devices("c13"), ["n1"])
+        for _ in range(2):
+            self.do(self.hypervisor.plug(spec, disk, "/d1"))
+        self.assertEqual(self.devices("c13"), ["n1", "d1"])
+        for _ in range(2):
+            self.do(self.hypervisor.unplug(spec, nic))
+        self.assertEqual((self.devices("c13"), self.names()), (["d1"], ["c13"]))
+        self.do(self.hypervisor.stop("c13", force=True))
+        self.assertEqual(os.listdir(self.directory), [])
+
+    def devices(self, name: str) -> list[str]:
+        with open(os.path.join(self.directory, f".{name}.devices")) as f:
+            found: list[str] = json.load(f)
+        return found
 
 
 def missing() -> str:
@@ -154,6 +185,10 @@ class KvmHypervisorTests(HypervisorContract, SynchronousTestCase):
     def test_a_paused_start_is_listed_as_paused(self) -> None:
         self.do(self.hypervisor.start(self.spec("k1"), {}, paused=True))
         self.assertEqual([g.state for g in self.do(self.hypervisor.list()) if g.name == "k1"], ["paused"])
+
+    def test_memory_of_a_running_guest(self) -> None:
+        self.do(self.hypervisor.start(self.spec("k3"), {}))
+        self.do(self.hypervisor.set_memory("k3", 48))  # its balloon has nobody to blow it up; it was asked
 
     def test_the_console_is_a_socket(self) -> None:
         spec = self.spec("k2")

@@ -103,6 +103,36 @@ class FileTests(CreatingStorageContract, SynchronousTestCase):
         for work in (self.storage.create, self.storage.remove, self.storage.find):
             self.refused(work("web1", self.at(path)), BadRequest)
 
+    def test_filled_from_another_it_has_its_data_and_its_holes(self) -> None:
+        source = os.path.join(self.directory, "source")
+        with open(source, "wb") as f:
+            f.truncate(3 << 20)
+            f.seek((1 << 20) + 5)
+            f.write(b"precious")
+        disk = self.disk()
+        path = self.do(self.storage.create("web1", disk))
+        self.do(self.storage.fill("web1", disk, source, 0, 1))
+        self.assertEqual(os.stat(path).st_blocks, 0)
+        self.do(self.storage.fill("web1", disk, source, 1, 2))
+        with open(source, "rb") as old, open(path, "rb") as new:
+            self.assertEqual(new.read(), old.read())
+        self.assertLessEqual(os.stat(path).st_blocks * 512, 1 << 20)
+        with open(source, "r+b") as f:
+            f.write(bytes(3 << 20))
+        self.do(self.storage.fill("web1", disk, source, 0, 3))  # what was there is overwritten by zeros
+        with open(path, "rb") as new:
+            self.assertEqual(new.read().strip(b"\0"), b"")
+
+    def test_what_cannot_be_filled(self) -> None:
+        disk = self.disk()
+        source = os.path.join(self.directory, "short")
+        with open(source, "wb") as f:
+            f.truncate(1 << 20)
+        self.refused(self.storage.fill("web1", disk, source, 0, 1), DriverError)
+        self.do(self.storage.create("web1", disk))
+        self.assertIn("it ends after", self.refused(self.storage.fill("web1", disk, source, 0, 2), DriverError))
+        self.assertIn("nowhere", self.refused(self.storage.fill("web1", disk, "/nowhere", 0, 1), DriverError))
+
     def test_files_are_sparse(self) -> None:
         path = self.do(self.storage.create("web1", self.disk()))
         self.assertEqual(os.stat(path).st_size, 3 << 20)

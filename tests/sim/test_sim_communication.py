@@ -69,3 +69,15 @@ class CommunicationTests(SynchronousTestCase):
         self.assertTrue(nic.mac.startswith("52:54:00:"), nic.mac)
         self.modify("-c", "no")
         self.assertEqual(self.cluster.config.instance("web1").nics, ())
+
+    def test_a_new_instance_has_it_at_once_when_asked_for(self) -> None:
+        refused = self.done("gnt-instance", "add", "-c", "yes", *NEW, "web1.example", code=1)
+        self.assertIn(OPTION, refused.err)
+        self.done("gnt-cluster", "modify", OPTION, "talk")
+        self.done("gnt-instance", "add", "-c", "yes", *NEW, "web1.example")
+        self.done("gnt-instance", "add", "-c", "no", *NEW, "web2.example")
+        config = self.cluster.config
+        (nic,) = config.instance("web1").nics
+        self.assertEqual((nic.name, config.instance("web2").nics), ("ganeti:communication:web1.example", ()))
+        self.assertEqual((nic.network, nic.ip), (config.network("talk").uuid, "169.254.0.1"))
+        self.assertNotIn("nic", self.modify("-c", "yes").out)

@@ -145,3 +145,147 @@ class ChangeTests(SynchronousTestCase):
         self.assertIn("wrong_input", done.err)
         self.assertIn("instances[1]", done.err)
         self.assertEqual(dict(self.cluster.config.instances), {})
+
+
+class RunningTests(SynchronousTestCase):
+    """What a guest that runs gets at once: memory and devices."""
+
+    def setUp(self) -> None:
+        self.cluster = Cluster()
+        self.node = self.cluster.hosts["node2"]
+        self.cluster.run("gnt-instance", "add", *ADD, "-B", "minmem=128,maxmem=256", "web1")
+        self.guest = self.node.hypervisor
+
+    def modify(self, *argv: str, code: int = 0) -> Command:
+        done = self.cluster.run("gnt-instance", "modify", *argv, "web1")
+        self.assertEqual(done.code, code, done)
+        return done
+
+    @property
+    def instance(self) -> Any:
+        return self.cluster.config.instance("web1")
+
+    @property
+    def devices(self) -> set[str]:
+        return {*self.instance.disks, *(nic.uuid for nic in self.instance.nics)}
+
+    def test_memory(self) -> None:
+        self.assertIn("runtime_memory -> 192", self.modify("-m", "192").out)
+        self.assertEqual(self.guest.guests["web1"].memory_mib, 192)
+        self.assertEqual(self.instance.beparams["maxmem"], 256)
+        for wrong in ("64", "512"):
+            self.assertIn("between minmem 128 and maxmem 256", self.modify("-m", wrong, code=1).err)
+        self.modify("-m", "512", "-B", "maxmem=512")
+        self.modify("-m", "64", "--force")
+        self.assertEqual(self.guest.guests["web1"].memory_mib, 64)
+        self.cluster.run("gnt-instance", "shutdown", "web1")
+        self.assertIn("does not run", self.modify("-m", "192", code=1).err)
+
+    def test_disks_and_nics_come_and_go_as_it_runs(self) -> None:
+        shown = self.modify("--hotplug", "--disk", "add:size=2g,name=data", "--net", "add").out
+        self.assertIn("hotplug.disk/1 -> plugged\n", shown)
+        self.assertEqual((len(self.devices), self.guest.plugged["web1"]), (4, self.devices))
+        self.modify("--hotplug", "--disk", "data:remove", "--net", "0:remove")
+        self.assertEqual((len(self.devices), self.guest.plugged["web1"]), (2, self.devices))
+        self.assertEqual(len(self.node.storages["file"].disks), 1)
+
+    def test_without_the_option_they_come_with_the_next_start(self) -> None:
+        self.modify("--net", "add")
+        self.assertEqual((len(self.devices), len(self.guest.plugged["web1"])), (3, 2))
+
+    def test_a_nic_that_changes_is_plugged_anew_and_one_that_gets_a_name_is_not(self) -> None:
+        self.assertIn("hotplug.nic/0 -> plugged", self.modify("--hotplug", "--net", "0:link=br1").out)
+        self.assertNotIn("hotplug", self.modify("--hotplug", "--net", "0:name=eth").out)
+
+    def test_where_it_cannot_be_done(self) -> None:
+        self.guest.reason = "no such luck"
+        refused = self.modify("--hotplug", "--net", "add", code=1)
+        self.assertIn("cannot be changed as it runs: no such luck", refused.err)
+        self.assertEqual(len(self.instance.nics), 1)
+        self.assertIn("with its next start: no such luck", self.modify("--hotplug-if-possible", "--net", "add").out)
+        self.assertEqual(len(self.instance.nics), 2)
+        self.modify("--disk", "add:size=1g")
+        self.assertIn("shut it down", self.modify("--hotplug-if-possible", "--disk", "1:remove", code=1).err)
+        self.assertEqual(len(self.instance.disks), 2)
+        self.guest.reason = ""
+        self.cluster.run("gnt-instance", "shutdown", "web1")
+        self.assertIn("it does not run", self.modify("--hotplug", "--net", "add", code=1).err)
+        self.modify("--hotplug-if-possible", "--disk", "1:remove")
+        self.assertEqual(len(self.instance.disks), 1)
+
+    def test_what_the_guest_does_not_give_stays(self) -> None:
+        self.modify("--disk", "add:size=1g")
+        self.guest.broken.add("web1")
+        self.assertIn("simulated failure", self.modify("--hotplug", "--disk", "1:remove", code=1).err)
+        self.assertEqual((len(self.instance.disks), len(self.node.storages["file"].disks)), (2, 2))
+        self.assertIn("hotplug.nic/1 -> failed", self.modify("--hotplug", "--net", "add").out)
+        self.assertEqual(len(self.instance.nics), 2)
+
+
+class ConversionTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.cluster = Cluster()
+        self.node = self.cluster.hosts["node2"]
+        enabled = "--enabled-disk-templates=file,sharedfile,diskless,blockdev"
+        done = self.cluster.run("gnt-cluster", "modify", enabled, f"--ipolicy-disk-templates={enabled.split('=')[1]}")
+        self.assertEqual(done.code, 0, done)
+        self.cluster.run("gnt-instance", "add", *ADD, "--disk", "1:size=1100m,name=data", "--no-start", "web1")
+        self.old, self.new = self.node.storages["file"], self.node.storages["sharedfile"]
+
+    def modify(self, *argv: str, code: int = 0, name: str = "web1") -> Command:
+        done = self.cluster.run("gnt-instance", "modify", *argv, name)
+        self.assertEqual(done.code, code, done)
+        return done
+
+    def test_new_disks_have_the_data_of_the_old_and_take_their_place(self) -> None:
+        sources = [f"/simulated/{uuid}" for uuid in self.cluster.config.instance("web1").disks]
+        self.assertIn("disk_template -> sharedfile", self.modify("-t", "sharedfile", "--file-storage-dir", "x").out)
+        parts = [(source, start, 256) for source in sources for start in (0, 256, 512, 768)]
+        self.assertEqual(self.new.filled, [*parts, (sources[1], 1024, 76)])
+        disks = self.cluster.config.disks_of(self.cluster.config.instance("web1"))
+        shown = [(d.dev_type, d.size, d.name, d.nodes, "/x/web1" in d.logical_id[1]) for d in disks]
+        self.assertEqual(shown, [("sharedfile", 1024, None, (), True), ("sharedfile", 1100, "data", (), True)])
+        self.assertEqual((len(self.cluster.config.disks), self.old.disks, len(self.new.disks)), (2, {}, 2))
+        self.assertEqual(verify_config(self.cluster.config), [])
+
+    def test_how_far_it_is(self) -> None:
+        self.new.delay = 3
+        job = self.cluster.run("gnt-instance", "modify", "-t", "sharedfile", "--submit", "web1").err.split()[-1]
+        self.cluster.settle(13)
+        info = json.loads(self.cluster.run("gnt-job", "info", "--json", job).out)[0]
+        (entry,) = [e for e in info["oplog"][0] if e[2] == "progress"]
+        self.assertEqual((entry[3]["total"], entry[3]["unit"]), (2124 * 2**20, "bytes"))
+        self.assertGreater(entry[3]["percent"], 0)
+        self.assertLess(entry[3]["percent"], 100)
+
+    def test_a_failure_leaves_everything_as_it_was(self) -> None:
+        before = self.cluster.config.instance("web1").disks
+        for disk in before:
+            self.old.disks.pop(disk)
+        self.assertIn("not on this node", self.modify("-t", "sharedfile", code=1).err)
+        self.assertEqual((self.cluster.config.instance("web1").disks, self.new.disks), (before, {}))
+
+    def test_cancelled_between_two_parts_it_leaves_everything_as_it_was(self) -> None:
+        before = self.cluster.config.instance("web1").disks
+        self.new.delay = 3
+        job = self.cluster.run("gnt-instance", "modify", "-t", "sharedfile", "--submit", "web1").err.split()[-1]
+        self.cluster.settle(10)
+        self.cluster.run("gnt-job", "cancel", job)
+        self.cluster.settle(10)
+        self.assertEqual((self.cluster.config.instance("web1").disks, self.new.disks), (before, {}))
+
+    def test_what_cannot_be_converted(self) -> None:
+        for word, argv in (
+            ("has file disks already", ("-t", "file")),
+            ("converted to diskless", ("-t", "diskless")),
+            ("converted to blockdev", ("-t", "blockdev")),
+            ("not enabled", ("-t", "plain")),
+            ("converted and changed at once", ("-t", "sharedfile", "--disk", "add:size=1g")),
+            ("their node be changed at once", ("-t", "sharedfile", "--new-primary", "node3")),
+            ("a secondary node", ("-t", "sharedfile", "-n", "node3")),
+        ):
+            self.assertIn(word, self.modify(*argv, code=1).err, argv)
+        self.cluster.run("gnt-instance", "startup", "web1")
+        self.assertIn("shut it down", self.modify("-t", "sharedfile", code=1).err)
+        self.cluster.run("gnt-instance", "add", "-t", "diskless", *ADD[4:], "--no-start", "web2")
+        self.assertIn("it has none", self.modify("-t", "sharedfile", code=1, name="web2").err)

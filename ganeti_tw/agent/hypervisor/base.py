@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from ganeti_tw.errors import BadRequest
 from ganeti_tw.kernel import Blocking
-from ganeti_tw.protocol.instance import Console, InstanceSpec, RunningInstance
+from ganeti_tw.protocol.instance import Console, DiskSpec, InstanceSpec, NicSpec, RunningInstance
 from ganeti_tw.protocol.migration import Doorway
 
 RUN = "/var/run/ganeti"
@@ -112,6 +112,23 @@ class Ballooner(Protocol):
 
     async def set_memory(self, name: str, memory_mib: int) -> None:
         """Ask a running guest to make do with so much."""
+        ...
+
+
+@runtime_checkable
+class Plugger(Protocol):
+    """A hypervisor that can change the devices of running guests."""
+
+    async def plugging_obstacle(self) -> str:
+        """Why it cannot on this host, in words; empty when it can."""
+        ...
+
+    async def plug(self, spec: InstanceSpec, device: DiskSpec | NicSpec, path: str) -> None:
+        """Give it a device; ``path`` is that of a disk.  Nothing happens when it has it."""
+        ...
+
+    async def unplug(self, spec: InstanceSpec, device: DiskSpec | NicSpec) -> None:
+        """Take a device away; it is gone from the guest when this returns.  Nothing happens when it lacks it."""
         ...
 
 

@@ -2,11 +2,12 @@
 
 A running guest is a file ``<run>/fake-hypervisor/<instance>`` with the lines
 ``0``, memory in MiB and number of vCPUs, as Ganeti's fake hypervisor writes
-it; so guests outlive this process.
+it; so guests outlive this process.  Its devices are in ``.<instance>.devices``,
+a JSON list of UUIDs.
 
 Faults are asked for in ``<run>/fake-hypervisor/.faults``, JSON of the form
 ``{"<verb>": {"<instance or *>": "<fault>"}}``, read at each call.  Verbs are
-``start stop reboot list console accept send`` (``list`` knows only ``*``); faults are
+``start stop reboot list console accept send plug unplug`` (``list`` knows only ``*``); faults are
 
 ========  ==============================================================
 fail      DriverError
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from twisted.internet.task import deferLater
@@ -30,7 +31,7 @@ from ganeti_tw.agent.hypervisor.base import HypervisorHost, check_name
 from ganeti_tw.agent.hypervisor.fake_migration import FakeMigration
 from ganeti_tw.agent.hypervisor.registry import hypervisors
 from ganeti_tw.errors import DriverError, Expired, WrongState
-from ganeti_tw.protocol.instance import Console, InstanceSpec, RunningInstance
+from ganeti_tw.protocol.instance import Console, DiskSpec, InstanceSpec, NicSpec, RunningInstance
 from ganeti_tw.protocol.migration import Doorway
 
 DEADLINE = 10.0
@@ -56,6 +57,7 @@ class FakeHypervisor:
     async def start(self, spec: InstanceSpec, disks: Mapping[int, str], paused: bool = False) -> None:
         fault = await self._fault("start", spec.name)
         text = f"0\n{spec.beparams['maxmem']}\n{spec.beparams['vcpus']}\n"
+        await self._run(self._write_devices, spec.name, [d.uuid for d in spec.devices], deadline=DEADLINE)
         await self._run(self._write, check_name(spec.name), text, deadline=DEADLINE)
         if fault == "die":
             self._clock.callLater(LIFE, self._remove, spec.name)
@@ -90,6 +92,19 @@ class FakeHypervisor:
 
     async def close(self) -> None:
         return None
+
+    # --- devices ---
+
+    async def plugging_obstacle(self) -> str:
+        return ""
+
+    async def plug(self, spec: InstanceSpec, device: DiskSpec | NicSpec, path: str) -> None:
+        await self._fault("plug", spec.name)
+        await self._run(self._change_devices, spec.name, device.uuid, True, deadline=DEADLINE)
+
+    async def unplug(self, spec: InstanceSpec, device: DiskSpec | NicSpec) -> None:
+        await self._fault("unplug", spec.name)
+        await self._run(self._change_devices, spec.name, device.uuid, False, deadline=DEADLINE)
 
     # --- from host to host ---
 
@@ -152,8 +167,20 @@ class FakeHypervisor:
             raise DriverError(f"fake: cannot write {self._path(name)}: {e.strerror}") from None
 
     def _remove(self, name: str) -> None:
-        with suppress(FileNotFoundError):
-            os.unlink(self._path(name))
+        for file in (name, f".{name}.devices"):
+            with suppress(FileNotFoundError):
+                os.unlink(self._path(file))
+
+    def _write_devices(self, name: str, uuids: Sequence[str]) -> None:
+        self._write(f".{check_name(name)}.devices", json.dumps(uuids))
+
+    def _change_devices(self, name: str, uuid: str, there: bool) -> None:
+        try:
+            with open(self._path(f".{check_name(name)}.devices"), encoding="utf-8") as f:
+                uuids = [known for known in json.load(f) if known != uuid]
+        except FileNotFoundError:  # it came from another node, or is from before there were such files
+            uuids = []
+        self._write_devices(name, [*uuids, uuid] if there else uuids)
 
     def _scan(self) -> tuple[RunningInstance, ...]:
         """Files are opened only when they changed since they were last seen."""

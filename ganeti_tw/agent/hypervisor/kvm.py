@@ -113,6 +113,11 @@ class KvmHypervisor:
             return Console(spec.name, "vnc", host=host, port=spec.network_port, display=spec.network_port - 5900)
         return Console(spec.name, "msg", message=f"{spec.name} has neither a serial console nor VNC over TCP")
 
+    async def set_memory(self, name: str, memory_mib: int) -> None:
+        if not await self.is_running(name):
+            raise WrongState(f"{name} does not run")
+        await self._run(self._libvirt.set_memory, name, memory_mib, deadline=DEADLINE)
+
     async def close(self) -> None:
         await self._run(self._libvirt.close, deadline=DEADLINE)
 

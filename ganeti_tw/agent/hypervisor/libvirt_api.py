@@ -100,6 +100,11 @@ class LibvirtConnection:
         """Ask it to reboot."""
         self._on(name, "reboot", lambda d: d.reboot(0))
 
+    def set_memory(self, name: str, memory_mib: int) -> None:
+        """Have its balloon leave it so much, until it ends."""
+        live = 1  # VIR_DOMAIN_AFFECT_LIVE
+        self._on(name, "set the memory of", lambda d: d.setMemoryFlags(memory_mib * 1024, live))
+
     def destroy(self, name: str) -> None:
         """Pull its plug; one that does not run stays as it is."""
         with suppress(NotFound):

@@ -54,6 +54,15 @@ class Renaming(Protocol):
         ...
 
 
+@runtime_checkable
+class Filling(Protocol):
+    """Disks that can take what is on another disk of this node."""
+
+    async def fill(self, instance: str, disk: DiskSpec, source: str, start_mib: int, size_mib: int) -> None:
+        """Copy a part of what is at the path ``source`` to the same place; holes stay holes."""
+        ...
+
+
 @frozen
 class StorageHost:
     """What a template needs of the host.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,8 @@ from ganeti_tw.protocol.instance import DiskSpec
 
 MIB = 1 << 20
 DEADLINE = 60.0
+FILL_DEADLINE = 600.0
+AT_ONCE = MIB
 
 
 @storages.add("file")
@@ -41,6 +44,9 @@ class FileStorage:
 
     async def rename(self, instance: str, disk: DiskSpec, to: DiskSpec) -> None:
         await self._run(self._rename, disk, to, deadline=DEADLINE)
+
+    async def fill(self, instance: str, disk: DiskSpec, source: str, start_mib: int, size_mib: int) -> None:
+        await self._run(self._fill, disk, source, start_mib * MIB, size_mib * MIB, deadline=FILL_DEADLINE)
 
     async def find(self, instance: str, disk: DiskSpec) -> str | None:
         found = await self._run(self._look, disk, deadline=DEADLINE)
@@ -117,6 +123,15 @@ class FileStorage:
             raise DriverError(f"cannot rename {path} to {new}: {e.strerror}") from None
         self._remove_empty(os.path.dirname(path))
 
+    def _fill(self, disk: DiskSpec, source: str, start: int, size: int) -> None:
+        path = self._place(disk)
+        try:
+            with open(source, "rb", buffering=0) as old, open(path, "r+b", buffering=0) as new:
+                copy_part(old.fileno(), new.fileno(), start, size)
+                os.fsync(new.fileno())
+        except OSError as e:
+            raise DriverError(f"cannot copy {source} to {path}: {e.strerror}") from None
+
     def _look(self, disk: DiskSpec) -> tuple[str, int] | None:
         path = self._place(disk)
         try:
@@ -125,6 +140,21 @@ class FileStorage:
             return None
         except OSError as e:
             raise DriverError(f"cannot look at {path}: {e.strerror}") from None
+
+
+def copy_part(old: int, new: int, start: int, size: int) -> None:
+    """Copy from one open file to another, at the same place; what is zero and was not there stays a hole.  Blocks."""
+    end = start + size
+    zeros = bytes(AT_ONCE)
+    while start < end:
+        data = os.pread(old, min(AT_ONCE, end - start), start)
+        if not data:
+            raise OSError(errno.EIO, f"it ends after {start} bytes")
+        if data != zeros[: len(data)] or os.pread(new, len(data), start) != data:
+            done = 0
+            while done < len(data):
+                done += os.pwrite(new, data[done:], start + done)
+        start += len(data)
 
 
 def _existing(directory: str) -> str:

@@ -50,6 +50,8 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
         ignore_ipolicy=options.ignore_ipolicy,
         tags=_tags(options.tags),
     )
+    if options.instance_communication:
+        op["instance_communication"] = True
     return submit_and_follow(context, options, op)
 
 
@@ -107,6 +109,7 @@ COMMAND = Command(
         "--no-wait-for-sync",
         "--ignore-ipolicy",
         "--tags",
+        "-c/--communication",
         "--submit",
         "--print-jobid",
         "--dry-run",
@@ -115,7 +118,6 @@ COMMAND = Command(
     not_yet=(
         "--forthcoming",
         "--commit",
-        "-c/--communication",
         "--helper-startup-timeout",
         "--helper-shutdown-timeout",
     ),

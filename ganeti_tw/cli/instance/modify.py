@@ -52,12 +52,21 @@ def _changes(options: Values) -> dict[str, Any]:
         "osparams": options.osparams,
         "osparams_private": options.osparams_private,
         "pnode": options.new_primary_node,
+        "disk_template": options.disk_template,
+        "file_storage_dir": options.file_storage_dir,
+        "remote_node": options.node,
+        "iallocator": options.iallocator,
+        "ext_params": options.ext_params,
+        "runtime_mem": options.runtime_mem,
     }
     given = {name: value for name, value in found.items() if value}
     if options.offline_inst or options.online_inst:
         given["offline"] = options.offline_inst
     if options.instance_communication is not None:
         given["instance_communication"] = options.instance_communication
+    if given:
+        further = ("file_driver", "hotplug", "hotplug_if_possible")
+        given |= {name: getattr(options, name) for name in further if getattr(options, name)}
     return given
 
 
@@ -73,11 +82,20 @@ COMMAND = Command(
         "--net",
         "-o/--os-type",
         "--force-variant",
+        "-t/--disk-template",
+        "-n/--node#3",
+        "-I/--iallocator",
+        "-m/--runtime-memory",
+        "-e/--ext-params",
+        "--file-driver",
+        "--file-storage-dir#2",
         "-O/--os-parameters",
         "--os-parameters-private",
         "--offline",
         "--online",
         "--new-primary",
+        "--hotplug",
+        "--hotplug-if-possible",
         "-c/--communication",
         "--no-conflicts-check",
         "--no-wait-for-sync",
@@ -87,16 +105,5 @@ COMMAND = Command(
         "--print-jobid",
         "--dry-run",
         "--priority",
-    ),
-    not_yet=(
-        "-t/--disk-template",
-        "-n/--node#3",
-        "-I/--iallocator",
-        "-m/--runtime-memory",
-        "--hotplug",
-        "--hotplug-if-possible",
-        "-e/--ext-params",
-        "--file-driver",
-        "--file-storage-dir#2",
     ),
 )

@@ -21,7 +21,7 @@ from ganeti_tw.operations.hooks import Hooks, instance_variables, master_and
 from ganeti_tw.operations.inputs import DISKS, NICS, DiskTemplate, FileDriver, Filled, Hypervisor, Seconds
 from ganeti_tw.operations.instance.startup import START_TIMEOUT
 from ganeti_tw.operations.registry import EXCLUSIVE, PRIVATE, SHARED, Opportunistic, operation
-from ganeti_tw.operations.steps import newdisks, newnics, newplace
+from ganeti_tw.operations.steps import communication, newdisks, newnics, newplace
 from ganeti_tw.operations.steps.addresses import addresses_given_back, addresses_taken
 from ganeti_tw.operations.steps.disks import create_disks
 from ganeti_tw.operations.steps.newname import check_address, name_free
@@ -52,7 +52,6 @@ HYPERVISORS_WITH_PORT = ("kvm", "xen-hvm")  # their consoles need a TCP port
         "src_path",
         "forthcoming",
         "commit",
-        "instance_communication",
     ),
 )
 @frozen
@@ -242,6 +241,12 @@ class InstanceCreate:
     def _group(self, config: Config) -> Group:
         return config.groups[self._node(config).group]
 
+    def _nics(self, config: Config) -> list[dict[str, Any]]:
+        """As they are asked for; the one for communication is the last."""
+        if not self.instance_communication:
+            return self.nics
+        return [*self.nics, communication.nic_of(config, host_name(self.instance_name))]
+
     def _draft(self, config: Config) -> Instance:
         """The instance without what must be reserved; raises for every parameter that is wrong."""
         cluster = config.cluster
@@ -261,7 +266,7 @@ class InstanceCreate:
             osparams_private=os_input({}, self.osparams_private or {}),
             admin_state="down",
             tags=added_tags((), self.tags),
-            nics=newnics.drafts(config, self._group(config), self.nics),
+            nics=newnics.drafts(config, self._group(config), self._nics(config)),
         )
         if not self.ignore_ipolicy:
             sizes = [newdisks.size_of(d) for d in self.disks]
@@ -285,8 +290,8 @@ class InstanceCreate:
         """Write the instance into the configuration, with everything it takes from pools."""
         uuid = context.new_uuid()
         disk_uuids = [(context.new_uuid(), context.new_uuid()) for _ in self.disks]
-        nic_uuids = [context.new_uuid() for _ in self.nics]
-        octets = [context.random_bytes(3) for _ in range(8 * max(1, len(self.nics)))]
+        nic_uuids = [context.new_uuid() for _ in self._nics(context.config)]
+        octets = [context.random_bytes(3) for _ in range(8 * max(1, len(nic_uuids)))]
 
         def reserve(config: Config) -> Changes:
             name_free(config, self.instance_name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -19,7 +20,8 @@ from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, instance_hooks
 from ganeti_tw.operations.inputs import DISK_CHANGES, NIC_CHANGES, DiskTemplate, FileDriver, Filled, Positive
 from ganeti_tw.operations.registry import EXCLUSIVE, PRIVATE, SHARED, operation
-from ganeti_tw.operations.steps import changeddisks, changednics, communication, newnics
+from ganeti_tw.operations.steps import changeddisks, changednics, communication, conversion, newnics, plugging
+from ganeti_tw.operations.steps.balloon import check_memory, set_memory
 from ganeti_tw.operations.steps.changeddisks import ChangedDisks
 from ganeti_tw.operations.steps.changednics import ChangedNics, Fresh
 from ganeti_tw.operations.steps.devices import ADD, DETACH, REMOVE, DeviceChange, changes_of
@@ -35,7 +37,9 @@ CHANGEABLE = (
     "nics",
     "disks",
     "beparams",
+    "runtime_mem",
     "hvparams",
+    "disk_template",
     "os_name",
     "osparams",
     "osparams_private",
@@ -61,21 +65,7 @@ class _Plan:
         return Changes(puts=(self.instance, *changed, *self.nics.networks), deletes=self.disks.removed)
 
 
-@operation(
-    "OP_INSTANCE_SET_PARAMS",
-    summary="instance_name",
-    not_yet=(
-        "runtime_mem",
-        "disk_template",
-        "ext_params",
-        "file_storage_dir",
-        "remote_node",
-        "remote_node_uuid",
-        "iallocator",
-        "hotplug",
-        "hotplug_if_possible",
-    ),
-)
+@operation("OP_INSTANCE_SET_PARAMS", summary="instance_name")
 @frozen
 class InstanceSetParams:
     """Change what is configured of an instance; a running one mostly shows it after its next start.
@@ -119,7 +109,7 @@ class InstanceSetParams:
         wanted[f"nodegroup/{primary.group}"] = SHARED
         for uuid in (instance.primary_node, primary.uuid):
             wanted[f"node/{uuid}"] = SHARED
-        if self.disks:
+        if self.disks or self.disk_template:
             wanted[f"node-res/{instance.primary_node}"] = EXCLUSIVE
         return wanted
 
@@ -133,6 +123,9 @@ class InstanceSetParams:
             marked_down(instance, "to mark it offline or online")
         if self.os_name:
             not_blacklisted(config, self.os_name)
+        if self.runtime_mem is not None:
+            check_memory(config, self._with_parameters(config, instance), self.runtime_mem, force=self.force)
+        self._check_template(config, instance)
         self._check_disks(config, instance)
         self._check_primary(config, instance)
         self._plan(config, None)
@@ -153,26 +146,47 @@ class InstanceSetParams:
                 [context.new_uuid() for _ in nic_changes],
                 [context.random_bytes(3) for _ in range(TRIES_PER_MAC * len(nic_changes))],
             ),
-            [(context.new_uuid(), context.new_uuid()) for _ in disk_changes],
+            [(context.new_uuid(), context.new_uuid()) for _ in range(self._new_disks(instance, disk_changes))],
         )
+        plugs = await self._can_plug(context, instance)
+        if self.runtime_mem is not None:
+            await set_memory(context, instance, self.runtime_mem)
         plan = self._plan(context.config, fresh)
         for disk in plan.disks.added:
             index = plan.disks.disks.index(disk)
             context.say(f"* creating disk/{index} of {instance.name}")
             await create_disk(context, instance, index, disk, needed=lambda d=disk: d.uuid in context.config.disks)  # type: ignore[misc]
+        if self.disk_template:
+            await conversion.copy_disks(context, instance, plan.disks.removed, plan.disks.added)
         made: list[_Plan] = []
 
         def change(config: Config) -> Changes:
             made[:] = [self._plan(config, fresh)]
             return made[0].changes(config)
 
-        await context.edit(change)
+        plugged: list[tuple[str, Any]] = []
+        if plugs:
+            plugged += await plugging.unplug(context, context.config, instance, plan.instance)
+        config = await context.edit(change)
         context.keep()
+        if plugs:
+            plugged += await plugging.plug(context, config, instance, config.instance(instance.uuid))
         for disk in plan.disks.removed:
             index = instance.disks.index(disk.uuid)
             context.say(f"* removing disk/{index} of {instance.name}")
             await remove_disk(context, instance, index, disk, ignore_failures=True)
-        return made[0].report
+        return [*made[0].report, *plugged]
+
+    async def _can_plug(self, context: Context, instance: Instance) -> bool:
+        if not (self.hotplug or self.hotplug_if_possible) or not (self.nics or self.disks):
+            return False
+        possible = await plugging.can_plug(context, instance, needed=self.hotplug)
+        if not possible and self._takes_disks():
+            await really_down(context, instance, "to take disks away")
+        return possible
+
+    def _takes_disks(self) -> bool:
+        return any(change.action in (REMOVE, DETACH) for change in changes_of("disk", self.disks))
 
     def _changes(
         self, config: Config, instance: Instance
@@ -180,16 +194,35 @@ class InstanceSetParams:
         own = communication.nic_changes(config, instance, self.instance_communication)
         return changes_of("nic", [*self.nics, *own]), changes_of("disk", self.disks)
 
+    def _new_disks(self, instance: Instance, changes: Sequence[DeviceChange]) -> int:
+        """For how many disks there must be UUIDs."""
+        return len(instance.disks) if self.disk_template else len(changes)
+
     def _primary(self, config: Config, instance: Instance) -> Node:
         """The node it shall be on."""
         if self.pnode or self.pnode_uuid:
             return config.node(self.pnode or "", self.pnode_uuid)
         return config.node(instance.primary_node)
 
+    def _check_template(self, config: Config, instance: Instance) -> None:
+        if self.remote_node or self.remote_node_uuid or self.iallocator:
+            raise BadRequest("a secondary node (-n, -I) is given when disks are converted to drbd, and only then")
+        if self.ext_params:
+            raise BadRequest("parameters of a storage provider (-e) are given when disks are converted to ext")
+        if self.disk_template is None:
+            if self.file_storage_dir:
+                raise BadRequest("a directory for disks is given when they are converted (-t), and only then")
+            return
+        if self.disks:
+            raise BadRequest("disks cannot be converted and changed at once")
+        if self.pnode or self.pnode_uuid:
+            raise BadRequest("disks cannot be converted and their node be changed at once")
+        conversion.check(config, instance, self.disk_template)
+
     def _check_disks(self, config: Config, instance: Instance) -> None:
         actions = {change.action for change in changes_of("disk", self.disks)}
-        if actions & {REMOVE, DETACH}:
-            marked_down(instance, "to take disks away (doing that while it runs is not supported yet)")
+        if actions & {REMOVE, DETACH} and not (self.hotplug or self.hotplug_if_possible):
+            marked_down(instance, "to take disks away, or use --hotplug")
         if actions & {ADD, REMOVE}:
             primary_online(config, instance)
         if ADD in actions and not self.wait_for_sync and not instance.disks_active:
@@ -215,8 +248,8 @@ class InstanceSetParams:
         before, after = primary_of(config, instance), self._primary(config, instance)
         if after.uuid != before.uuid and not self.force:
             await self._check_not_running(context, instance, before)
-        taken_away = any(change.action in (REMOVE, DETACH) for change in changes_of("disk", self.disks))
-        if (self.offline or taken_away) and not before.offline:
+        taken_away = self._takes_disks() and not (self.hotplug or self.hotplug_if_possible)
+        if (self.offline or taken_away or self.disk_template) and not before.offline:
             await really_down(context, instance, "for this change")
         if (self.os_name or self.osparams or self.osparams_private) and not self.force:
             changed = self._with_os(instance)
@@ -239,8 +272,14 @@ class InstanceSetParams:
         primary = self._primary(config, before)
         group = config.groups[primary.group]
         nic_changes, disk_changes = self._changes(config, before)
-        pairs = fresh.disks if fresh is not None else [(f"new{n}", f"new{n}") for n in range(len(disk_changes))]
-        disks = changeddisks.with_changes(config, before, disk_changes, pairs)
+        count = self._new_disks(before, disk_changes)
+        pairs = fresh.disks if fresh is not None else [(f"new{n}", f"new{n}") for n in range(count)]
+        if self.disk_template:
+            disks = conversion.converted(
+                config, before, self.disk_template, self.file_storage_dir, self.file_driver, pairs
+            )
+        else:
+            disks = changeddisks.with_changes(config, before, disk_changes, pairs)
         moves = primary.uuid != before.primary_node
         moved = evolve(before, nics=_moved_nics(config, before, group)) if moves else before
         nics = changednics.with_changes(
@@ -267,7 +306,7 @@ class InstanceSetParams:
             len(before.nics),
             before.beparams,
         )
-        if (grown or moves) and not self.ignore_ipolicy:
+        if (grown or moves or self.disk_template) and not self.ignore_ipolicy:
             check_policy(config, after, primary, _template(disks.disks), sizes, with_minmem=True)
         report = [*disks.report, *nics.report, *self._report(config, before, after)]
         return _Plan(after, disks, nics, report)
@@ -291,6 +330,8 @@ class InstanceSetParams:
         told: list[tuple[str, Any]] = [(f"hv/{name}", value) for name, value in self.hvparams.items()]
         names = [n for name in self.beparams for n in (("minmem", "maxmem") if name == "memory" else (name,))]
         told += [(f"be/{name}", after.beparams.get(name, "default")) for name in names]
+        if self.runtime_mem is not None:
+            told.append(("runtime_memory", self.runtime_mem))
         if self.os_name:
             told.append(("os", after.os))
         told += [(f"os/{name}", value) for name, value in self.osparams.items()]

@@ -46,10 +46,15 @@ def nic_changes(config: Config, instance: Instance, wanted: bool | None) -> list
         return []
     if not wanted:
         return [["remove", name, {}]]
+    return [["add", -1, nic_of(config, instance.name)]]
+
+
+def nic_of(config: Config, instance: str) -> dict[str, Any]:
+    """What to ask for as the NIC that an instance of this name has in the network; BadRequest without a network."""
     network = config.cluster.instance_communication_network
     if not network:
         raise BadRequest(
             "the cluster has no network for communication with instances: "
             "name one with 'gnt-cluster modify --instance-communication-network'"
         )
-    return [["add", -1, {"name": name, "network": network, "ip": "pool"}]]
+    return {"name": NIC_PREFIX + instance, "network": network, "ip": "pool"}

@@ -9,7 +9,7 @@ from hashlib import sha256
 from attrs import frozen
 
 from ganeti_tw.ledger.messages import FollowerState, LedgerState
-from ganeti_tw.model.ancillary import ancillary_files, files_of
+from ganeti_tw.model.ancillary import MASTER_IP_SCRIPT, ancillary_files, files_of
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.declared import Parameter
 from ganeti_tw.model.filled import cluster_hvparams
@@ -129,6 +129,8 @@ def path_uses(config: Config, node: Node) -> Iterator[PathUse]:
         programs = {config.filled_ndparams(n).get("oob_program") for n in config.nodes_of(node.group)}
         for program in sorted(p for p in programs if p):
             yield PathUse(program, "program", "out-of-band program", "ENODEOOBPATH")
+    if MASTER_IP_SCRIPT in files_of(ancillary_files(config.cluster), node):
+        yield PathUse(MASTER_IP_SCRIPT.path, "program", "script for the cluster's address", "ENODEUSERSCRIPTS")
 
 
 def _path_parameters(hypervisor: str) -> list[Parameter]:

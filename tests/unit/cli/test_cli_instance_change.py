@@ -9,22 +9,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from cli_world import World
-from ganeti_tw.cli.main import find
 from ganeti_tw.operations import registry
-
-NOT_YET = {
-    "modify": (
-        ("-t", "plain"),
-        ("-n", "n2"),
-        ("-I", "hail"),
-        ("-m", "64"),
-        ("--hotplug",),
-        ("--hotplug-if-possible",),
-        ("-e", "provider=x"),
-        ("--file-driver", "loop"),
-        ("--file-storage-dir", "x"),
-    ),
-}
 
 
 class ChangeCase(SynchronousTestCase):
@@ -47,22 +32,22 @@ class ChangeCase(SynchronousTestCase):
         return self.world.err
 
 
-class RefusedTests(SynchronousTestCase):
-    def test_options_that_do_not_work_yet_are_refused_by_name(self) -> None:
-        for command, options in NOT_YET.items():
-            known = find("gnt-instance", command)
-            self.assertEqual(len(known.not_yet) if known else 0, len(options))
-            for option in options:
-                world = World()
-                self.assertEqual(world.run("gnt-instance", command, *option, "web1"), 2, option)
-                self.assertIn(option[0], world.err)
-
-
 class ModifyTests(ChangeCase):
     command = "modify"
 
     def test_nothing_given(self) -> None:
         self.assertIn("Nothing to change of web1", self.refused("web1"))
+
+    def test_what_changes_as_it_runs(self) -> None:
+        op = self.op("-m", "1g", "--hotplug", "--net", "add", "web1")
+        self.assertEqual((op["runtime_mem"], op["hotplug"], "hotplug_if_possible" in op), (1024, True, False))
+
+    def test_disks_of_another_template(self) -> None:
+        op = self.op("-t", "drbd", "-n", "n2", "--file-driver", "loop", "--file-storage-dir", "x", "web1")
+        found = [op[name] for name in ("disk_template", "remote_node", "file_driver", "file_storage_dir")]
+        self.assertEqual(found, ["drbd", "n2", "loop", "x"])
+        op = self.op("-t", "ext", "-e", "provider=x", "-I", "hail", "web1")
+        self.assertEqual((op["ext_params"], op["iallocator"]), ({"provider": "x"}, "hail"))
 
     def test_everything_at_once(self) -> None:
         op = self.op(

@@ -179,6 +179,16 @@ class NodeTests(VerifyTestCase):
         self.node("n1.example", paths={"/oob": "/oob is not there"})
         self.finds("ENODEOOBPATH:node:n1.example:out-of-band program: /oob is not there")
 
+    def test_script_for_the_address_of_the_cluster(self) -> None:
+        path = "/etc/ganeti/scripts/master-ip-setup"
+        self.config = changed(self.config, self.config.cluster, use_external_mip_script=True)
+        self.node("n2.example", paths={path: f"{path} is not executable"})
+        found = "ENODEUSERSCRIPTS:node:n2.example:script for the cluster's address: "
+        _, said = self.run_group("default")
+        self.assertIn(f"  - ERROR:{found}{path} is not executable", said)
+        asked = next(m for name, m in self.hands.asked if name == "n2.example")
+        self.assertEqual(asked.paths, {path: "program"})
+
     def test_oses(self) -> None:
         self.node("n2.example", oses=(evolve(NOOP, name="odd"), evolve(NOOP, variants=("a",))))
         self.finds("ENODEOS:node:n2.example:OS noop has other variants", "OS odd is here but not on n1.example")
