@@ -66,7 +66,7 @@ class ProgramAllocators:
             log.debug("running iallocator {program}", program=program)
             environment = self._environment
             if program is None:
-                argv = [sys.executable, "-m", "ganeti_tw.cli.htools", HAIL]
+                argv = [sys.executable, "-P", "-m", "ganeti_tw.cli.htools", HAIL]
                 environment = {**environment, "PYTHONPATH": os.path.dirname(os.path.dirname(ganeti_tw.__file__))}
             else:
                 argv = [program]
