@@ -47,6 +47,12 @@ class ProgramAllocators:
         self._directory = directory
         self._environment = {"PATH": PATH, "HOME": "/root", "LC_ALL": "C.UTF-8", **(environment or {})}
 
+    async def _find(self, name: str) -> None:
+        await self._blocking.run(find, self._search_path, name, deadline=FILE_DEADLINE)
+
+    def find(self, name: str) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._find(name))
+
     def compose(self, make: Callable[[], str]) -> Deferred[str]:
         return self._blocking.run(make, deadline=FILE_DEADLINE)
 
@@ -60,7 +66,7 @@ class ProgramAllocators:
             log.debug("running iallocator {program}", program=program)
             environment = self._environment
             if program is None:
-                argv = [sys.executable, "-m", "ganeti_tw.cli.htools", HAIL]
+                argv = [sys.executable, "-P", "-m", "ganeti_tw.cli.htools", HAIL]
                 environment = {**environment, "PYTHONPATH": os.path.dirname(os.path.dirname(ganeti_tw.__file__))}
             else:
                 argv = [program]

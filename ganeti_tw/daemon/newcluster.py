@@ -165,7 +165,6 @@ def beginning(
         modify_etc_hosts=new.modify_etc_hosts,
         modify_ssh_setup=new.modify_ssh_setup,
         maintain_node_health=new.maintain_node_health,
-        default_iallocator="",
         prealloc_wipe_disks=bool(new.prealloc_wipe_disks),
         enabled_user_shutdown=bool(new.enabled_user_shutdown),
         ssh_key_type=new.ssh_key_type,

@@ -13,6 +13,9 @@ from ganeti_tw.protocol.node import ProgramEnd
 class Allocators(Protocol):
     """The iallocators of the master."""
 
+    def find(self, name: str) -> Deferred[None]:
+        """Whether there is a program of that name: NotFound, or BadRequest when there cannot be one."""
+
     def compose(self, make: Callable[[], str]) -> Deferred[str]:
         """What ``make`` gives, made aside: the document about a large cluster takes a while."""
 

@@ -289,6 +289,11 @@ class Context:
         """A socket by which somebody outside gives a sign; close it."""
         return self._hands.open_bell()
 
+    async def find_allocator(self, name: str) -> None:
+        """As :meth:`Allocators.find`."""
+        self._step()
+        await self._hands.allocators.find(name)
+
     async def compose(self, make: Callable[[], str]) -> str:
         """What ``make`` gives, made aside since it takes a while."""
         self._step()

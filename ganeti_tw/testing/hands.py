@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred, execute, fail, maybeDeferred
+from twisted.internet.defer import Deferred, execute, fail, maybeDeferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 
@@ -438,6 +438,9 @@ class SimulatedAllocators:
         self.scripts: dict[str, Script] = {"hail": _hail}
         self.asked: list[tuple[str, dict[str, Any], tuple[str, ...]]] = []
         self.running: list[str] = []
+
+    def find(self, name: str) -> Deferred[None]:
+        return succeed(None) if name in self.scripts else fail(NotFound(f"there is no iallocator {name!r}"))
 
     def compose(self, make: Callable[[], str]) -> Deferred[str]:
         return execute(make)

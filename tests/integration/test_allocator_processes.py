@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import tempfile
+import textwrap
+from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as global_reactor
@@ -19,6 +22,7 @@ from ganeti_tw.errors import BadRequest, DriverError, NotFound
 from ganeti_tw.kernel import InlineBlocking
 
 reactor: Any = global_reactor
+ROOT = Path(__file__).parents[2]
 
 EMPTY = {
     "cluster_tags": [],
@@ -72,6 +76,11 @@ class ProcessTests(AllocatorCase):
         self.assertEqual(json.loads(end.stdout)["result"], [[], [], []], end)
         self.nothing_left()
 
+    async def test_whether_there_is_one(self) -> None:
+        self.script(self.second, "mine", "")
+        self.assertIsNone(await self.allocators.find("mine"))
+        await self.assertFailure(self.allocators.find("nosuch"), NotFound)
+
     async def test_a_hail_of_the_site_comes_first(self) -> None:
         self.script(self.second, "hail", "echo theirs")
         self.assertEqual((await self.allocators.run("hail", "{}", [], 10)).stdout, "theirs\n")
@@ -123,6 +132,27 @@ class ProcessTests(AllocatorCase):
         self.assertFalse(end.good)
         self.assertIn("odd", end.output)
         self.nothing_left()
+
+
+class ExampleTests(AllocatorCase):
+    """The program that the how-to shows."""
+
+    async def test_it_takes_the_node_with_most_free_memory(self) -> None:
+        page = (ROOT / "docs/howto/iallocator.rst").read_text()
+        (text,) = re.findall(r"\n    (#!/usr/bin/python3\n(?:(?:    .*)?\n)+)", page)
+        self.script(self.first, "example", "")
+        (Path(self.first) / "example").write_text(textwrap.dedent(f"    {text}"))
+        sample = json.loads((ROOT / "tests/data/iallocator_input.json").read_text())
+        (node,) = sample["nodes"]
+        for change, answer in (
+            ({}, [node]),
+            ({"memory": 10**6}, []),
+            ({"type": "relocate"}, []),
+            ({"restrict-to-nodes": []}, []),
+        ):
+            question = {**sample, "request": {**sample["request"], **change}}
+            end = await self.allocators.run("example", json.dumps(question), [], 20)
+            self.assertEqual(json.loads(end.stdout)["result"], answer, end)
 
 
 class FindTests(AllocatorCase):

@@ -93,6 +93,12 @@ class CreationTests(AllocatorCase):
         self.assertIn("gnt-cluster modify --default-iallocator", done.err)
         self.nothing_left()
 
+    def test_a_default_that_is_not_there(self) -> None:
+        done = self.cluster.run("gnt-cluster", "modify", "-I", "nosuch")
+        self.assertEqual(done.code, 1, done)
+        self.assertIn("there is no iallocator 'nosuch'", done.err)
+        self.assertEqual(self.cluster.config.cluster.default_iallocator, "hail")
+
     def test_parameters_of_the_cluster_become_arguments(self) -> None:
         self.scripts["hail"] = chosen("node1")
         self.cluster.run("gnt-cluster", "modify", "--default-iallocator-params", "no-capacity-checks,max-cpu=4")

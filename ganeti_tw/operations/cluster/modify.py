@@ -103,6 +103,8 @@ class ClusterSetParams:
             context.inform(f"{text}, nothing to do about that")
         if self.max_tracked_jobs is not None:
             context.inform("max_tracked_jobs is kept for those who read it; here no job is looked at in turns")
+        if self.default_iallocator:
+            await context.find_allocator(self.default_iallocator)
         await check_on_nodes(context, with_settings(before, self), self)
         choose = at_random(context)
 

@@ -70,7 +70,7 @@ async def other_node(context: Context, instance: Instance, name: str) -> Node:
             raise BadRequest(f"{instance.name} has {len(secondaries)} secondary nodes, not one that could be replaced")
         (leaving,) = secondaries
     node: Node = await ask(context, name, Relocate(instance, leaving))
-    context.say(f"iallocator {name} chose {node.name} for {instance.name}")
+    context.inform(f"iallocator {name} chose {node.name} for {instance.name}")
     return node
 
 
