@@ -44,6 +44,11 @@ def ask(host: VirtualHost) -> Mapping[str, Any]:
         return {"name": s.recv(100).decode(), "role": "none"}
 
 
+def host_pid(host: VirtualHost) -> int:
+    """What is in its file, whether it lives or not."""
+    return int(Path(host.paths.pid).read_text())
+
+
 class ProcessTests(TestCase):
     def setUp(self) -> None:
         holder = tempfile.TemporaryDirectory()
@@ -79,6 +84,14 @@ class ProcessTests(TestCase):
         self.assertTrue(host.crashed())
         self.start(stand_in(), "node1")
         self.assertFalse(host.crashed())
+
+    def test_all_that_runs_on_a_host_dies_with_it_and_nothing_else(self) -> None:
+        self.start(stand_in(), "node1", "node2")
+        host = self.cluster.hosts[0]
+        command = subprocess.Popen(["sleep", "60"], env=host.environ(os.environ))
+        self.addCleanup(command.wait)
+        self.assertEqual(sorted(vprocess.kill_all(host)), sorted(filter(None, [host_pid(host), command.pid])))
+        self.assertEqual((host.processes(), self.running()), ([], ["node2"]))
 
     def test_the_deaf_are_killed(self) -> None:
         self.start(stand_in("deaf"), "node1")

@@ -470,6 +470,14 @@ class AwayTests(MastershipCase):
         self.assertEqual(self.hosts["node3"].record.master, "node4")
         self.run_it("gnt-cluster", "verify")
 
+    def test_where_only_the_master_is_another_one_it_is_told_first(self) -> None:
+        self.run_it("gnt-node", "modify", "-O", "yes", "node3")
+        self.fail_over("node2")
+        said = self.run_it("gnt-node", "modify", "-f", "-O", "no", "node3")
+        self.assertEqual(self.hosts["node3"].record.master, "node2")
+        self.assertNotIn("did not take the files", said)
+        self.assertNotIn("no answer about its hooks", said)
+
     def test_not_marked_offline_jobs_and_verify_say_what_to_do(self) -> None:
         self.kill("node3")
         self.replace_candidates()

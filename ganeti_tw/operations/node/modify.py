@@ -18,6 +18,7 @@ from ganeti_tw.operations.hooks import Hooks, master_and
 from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import EXCLUSIVE, SHARED, operation
 from ganeti_tw.operations.steps.ancillary import spread_files
+from ganeti_tw.operations.steps.hostnews import tell_hosts
 from ganeti_tw.operations.steps.nodes import at_random
 from ganeti_tw.protocol.config import Changes
 from ganeti_tw.protocol.node import Ping
@@ -107,8 +108,9 @@ class NodeSetParams:
         for node in config.candidates:
             if node.uuid not in candidates and (node.uuid != before.uuid or not self.master_candidate):
                 context.inform(f"{node.name} is a master candidate now")
-        if before.offline:
-            await spread_files(context, [after])
+        if before.offline and not after.offline:
+            # Who is master may have changed while it was away, and it takes files from the master alone.
+            await spread_files(context, await tell_hosts(context, [after]))
         return self._told(before, after)
 
     def _changes(self, config: Config, choose: Choose) -> Changes:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from attrs import Factory, define
+from attrs import Factory, define, frozen
 
 from ganeti_tw.testing.kills.journal import SUCCESS, Accepted, Asked, Ended, Entry, Facts, Unknown
 
@@ -75,6 +75,27 @@ def signature(op: Facts) -> str:
     subject = op.get("instance_name") or op.get("name") or ""
     detail = op.get("new_name") or ",".join(op.get("tags") or ())
     return " ".join(filter(None, (op["OP_ID"], subject, detail)))
+
+
+@frozen
+class Sight:
+    """What is seen at a place: in a ledger, or by the living cluster's answers."""
+
+    place: str
+    facts: Facts
+    living: bool
+
+
+def missing(expected: Expected, sights: Iterable[Sight]) -> list[str]:
+    """One line for each thing that is wrong, with the places where it is."""
+    wrong = list(expected.contradictions)
+    if expected.unfinished():
+        wrong.append(f"jobs that were accepted and did not end: {expected.unfinished()}")
+    places: dict[str, list[str]] = {}
+    for sight in sights:
+        for line in lost(expected.facts, sight.facts, sight.living):
+            places.setdefault(line, []).append(sight.place)
+    return wrong + [f"{line} ({', '.join(where)})" for line, where in places.items()]
 
 
 def lost(expected: Facts, seen: Facts, living: bool) -> list[str]:

@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from attrs import Factory, define
 
 from ganeti_tw.errors import GanetiError
 from ganeti_tw.testing.kills.clients import Crew
-from ganeti_tw.testing.kills.expected import Expected, lost
+from ganeti_tw.testing.kills.expected import Expected, Sight, missing
 from ganeti_tw.testing.kills.hosts import COMMAND, Hosts, until
 from ganeti_tw.testing.kills.journal import Reader
 from ganeti_tw.testing.kills.observed import exported, living, locks
@@ -149,25 +148,19 @@ class Rounds:
 
     def _compare(self) -> Expected:
         expected = self._read()
-        wrong = list(expected.contradictions)
-        if expected.unfinished():
-            wrong.append(f"jobs that were accepted and did not end: {expected.unfinished()}")
-        places: dict[str, list[str]] = {}
-        for place, seen, alive in self._seen():
-            self.tally.looked_up += len(expected.facts)
-            for line in lost(expected.facts, seen, alive):
-                places.setdefault(line, []).append(place)
-        wrong += [f"{line} ({', '.join(where)})" for line, where in places.items()]
+        seen = list(self._seen())
+        self.tally.looked_up += len(seen) * len(expected.facts)
+        wrong = missing(expected, seen)
         if wrong:
             raise Lost("\n".join(wrong))
         return expected
 
-    def _seen(self) -> Iterator[tuple[str, dict[str, Any], bool]]:
-        """The cluster from all sides: where, what, whether it is the living one."""
+    def _seen(self) -> Iterator[Sight]:
+        """The cluster from all sides."""
         master = self._hosts.master()
         try:
             with self._hosts.client(master) as client:
-                yield f"master {master}", living(client), True
+                yield Sight(f"master {master}", living(client), living=True)
                 held = locks(client)
         except GanetiError as e:
             raise Lost(f"the master {master} does not answer: {e.text}") from None
@@ -175,7 +168,7 @@ class Rounds:
             raise Lost(f"nothing is under way, and still there are locks held: {held}")
         with ThreadPoolExecutor(2) as pool:
             for name, dump in zip(self._hosts.names, pool.map(self._hosts.dump, self._hosts.names), strict=True):
-                yield f"ledger of {name}", exported(dump), False
+                yield Sight(f"ledger of {name}", exported(dump), living=False)
 
     def _read(self) -> Expected:
         """What all journals say together by now."""

@@ -9,7 +9,7 @@ from typing import Any
 from unittest import TestCase
 
 from ganeti_tw.testing.kills import wishes
-from ganeti_tw.testing.kills.expected import Expected, lost
+from ganeti_tw.testing.kills.expected import Expected, Sight, lost, missing
 from ganeti_tw.testing.kills.journal import Accepted, Asked, Ended, Entry, Journal, Reader, Unknown
 from ganeti_tw.testing.kills.observed import exported
 from ganeti_tw.testing.kills.plans import plan
@@ -107,6 +107,19 @@ class LostTests(TestCase):
         self.assertEqual(lost(facts, seen, living=True), [])
         self.assertEqual(len(lost(facts, {**seen, "job 7": False}, living=True)), 1)
         self.assertEqual(len(lost(facts, {**seen, "status 7": "error"}, living=True)), 1)
+
+    def test_each_thing_is_named_once_with_the_places_where_it_is_wrong(self) -> None:
+        found = expected(*done(1, 7, wishes.tag("blue")))
+        good = {"job 7": "OP_TAGS_SET blue", "status 7": "success", "tag blue": True}
+        bad = {**good, "tag blue": False}
+        sights = [Sight("here", bad, False), Sight("there", good, False), Sight("yonder", bad, False)]
+        self.assertEqual(missing(found, sights), ["tag blue: True was acknowledged, False is there (here, yonder)"])
+        self.assertEqual(missing(found, sights[1:2]), [])
+
+    def test_jobs_without_an_end_and_ids_given_twice_are_wrong_wherever_one_looks(self) -> None:
+        found = expected(asked(1, wishes.tag("blue")), Accepted(1, 7))
+        found.take("client2", [asked(1, wishes.tag("blue")), Accepted(1, 7)])
+        self.assertEqual(len(missing(found, [])), 2)
 
     def test_only_the_living_cluster_knows_what_runs(self) -> None:
         facts = {"runs a": True}
