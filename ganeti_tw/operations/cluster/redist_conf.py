@@ -40,7 +40,7 @@ class ClusterRedistConf:
         regular = host_update(config, RELEASE, context.certificates.lowest())
         messages = [(n, evolve(regular, candidate=n.master_candidate)) for n in nodes]
         reached = []
-        for node, answer in await context.on_each(messages, TIMEOUT, path="host"):
+        for node, answer in await context.on_each(messages, TIMEOUT, path="host", what="telling the nodes"):
             if isinstance(answer, GanetiError):
                 context.warn(f"{node.name} was not told of the configuration: {answer.text}")
             else:
