@@ -244,7 +244,8 @@ class HostActor(Actor):
             uuid=m.node_uuid,
             epoch=m.epoch,
             master=m.master,
-            candidates=(m.master,),
+            candidates=m.candidates or (m.master,),
+            addresses=m.addresses,
         )
         await self._roles.joined(record, identity, m.hmac_key)
         log.info(

@@ -68,6 +68,8 @@ class MasterHosts:
                 ca=self.certificates.bundle(),
                 certificate=certificate,
                 hmac_key=self.certificates.hmac_key(),
+                candidates=record.candidates,
+                addresses=record.addresses,
             )
             await host.ask(welcome, WELCOME_TIMEOUT)
         finally:

@@ -32,6 +32,7 @@ from ganeti_tw.mond.collectors.lv import COMMAND as LVS
 from ganeti_tw.mond.collectors.lv import report as lv_report
 from ganeti_tw.mond.guests import compared, not_listed, status_report
 from ganeti_tw.mond.placement import owners_of_minors, owners_of_volumes, wanted
+from ganeti_tw.mond.reasons import state_reasons, with_reasons
 from ganeti_tw.mond.registry import all_collectors
 from ganeti_tw.mond.report import envelope
 from ganeti_tw.protocol.instance import RunningInstance
@@ -127,7 +128,7 @@ def collect(options: argparse.Namespace, confd: Callable[[], Confd]) -> Any:
             text = _read(options.file) if options.file else run(LVS)
             return lv_report(text, _volume_owners(options, confd))
         case _:
-            return _inst_status_xen(confd())
+            return _inst_status_xen(confd(), load(os.environ).paths.run)
 
 
 def _drbd(options: argparse.Namespace, confd: Callable[[], Confd]) -> Any:
@@ -160,7 +161,7 @@ def _volume_owners(options: argparse.Namespace, confd: Callable[[], Confd]) -> M
     return owners_of_volumes((i, confd().ask(INSTANCE_DISKS, i["name"])) for i in instances)
 
 
-def _inst_status_xen(confd: Confd) -> Any:
+def _inst_status_xen(confd: Confd, run_directory: str) -> Any:
     instances = wanted(confd.ask(NODE_INSTANCES, confd.node)[0])
     try:
         found = parse_xl(run(("xl", "list")))
@@ -169,7 +170,8 @@ def _inst_status_xen(confd: Confd) -> Any:
     now = time.time()
     started = {name: now - seconds for name, seconds in _uptimes().items()}
     found = [evolve(domain, started=started.get(domain.name)) for domain in found]
-    return status_report(compared([i for i in instances if i.hypervisor.startswith("xen")], found, now))
+    guests = compared([i for i in instances if i.hypervisor.startswith("xen")], found, now)
+    return status_report(with_reasons(guests, state_reasons(run_directory)))
 
 
 def _uptimes() -> Mapping[str, float]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve
 from twisted.internet.defer import Deferred, execute, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger, formatTime
@@ -29,6 +27,7 @@ from ganeti_tw.mond.guests import Guest, compared
 from ganeti_tw.mond.host import LocalHost
 from ganeti_tw.mond.metrics import Exposition
 from ganeti_tw.mond.monitor import Monitor
+from ganeti_tw.mond.reasons import state_reasons, with_reasons
 from ganeti_tw.mond.registry import DEADLINE, all_collectors
 from ganeti_tw.mond.web import ReportSite
 from ganeti_tw.protocol.instance import ListInstances
@@ -214,27 +213,7 @@ async def list_guests(
     found = await agent.ask(ListInstances(host.hands.enabled(record)), LIST_TIMEOUT)
     wanted = await placement.wanted()
     try:
-        reasons = await threads.run(state_reasons, paths, deadline=DEADLINE)
+        reasons = await threads.run(state_reasons, paths.run, deadline=DEADLINE)
     except GanetiError:
         reasons = {}
-    guests = compared(wanted, found, host.outside.now())
-    return tuple(evolve(g, state_reason=reasons[g.name]) if g.name in reasons else g for g in guests)
-
-
-def state_reasons(paths: Paths) -> Mapping[str, tuple[Any, ...]]:
-    """Why instances are in their state, as far as somebody wrote it down on this node; by name.  Blocks."""
-    directory = os.path.join(paths.run, "instance-reason")
-    found = {}
-    try:
-        names = os.listdir(directory)
-    except OSError:
-        return {}
-    for name in names:
-        try:
-            with open(os.path.join(directory, name), encoding="utf-8") as file:
-                trail = json.load(file)
-        except (OSError, ValueError):
-            continue
-        if isinstance(trail, list):
-            found[name] = tuple(trail)
-    return found
+    return with_reasons(compared(wanted, found, host.outside.now()), reasons)

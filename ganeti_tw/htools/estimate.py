@@ -49,7 +49,8 @@ class Estimator:
         # Values are taken relative to their mean, so that squares stay small and their sums exact enough.
         self._means = [sum(column) / self._count for column in columns]
         self._squares = [
-            sum((value - mean) ** 2 for value in column) for column, mean in zip(columns, self._means, strict=True)
+            sum((value - mean) * (value - mean) for value in column)
+            for column, mean in zip(columns, self._means, strict=True)
         ]
         # What each spread counts as it is.
         self._spreads = [

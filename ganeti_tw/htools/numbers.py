@@ -13,6 +13,7 @@ _SIZE = re.compile(r"([0-9]+)\s*([A-Za-z]*)\Z", re.ASCII)
 
 # No integer of a real cluster is longer; a longer one would be slow to handle.
 _LONGEST = 18
+_LARGEST = 1e15
 _SHORT = {"": 1.0, "m": 1.0, "g": 1024.0, "t": 1048576.0, "M": 1e6 / 1048576, "G": 1e9 / 1048576, "T": 1e12 / 1048576}
 _LONG = {
     "mib": 1.0,
@@ -43,7 +44,7 @@ def real(owner: str, text: str) -> float:
     if not _FLOAT.match(text):
         raise BadData(f"{owner}: cannot parse string '{shortened(text)}'")
     value = float(text)
-    if value in (float("inf"), float("-inf")):
+    if abs(value) > _LARGEST:
         raise BadData(f"{owner}: cannot parse string '{shortened(text)}'")
     return value
 

@@ -14,7 +14,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ganeti_tw.errors import GanetiError, OutcomeUnknown, StaleEpoch
+from ganeti_tw.errors import GanetiError, OutcomeUnknown, Refused, StaleEpoch
 from ganeti_tw.kernel import Actor, Outcome, Rank, receive
 from ganeti_tw.model.config import Config
 from ganeti_tw.nodes.directory import Directory
@@ -23,6 +23,7 @@ from ganeti_tw.protocol.mastership import Testify, Witness
 
 ASK_TIMEOUT = 3.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
+REFUSALS = 3  # in a row, until a node is believed to have another master: once may be a certificate that changes
 
 log = Logger()
 
@@ -44,7 +45,11 @@ class _Again:
 
 
 class Witnesses(Actor):
-    """Tells every node, until it knows the latest.  Without ``voting`` nobody needs to know."""
+    """Tells every node, until it knows the latest.  Without ``voting`` nobody needs to know.
+
+    When most nodes refuse to be told, this host was removed from the cluster by
+    a later master: StaleEpoch, for no node will ever say more to it.
+    """
 
     rank = Rank.REPLICATOR
 
@@ -60,6 +65,7 @@ class Witnesses(Actor):
         self._knows: dict[str, Witness] = {}
         self._busy: set[str] = set()
         self._failures: dict[str, int] = {}
+        self._refusals: dict[str, int] = {}  # in a row
         self._waiting: Deferred[None] | None = None
 
     @receive(Testify)
@@ -84,11 +90,16 @@ class Witnesses(Actor):
         if failure is None:
             self._busy.discard(m.node)
             self._failures.pop(m.node, None)
+            self._refusals.pop(m.node, None)
             self._knows[m.node] = m.witness
             self._go_on()
             return
         if isinstance(failure.value, StaleEpoch):
             self._give_up(failure.value)
+        elif isinstance(failure.value, Refused):
+            self._refusals[m.node] = self._refusals.get(m.node, 0) + 1
+            self._failures[m.node] = min(self._failures.get(m.node, 0), self._refusals[m.node] - 1)  # it is there again
+            self._see_whether_outcast(failure.value)
         count = self._failures[m.node] = self._failures.get(m.node, 0) + 1
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(count - 1, 10))
         self.later(pause * (0.5 + self._random()), _Again(m.node))
@@ -115,6 +126,12 @@ class Witnesses(Actor):
         if waiting is not None and (2 * known >= len(self._nodes) or not self._voting):
             self._waiting = None
             waiting.callback(None)
+
+    def _see_whether_outcast(self, last: Refused) -> None:
+        refusing = [node for node in self._nodes if self._refusals.get(node, 0) >= REFUSALS]
+        if self._voting and 2 * len(refusing) > len(self._nodes):
+            many = f"{len(refusing)} of {len(self._nodes)}"
+            self._give_up(StaleEpoch(f"{many} nodes refuse {self._own_name}: {last.text}"))
 
     def _give_up(self, error: GanetiError) -> None:
         waiting, self._waiting = self._waiting, None

@@ -278,7 +278,7 @@ class JoinHello:
 @wire("join.welcome/1", answer=None)
 @frozen
 class JoinWelcome:
-    """Proof that the master knows the token, and all the host needs to be a node.
+    """Proof that the master knows the token, and all the host needs to be a node, also under the next master.
 
     ``proof``: hex HMAC-SHA256 keyed with the token's secret over nonce, the
     host's certificate fingerprint and the master's.
@@ -296,3 +296,5 @@ class JoinWelcome:
     ca: str  # PEM
     certificate: str  # PEM
     hmac_key: str
+    candidates: tuple[str, ...] = ()  # one of them may be master before this one says anything else
+    addresses: dict[str, str] = field(factory=dict)  # of all nodes there are, by name

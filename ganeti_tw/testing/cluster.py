@@ -349,7 +349,7 @@ class _Hosts:
         if not isinstance(unjoined, Unjoined):
             raise Refused(f"{name} is in a cluster already")
         identity = unjoined.join(await self.certificates.first(unjoined.csr(), name), self.certificates.bundle())
-        record = record_of(self._cluster, name, uuid, ours.epoch, ours.name, (ours.name,))
+        record = record_of(self._cluster, name, uuid, ours.epoch, ours.name, ours.candidates)
         await host.process.joined(record, identity, "key\n")
         return {}
 

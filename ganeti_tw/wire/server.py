@@ -38,6 +38,7 @@ class Inbound(PeerConnection):
         self._asks: set[Deferred[bytes]] = set()
         self._retiring = False
         self._visit: IDelayedCall | None = None  # ends a stranger's
+        self._welcome = True
 
     def peer(self) -> str:
         if self.sender is not None and self.sender.name is not None:
@@ -52,13 +53,17 @@ class Inbound(PeerConnection):
         if certificate is None:
             raise Refused("the client shows no certificate")
         sender = Sender(name, fingerprint_of(certificate), number_of(certificate))
-        self._server.check(sender)
+        try:
+            self._server.check(sender)
+        except Refused:
+            # With each message it is told why: at a connection that only breaks it would try on for ever.
+            self.limit, self._welcome = STRANGER_LIMIT, False
         self.sender = sender
         self.calls.say(HELLO, {"wire": VERSION, "name": self._identity.name.encode()})
 
     def handshakeCompleted(self) -> None:
         super().handshakeCompleted()
-        if self.proven and self.sender is not None and self.sender.name is None:
+        if self.proven and self.sender is not None and (self.sender.name is None or not self._welcome):
             self._visit = self._clock.callLater(STRANGER_TIME, self.hang_up)
 
     def ended(self) -> None:

@@ -206,6 +206,67 @@ class GroupTests(EvacuationCase):
         self.bad("gnt-instance", "change-group", "--to", "default", "web1", words=("wrong_input",))
 
 
+class MoveTests(EvacuationCase):
+    """Where one instance goes whose target is not named."""
+
+    def answers(self, node: str) -> None:
+        answer = json.dumps({"success": True, "info": "", "result": [node]})
+        self.scripts["mine"] = lambda document, arguments: answer
+
+    def test_failover_and_migration_ask_the_allocator(self) -> None:
+        for verb, node in (("failover", "node3"), ("migrate", "node4")):
+            self.answers(node)
+            self.good("gnt-instance", verb, "-f", "-I", "mine", "web1")
+            self.assertEqual(self.where()["web1"], node)
+            self.assertEqual(self.running()[node], ["web1.example"])
+            _, document, _ = self.cluster.allocators.asked[-1]
+            self.assertEqual(document["request"]["type"], "relocate")
+
+    def test_or_the_default_one(self) -> None:
+        for verb in ("failover", "migrate"):
+            before = self.where()["web1"]
+            self.good("gnt-instance", verb, "-f", "web1")
+            self.assertNotEqual(self.where()["web1"], before)
+            self.good("gnt-instance", verb, "-f", "-I", ".", "web1")
+        self.assertEqual([name for name, _, _ in self.cluster.allocators.asked], ["hail"] * 4)
+
+    def test_only_the_nodes_of_the_move_stay_locked(self) -> None:
+        self.answers("node4")
+        self.cluster.hosts["node1"].hypervisor.deaf.add("web1.example")
+        op = {"OP_ID": FAILOVER, "instance_name": "web1", "iallocator": "mine", "shutdown_timeout": 30}
+        self.cluster.call("submit", {"ops": [op]})
+        self.cluster.settle(5)
+        rows = self.cluster.call("query", {"what": "lock", "fields": ["name", "mode"]})["data"]
+        names = {uuid: node.name for uuid, node in self.cluster.config.nodes.items()}
+        held = {names[name.partition("/")[2]] for (_, name), (_, mode) in rows if mode and name.startswith("node")}
+        self.assertEqual(held, {"node1", "node4"})
+
+    def test_the_hooks_see_the_target(self) -> None:
+        self.answers("node4")
+        self.good("gnt-instance", "migrate", "-f", "-I", "mine", "web1")
+        seen = [m.environment["GANETI_NEW_PRIMARY"] for m in self.cluster.hosts["node4"].hooks.ran if "NEW" in str(m)]
+        self.assertEqual(set(seen), {"node4"})
+
+    def test_nodes_that_are_no_target(self) -> None:
+        for node, word in (("node1", "is already"), ("node9", "no node of the cluster")):
+            self.answers(node)
+            for verb in ("failover", "migrate"):
+                self.bad("gnt-instance", verb, "-f", "-I", "mine", "web1", words=("iallocator mine", word))
+
+    def test_disks_on_one_node_only(self) -> None:
+        self.good("gnt-instance", "add", "-t", "file", *ADD, "-n", "node3", "db1.example")
+        for verb in ("failover", "migrate"):
+            self.bad("gnt-instance", verb, "-f", "-I", "hail", "db1", words=("wrong_state", "node3 only"))
+        self.assertEqual(self.cluster.allocators.asked, [])
+
+    def test_hail_evacuates_a_node_by_migrations(self) -> None:
+        self.good("gnt-node", "evacuate", "-f", "-p", "-I", "hail", "node1")
+        self.assertEqual(self.running()["node1"], [])
+        self.assertEqual(sum(map(len, self.running().values())), 3)
+        kinds = [summary.partition("(")[0] for summary, _ in self.jobs()]
+        self.assertEqual(kinds.count("INSTANCE_MIGRATE"), 2)
+
+
 class DebugTests(EvacuationCase):
     def ask(self, *argv: str) -> Any:
         return json.loads(self.good("gnt-debug", "iallocator", *argv).out)

@@ -113,7 +113,9 @@ class RefusalTests(FailoverCase):
     def test_where_it_cannot_go(self) -> None:
         self.add(*SHARED)
         self.refused("-n", "node2", "web1", word="on node2 already")
-        self.refused("web1", word="no node given")
+        self.done("gnt-cluster", "modify", "-I", "")
+        self.refused("web1", word="has no default one")
+        self.refused("-n", "node3", "-I", "hail", "web1", word="not both")
         self.refused("-n", "node9", "web1", word="node9")
         for flag, word in (("-O", "marked offline"), ("-D", "is drained"), ("--vm-capable", "not vm_capable")):
             bad, good = ("no", "yes") if flag == "--vm-capable" else ("yes", "no")

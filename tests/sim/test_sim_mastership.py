@@ -264,6 +264,25 @@ class FailoverTests(MastershipCase):
         self.assertEqual((done.code, "is the master already" in done.err), (1, True))
 
 
+class NewcomerTests(MastershipCase):
+    def setUp(self) -> None:
+        self.cluster = Cluster(nodes=3, spare=1)
+        self.hosts = self.cluster.hosts
+
+    def test_a_host_that_joined_a_moment_ago_obeys_the_next_master(self) -> None:
+        """The master dies before it tells the newcomer of the candidates."""
+        add = {"OP_ID": "OP_NODE_ADD", "node_name": "node4", "token": "token of node4"}
+        self.cluster.call("submit", {"ops": [add]})
+        while self.cluster.config.find_node("node4") is None:
+            self.cluster.clock.step(self.cluster.clock.seconds() + 5)
+        self.assertEqual(self.hosts["node4"].record.serial, 0)
+        self.kill("node1")
+        self.fail_over("node2")
+        self.cluster.settle(5)
+        self.assertEqual(self.hosts["node4"].record.master, "node2")
+        self.add_tag("after")
+
+
 class StartTests(MastershipCase):
     def test_a_master_without_a_majority_does_not_act_and_says_why(self) -> None:
         self.kill("node1", "node2", "node3")

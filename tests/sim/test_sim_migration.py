@@ -157,7 +157,9 @@ class RefusalTests(MigrationCase):
     def test_where_it_cannot_go(self) -> None:
         self.add()
         self.refused("-n", "node2", "web1", word="on node2 already")
-        self.refused("web1", word="no node given")
+        self.cluster.run("gnt-cluster", "modify", "-I", "")
+        self.refused("web1", word="has no default one")
+        self.refused("-n", "node3", "-I", "hail", "web1", word="not both")
         self.refused("-n", "node9", "web1", word="node9")
         self.done("gnt-node", "modify", "-D", "yes", "-f", "node3")
         self.refused("-n", "node3", "web1", word="is drained")

@@ -55,19 +55,30 @@ class NodeMoveTests(SynchronousTestCase):
 
     def test_refusals(self) -> None:
         for argv, word, code in (
-            (("migrate", "-f", "node2"), "no node given for web1.example", 1),
+            (("migrate", "-f", "-I", "hail", "-n", "node3", "node2"), "not both", 1),
             (("migrate", "-f", "-n", "node2", "node2"), "to another node", 1),
             (("migrate", "-f", "-n", "node9", "node2"), "node9", 1),
             (("migrate", "-f", "-n", "node3", "node9"), "node9", 1),
             (("failover", "-f", "-n", "node3", "node9"), "node9", 1),
             (("migrate", "-f", "--non-live", "--migration-mode", "live", "-n", "node3", "node2"), "only one of", 1),
-            (("migrate", "-f", "-I", "hail", "node2"), "does not work here yet", 2),
-            (("failover", "-f", "-I", "hail", "node2"), "does not work here yet", 2),
         ):
             done = self.node(*argv)
             self.assertEqual(done.code, code, (argv, done))
             self.assertIn(word, done.err, argv)
         self.assertEqual(self.on("node2"), sorted(NAMES))
+        self.done("gnt-cluster", "modify", "-I", "")
+        self.assertIn("no default one", self.node("migrate", "-f", "node2").err)
+        self.assertEqual(self.on("node2"), sorted(NAMES))
+
+    def test_an_allocator_chooses_where_each_goes(self) -> None:
+        for verb in ("migrate", "failover"):
+            done = self.node(verb, "-f", "-I", "hail", "node2")
+            self.assertIn("successfully.", done.out, done)
+            self.assertEqual(self.on("node2"), [])
+            self.assertEqual(sorted(self.on("node1") + self.on("node3")), sorted(NAMES))
+            for name in NAMES:
+                if name not in self.on("node2"):
+                    self.done("gnt-instance", "migrate", "-f", "-n", "node2", name)
 
     def test_the_questions(self) -> None:
         self.assertEqual(self.node("migrate", "-n", "node3", "node2").code, 13)
@@ -95,8 +106,9 @@ class NodeMoveTests(SynchronousTestCase):
         self.assertEqual(done.code, 0, done)
         self.assertIn("There were 1 errors while failing over the 3 instances of node2", done.out)
         self.assertEqual(self.on("node2"), ["web2.example"])
+        self.done("gnt-cluster", "modify", "-I", "")
         done = self.node("failover", "-f", "node2")
-        self.assertIn("no node given for web2.example", done.err)
+        self.assertIn("no default one", done.err)
 
     def test_a_dead_node(self) -> None:
         host = self.cluster.hosts["node2"]

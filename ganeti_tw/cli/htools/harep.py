@@ -145,6 +145,9 @@ def _treat(call: Call, patient: Patient) -> Patient:
             f"Not performing a repair of type {kind} on {patient.name}"
             f" because only repairs up to {patient.limit} are allowed"
         )
+        known = patient.state.repair
+        if known is not None and (known.kind, known.result) == (kind, ENOPERM):
+            return patient._replace(state=State(NEEDS_REPAIR, known))
         return _remember(call, patient, State(NEEDS_REPAIR, repair._replace(result=ENOPERM)))
     call.say(f"Executing {kind} repair on {patient.name}")
     wait = call.options.job_delay

@@ -29,6 +29,7 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
         ignore_consistency=options.ignore_consistency,
         shutdown_timeout=options.shutdown_timeout,
         target_node=options.dst_node,
+        iallocator=options.iallocator,
         ignore_ipolicy=options.ignore_ipolicy,
     )
     return submit_and_follow(context, options, op)
@@ -48,8 +49,8 @@ COMMAND = Command(
         "--dry-run",
         "--priority",
         "-n/--target-node",
+        "-I/--iallocator",
         "--ignore-ipolicy",
         "--cleanup",
     ),
-    not_yet=("-I/--iallocator",),
 )

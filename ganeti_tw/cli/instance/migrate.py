@@ -33,6 +33,7 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
         mode=mode,
         cleanup=options.cleanup,
         target_node=options.dst_node,
+        iallocator=options.iallocator,
         allow_failover=options.allow_failover,
         allow_runtime_changes=options.allow_runtime_chgs,
         ignore_ipolicy=options.ignore_ipolicy,
@@ -54,6 +55,7 @@ COMMAND = Command(
         "--dry-run",
         "--priority",
         "-n/--target-node",
+        "-I/--iallocator",
         "--allow-failover",
         "--ignore-ipolicy",
         "--ignore-hvversions",
@@ -61,5 +63,4 @@ COMMAND = Command(
         "--submit",
         "--print-jobid",
     ),
-    not_yet=("-I/--iallocator",),
 )

@@ -29,6 +29,7 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
             instance_name=name,
             ignore_consistency=options.ignore_consistency,
             target_node=options.dst_node,
+            iallocator=options.iallocator,
         )
         wanted.append(Wanted(name, [op]))
     failed = job_outcomes(context, wanted).count(False)
@@ -44,7 +45,6 @@ COMMAND = Command(
     run=run,
     arguments=(Argument("node"),),
     usage="[-f] <node>",
-    options=("-f/--force", "--ignore-consistency", "--priority"),
+    options=("-f/--force", "--ignore-consistency", "-I/--iallocator", "--priority"),
     additions=("-n/--target-node",),
-    not_yet=("-I/--iallocator",),
 )

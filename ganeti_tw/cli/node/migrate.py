@@ -29,6 +29,7 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
         node_name=node,
         mode=mode,
         target_node=options.dst_node,
+        iallocator=options.iallocator,
         allow_runtime_changes=options.allow_runtime_chgs,
         ignore_ipolicy=options.ignore_ipolicy,
     )
@@ -53,11 +54,11 @@ COMMAND = Command(
         "--non-live",
         "--migration-mode",
         "-n/--target-node",
+        "-I/--iallocator",
         "--priority",
         "--ignore-ipolicy",
         "--no-runtime-changes",
         "--submit",
         "--print-jobid",
     ),
-    not_yet=("-I/--iallocator",),
 )

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ganeti_tw.errors import NotFound
 from ganeti_tw.mond.families import Family, columns
 from ganeti_tw.mond.registry import BadReport, Category, Host, Kind, collector, figures
 
-# Key of the report, column of lvs(8), and how its text is read; bytes have no unit.
-COLUMNS: tuple[tuple[str, str, type], ...] = (
+
+def size(text: str) -> int:
+    """Bytes, with their unit or without: Ganeti's saved outputs have it."""
+    return int(text.removesuffix("B"))
+
+
+# Key of the report, column of lvs(8), and how its text is read.
+COLUMNS: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
     ("uuid", "lv_uuid", str),
     ("name", "lv_name", str),
     ("attr", "lv_attr", str),
@@ -18,16 +24,16 @@ COLUMNS: tuple[tuple[str, str, type], ...] = (
     ("minor", "lv_minor", int),
     ("kernel_major", "lv_kernel_major", int),
     ("kernel_minor", "lv_kernel_minor", int),
-    ("size", "lv_size", int),
+    ("size", "lv_size", size),
     ("seg_count", "seg_count", int),
     ("tags", "lv_tags", str),
     ("modules", "lv_modules", str),
     ("vg_uuid", "vg_uuid", str),
     ("vg_name", "vg_name", str),
     ("segtype", "segtype", str),
-    ("seg_start", "seg_start", int),
+    ("seg_start", "seg_start", size),
     ("seg_start_pe", "seg_start_pe", int),
-    ("seg_size", "seg_size", int),
+    ("seg_size", "seg_size", size),
     ("seg_tags", "seg_tags", str),
     ("seg_pe_ranges", "seg_pe_ranges", str),
     ("devices", "devices", str),

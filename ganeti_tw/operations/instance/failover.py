@@ -11,12 +11,13 @@ from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, instance_hooks, master_and
 from ganeti_tw.operations.inputs import Filled, Seconds
 from ganeti_tw.operations.registry import operation
+from ganeti_tw.operations.steps import openmoves
 from ganeti_tw.operations.steps.cleanup import clean_up, cleanup_target
 from ganeti_tw.operations.steps.failover import fail_over
-from ganeti_tw.operations.steps.moves import check_target, move_locks, move_variables, target_of
+from ganeti_tw.operations.steps.moves import check_target, chooses_target, move_locks, move_variables, target_of
 
 
-@operation("OP_INSTANCE_FAILOVER", summary="instance_name", not_yet=("iallocator",))
+@operation("OP_INSTANCE_FAILOVER", summary="instance_name")
 @frozen
 class InstanceFailover:
     """Stop an instance on its node and start it on another that reaches its disks.
@@ -38,10 +39,23 @@ class InstanceFailover:
 
     def locks(self, config: Config) -> dict[str, int]:
         instance = self._instance(config)
+        if self._is_open(config, instance):
+            return openmoves.locks(config, instance)
         return move_locks(config, instance, self._target(config, instance))
+
+    async def choose(self, context: Context) -> InstanceFailover:
+        instance = self._instance(context.config)
+        if not self._is_open(context.config, instance):
+            return self
+        target = await openmoves.choose(context, instance, self.iallocator)
+        return evolve(self, iallocator=None, target_node=target.name, target_node_uuid=target.uuid)
 
     def check(self, config: Config) -> None:
         instance = self._instance(config)
+        if self._is_open(config, instance):
+            openmoves.check(config, instance, self.iallocator)
+            return
+        openmoves.check_named(config, instance, self.iallocator)
         target = self._target(config, instance)
         if not self.cleanup:
             check_target(config, instance, target, ignore_ipolicy=self.ignore_ipolicy)
@@ -78,6 +92,10 @@ class InstanceFailover:
 
     def _instance(self, config: Config) -> Instance:
         return config.instance(self.instance_name, self.instance_uuid)
+
+    def _is_open(self, config: Config, instance: Instance) -> bool:
+        given = self.target_node or self.target_node_uuid
+        return not self.cleanup and not given and chooses_target(config, instance)
 
     def _target(self, config: Config, instance: Instance) -> Node:
         if self.cleanup:

@@ -12,14 +12,15 @@ from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, instance_hooks, master_and
 from ganeti_tw.operations.inputs import Filled, MigrationMode
 from ganeti_tw.operations.registry import operation
+from ganeti_tw.operations.steps import openmoves
 from ganeti_tw.operations.steps.cleanup import clean_up, cleanup_target
 from ganeti_tw.operations.steps.failover import SHUTDOWN_TIMEOUT, fail_over
 from ganeti_tw.operations.steps.migration import migrate, why_not
-from ganeti_tw.operations.steps.moves import check_target, move_locks, move_variables, target_of
+from ganeti_tw.operations.steps.moves import check_target, chooses_target, move_locks, move_variables, target_of
 from ganeti_tw.operations.steps.nodes import primary_of
 
 
-@operation("OP_INSTANCE_MIGRATE", summary="instance_name", not_yet=("iallocator",))
+@operation("OP_INSTANCE_MIGRATE", summary="instance_name")
 @frozen
 class InstanceMigrate:
     """Give a running instance to another node that reaches its disks, without stopping it.
@@ -45,15 +46,28 @@ class InstanceMigrate:
 
     def locks(self, config: Config) -> dict[str, int]:
         instance = self._instance(config)
+        if self._is_open(config, instance):
+            return openmoves.locks(config, instance)
         return move_locks(config, instance, self._target(config, instance))
+
+    async def choose(self, context: Context) -> InstanceMigrate:
+        instance = self._instance(context.config)
+        if not self._is_open(context.config, instance):
+            return self
+        target = await openmoves.choose(context, instance, self.iallocator)
+        return evolve(self, iallocator=None, target_node=target.name, target_node_uuid=target.uuid)
 
     def check(self, config: Config) -> None:
         one_mode(self.mode, self.live)
         instance = self._instance(config)
-        target = self._target(config, instance)
-        if self.cleanup:
-            return
-        check_target(config, instance, target, ignore_ipolicy=self.ignore_ipolicy)
+        if self._is_open(config, instance):
+            openmoves.check(config, instance, self.iallocator)
+        else:
+            openmoves.check_named(config, instance, self.iallocator)
+            target = self._target(config, instance)
+            if self.cleanup:
+                return
+            check_target(config, instance, target, ignore_ipolicy=self.ignore_ipolicy)
         source = primary_of(config, instance)
         if source.offline and not self.allow_failover:
             raise NodeOffline(
@@ -94,6 +108,10 @@ class InstanceMigrate:
 
     def _instance(self, config: Config) -> Instance:
         return config.instance(self.instance_name, self.instance_uuid)
+
+    def _is_open(self, config: Config, instance: Instance) -> bool:
+        given = self.target_node or self.target_node_uuid
+        return not self.cleanup and not given and chooses_target(config, instance)
 
     def _target(self, config: Config, instance: Instance) -> Node:
         if self.cleanup:

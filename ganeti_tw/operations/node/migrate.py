@@ -14,13 +14,17 @@ from ganeti_tw.operations.hooks import Hooks, master
 from ganeti_tw.operations.inputs import Filled, MigrationMode
 from ganeti_tw.operations.instance.migrate import one_mode
 from ganeti_tw.operations.registry import SHARED, operation
+from ganeti_tw.operations.steps import allocator
 from ganeti_tw.operations.steps.moves import chooses_target
 
 
-@operation("OP_NODE_MIGRATE", summary="node_name", not_yet=("iallocator",))
+@operation("OP_NODE_MIGRATE", summary="node_name")
 @frozen
 class NodeMigrate:
-    """Give all primary instances of a node to other nodes, each by a job of its own.  Result: ``jobs``."""
+    """Give all primary instances of a node to other nodes, each by a job of its own.  Result: ``jobs``.
+
+    Without ``target_node`` each job asks an iallocator.
+    """
 
     node_name: Filled
     node_uuid: Filled | None = None
@@ -42,12 +46,10 @@ class NodeMigrate:
             target = config.node(self.target_node or "", self.target_node_uuid)
             if target.uuid == node.uuid:
                 raise BadRequest(f"instances of {node.name} are to go to another node, not to {target.name} itself")
-            return
-        lost = [i.name for i in config.primaries(node.uuid) if chooses_target(config, i)]
-        if lost:
-            raise BadRequest(
-                f"no node given for {', '.join(lost)}: name one (-n); choosing one by an allocator is not supported yet"
-            )
+            if self.iallocator is not None:
+                raise BadRequest("give a node or an iallocator, not both")
+        elif any(chooses_target(config, i) for i in config.primaries(node.uuid)):
+            allocator.named(config, self.iallocator)
 
     def hooks(self, config: Config) -> Hooks:
         shown = {"NODE_NAME": self._node(config).name, "ALLOW_RUNTIME_CHANGES": self.allow_runtime_changes}
@@ -64,7 +66,11 @@ class NodeMigrate:
             "allow_runtime_changes": self.allow_runtime_changes,
             "ignore_ipolicy": self.ignore_ipolicy,
         }
-        return {"jobs": [[{**common, "instance_name": i.name}] for i in config.primaries(self._node(config).uuid)]}
+        jobs = []
+        for instance in config.primaries(self._node(config).uuid):
+            asked = self.iallocator if chooses_target(config, instance) else None
+            jobs.append([{**common, "instance_name": instance.name, "iallocator": asked}])
+        return {"jobs": jobs}
 
     def _node(self, config: Config) -> Node:
         return config.node(self.node_name, self.node_uuid)

@@ -24,30 +24,28 @@ def target_of(config: Config, instance: Instance, name: str | None, uuid: str | 
     BadRequest when a node must be named or must not; whether the instance may go is asked of :func:`check_target`.
     """
     given = bool(name or uuid)
-    if _internally_mirrored(config, instance):
+    if internally_mirrored(config, instance):
         if given:
             raise BadRequest(f"{instance.name} can only go to its secondary node: name no other")
         return config.node(config.secondary_nodes(instance)[0])
     if not given:
-        _mirrored(config, instance)
-        raise BadRequest(
-            f"no node given for {instance.name}: name one (-n); choosing one by an allocator is not supported yet"
-        )
+        mirrored(config, instance)
+        raise BadRequest(f"no node given for {instance.name}: name one (-n)")
     return config.node(name or "", uuid)
 
 
 def chooses_target(config: Config, instance: Instance) -> bool:
-    """Whether it could go to any node, so that one has to be named."""
-    return not _internally_mirrored(config, instance)
+    """Whether it could go to any node, so that one has to be named, or chosen by an allocator."""
+    return not internally_mirrored(config, instance)
 
 
-def _internally_mirrored(config: Config, instance: Instance) -> bool:
+def internally_mirrored(config: Config, instance: Instance) -> bool:
     """Whether its disks are on two nodes, which it can choose from."""
     disks = config.disks_of(instance)
     return bool(disks) and all(TEMPLATES[disk.dev_type].internally_mirrored for disk in disks)
 
 
-def _mirrored(config: Config, instance: Instance) -> None:
+def mirrored(config: Config, instance: Instance) -> None:
     """WrongState when its disks bind it to its node."""
     kinds = set()
     for index, disk in enumerate(config.disks_of(instance)):
@@ -76,7 +74,7 @@ def move_variables(config: Config, instance: Instance, target: Node) -> dict[str
     """What hooks see of a move."""
     source = config.node(instance.primary_node).name
     roles = {"OLD_PRIMARY": source, "NEW_PRIMARY": target.name, "OLD_SECONDARY": "", "NEW_SECONDARY": ""}
-    if _internally_mirrored(config, instance):
+    if internally_mirrored(config, instance):
         roles |= {"OLD_SECONDARY": target.name, "NEW_SECONDARY": source}
     return roles
 
@@ -84,7 +82,7 @@ def move_variables(config: Config, instance: Instance, target: Node) -> dict[str
 def check_target(config: Config, instance: Instance, target: Node, *, ignore_ipolicy: bool) -> None:
     """Refuse a node that the instance may not go to, by what is configured."""
     settled(config, instance)
-    _mirrored(config, instance)
+    mirrored(config, instance)
     if target.uuid == instance.primary_node:
         raise WrongState(f"{instance.name} is on {target.name} already")
     usable(target)

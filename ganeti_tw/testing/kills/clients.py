@@ -106,7 +106,7 @@ class Worker(threading.Thread):
         self._goes, self._idle, self._ends = False, False, False
         self._changed = threading.Condition()
         self.journal = journal
-        self.failure: BaseException | None = None
+        self.broke = False
 
     def go(self) -> None:
         with self._changed:
@@ -128,14 +128,14 @@ class Worker(threading.Thread):
             return self._changed.wait_for(lambda: self._idle, seconds)
 
     def run(self) -> None:
+        ended = False
         try:
             while self._may_go():
                 self._turn(self._work.wishes())
                 time.sleep(self._pause)
-        except BaseException as e:
-            self.failure = e
-            raise
+            ended = True
         finally:
+            self.broke = not ended
             self._master.close()
             self._journal.close()
             with self._changed:
@@ -240,7 +240,7 @@ class Crew:
             worker.rest()
         end = time.monotonic() + PATIENCE + 2 * CALL
         late = [f"{w.name} waits for an answer" for w in self.workers if not w.rests(max(0.0, end - time.monotonic()))]
-        return late + [f"{w.name} failed: {w.failure!r}" for w in self.workers if w.failure is not None]
+        return late + [f"{w.name} failed: see its traceback" for w in self.workers if w.broke]
 
     def stop(self) -> None:
         for worker in self.workers:

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from ganeti_tw.daemon.measures import actor_families, certificate_ends, job_families, ledger_families
-from ganeti_tw.daemon.monitoring import ErrorLog, Programs, Shared, load_site_collectors, state_reasons
+from ganeti_tw.daemon.monitoring import ErrorLog, Programs, Shared, load_site_collectors
 from ganeti_tw.daemon.placement import BAD_FOR, GOOD_FOR, Placement
 from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.daemon.serverside import FileContext
@@ -27,6 +27,7 @@ from ganeti_tw.mond import registry
 from ganeti_tw.mond.collectors import SITE
 from ganeti_tw.mond.families import Family
 from ganeti_tw.mond.metrics import metric
+from ganeti_tw.mond.reasons import state_reasons
 from ganeti_tw.mond.registry import all_collectors
 from ganeti_tw.protocol.ledger import Position
 from ganeti_tw.protocol.node import ProgramEnd
@@ -259,8 +260,8 @@ class FileTests(TestCase):
         (directory / "a").write_text('[["user", "why", 1]]')
         (directory / "b").write_text("{")
         (directory / "c").mkdir()
-        self.assertEqual(state_reasons(Paths(str(root))), {"a": (["user", "why", 1],)})
-        self.assertEqual(state_reasons(Paths(str(root / "x"))), {})
+        self.assertEqual(state_reasons(Paths(str(root)).run), {"a": (["user", "why", 1],)})
+        self.assertEqual(state_reasons(Paths(str(root / "x")).run), {})
 
     def certificate(self, name: str) -> tuple[Path, Path]:
         key = new_key()

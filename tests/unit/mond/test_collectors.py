@@ -236,6 +236,11 @@ class LvTests(TestCase):
                 lv.report(bad, {})
             self.assertIn(bad.strip()[:20], str(caught.exception))
 
+    def test_a_saved_output_of_ganeti_has_units(self) -> None:
+        words = "uu;root;-wi-ao----;-1;-1;254;0;4294967296B;1;;;vu;xenvg;linear;512B;0;4096B;;/dev/a:0-1;/dev/a(0)"
+        (volume,) = lv.report(words, {})
+        self.assertEqual([volume[key] for key in ("size", "seg_start", "seg_size")], [4294967296, 512, 4096])
+
     def test_without_lvm_there_are_none(self) -> None:
         host = FakeHost(Clock())
         found: list[Any] = []

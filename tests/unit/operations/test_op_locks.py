@@ -20,6 +20,7 @@ WEB = "instance/web1.example"
 DEFAULT = uuid(1)
 
 CREATE = {"instance_name": "Web2.Example.", "disks": [{"size": 10}], "nics": [], "mode": "create", "pnode": "n3"}
+FOR_DISKS = ("node", "node-res")
 OPEN = {**CREATE, "pnode": None, "iallocator": "hail"}
 MULTI = {"OP_ID": "OP_INSTANCE_CREATE", **CREATE, "pnode": None}
 
@@ -130,6 +131,10 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, int]]] = [
         "OP_INSTANCE_CHANGE_GROUP",
         {"instance_name": "web1", "target_groups": ["default"]},
         {WEB: S, f"nodegroup/{DEFAULT}": S, f"node/{N1}": S, f"node/{N2}": S},
+    ),
+    *(
+        (op_id, {"instance_name": "web1"}, {WEB: X, **{f"{level}/{n}": X for level in FOR_DISKS for n in (N1, N2)}})
+        for op_id in ("OP_INSTANCE_FAILOVER", "OP_INSTANCE_MIGRATE")
     ),
     (
         "OP_INSTANCE_MIGRATE",
