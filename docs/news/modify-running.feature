@@ -1,1 +1,1 @@
-``gnt-instance modify`` changes the memory of a running instance (``-m``), plugs disks and NICs into it (``--hotplug``, ``--hotplug-if-possible``; hypervisor ``fake``), and converts disks between ``file`` and ``sharedfile`` (``-t``).
+``gnt-instance modify`` changes the memory of a running instance (``-m``), plugs disks and NICs into it (``--hotplug``, ``--hotplug-if-possible``), and converts disks between ``file`` and ``sharedfile`` (``-t``).

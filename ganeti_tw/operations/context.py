@@ -219,16 +219,23 @@ class Context:
         self._step(changes=not only_looks(message))
         return await self._hands.on_node(node.name, path, message, timeout)
 
-    async def on_nodes(self, nodes: Iterable[Node], message: Any, timeout: float) -> list[tuple[Node, Any]]:
-        """Ask all the same at once; an answer or a GanetiError for each, in order."""
-        return await self.on_each([(node, message) for node in nodes], timeout)
+    async def on_nodes(
+        self, nodes: Iterable[Node], message: Any, timeout: float, what: str = ""
+    ) -> list[tuple[Node, Any]]:
+        """Ask all the same at once; an answer or a GanetiError for each, in order.
+
+        With a word for ``what`` that is, it is told how many have answered.
+        """
+        return await self.on_each([(node, message) for node in nodes], timeout, what=what)
 
     async def on_each(
-        self, messages: Iterable[tuple[Node, Any]], timeout: float, path: str = "node"
+        self, messages: Iterable[tuple[Node, Any]], timeout: float, path: str = "node", what: str = ""
     ) -> list[tuple[Node, Any]]:
-        """Ask each its own at once; an answer or a GanetiError for each, in order."""
+        """Ask each its own at once, as :meth:`on_nodes`."""
         self._step()
-        asked = [(node, Deferred.fromCoroutine(self.on_node(node, m, timeout, path))) for node, m in messages]
+        each = list(messages)
+        work = self.counted(what, "nodes", [self.on_node(node, m, timeout, path) for node, m in each])
+        asked = list(zip((node for node, _ in each), work, strict=True))
         answers: list[tuple[Node, Any]] = []
         for node, answer in asked:
             try:
@@ -236,6 +243,20 @@ class Context:
             except GanetiError as e:
                 answers.append((node, e))
         return answers
+
+    def counted(self, what: str, unit: str, work: Sequence[Coroutine[Any, Any, T]]) -> list[Deferred[T]]:
+        """Begin all at once; with a word for ``what`` it is, it is told how many have ended, in whatever way."""
+        progress = self.progress(what, len(work), unit) if what and work else None
+        ended = 0
+
+        def one_more(result: Any) -> Any:
+            nonlocal ended
+            ended += 1
+            if progress is not None:
+                progress.at(ended)
+            return result
+
+        return [Deferred.fromCoroutine(w).addBoth(one_more) for w in work]
 
     async def together(self, work: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
         """The values of what is done at the same time, in order; once all have ended the first error is raised."""

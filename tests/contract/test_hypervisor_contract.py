@@ -7,7 +7,6 @@ one is missing its tests are skipped with a word about it, under CI they fail.
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import shutil
 import tempfile
@@ -144,9 +143,8 @@ class FakeHypervisorTests(HypervisorContract, SynchronousTestCase):
         self.assertEqual(os.listdir(self.directory), [])
 
     def devices(self, name: str) -> list[str]:
-        with open(os.path.join(self.directory, f".{name}.devices")) as f:
-            found: list[str] = json.load(f)
-        return found
+        with open(os.path.join(self.directory, name)) as f:
+            return f.read().splitlines()[3].split()
 
 
 def missing() -> str:
@@ -185,6 +183,19 @@ class KvmHypervisorTests(HypervisorContract, SynchronousTestCase):
     def test_a_paused_start_is_listed_as_paused(self) -> None:
         self.do(self.hypervisor.start(self.spec("k1"), {}, paused=True))
         self.assertEqual([g.state for g in self.do(self.hypervisor.list()) if g.name == "k1"], ["paused"])
+
+    def test_devices_are_plugged_in(self) -> None:
+        path = os.path.join(self.root, "k4.disk")
+        with open(path, "wb") as file:
+            file.truncate(1 << 20)
+        spec = self.spec("k4")
+        self.do(self.hypervisor.start(spec, {}))
+        disk = DiskSpec(str(uuid4()), 0, "file", 1, "rw", ("loop", path))
+        nic = NicSpec(str(uuid4()), 0, "aa:00:00:00:00:01", "bridged", "user")
+        for device in (disk, nic, disk, nic):  # those it has are left alone
+            self.do(self.hypervisor.plug(spec, device, path))
+        domain = self.made._libvirt.description("k4")
+        self.assertEqual((domain.count(path), domain.count(nic.mac)), (1, 1))
 
     def test_memory_of_a_running_guest(self) -> None:
         self.do(self.hypervisor.start(self.spec("k3"), {}))

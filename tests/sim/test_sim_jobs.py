@@ -163,6 +163,21 @@ class CommandTests(JobCase):
         self.assertEqual(self.cluster.hosts["node2"].storages["file"].disks, {})
         self.assertEqual(self.cluster.run("gnt-debug", "locks", "--no-headers").out, "")
 
+    def progress(self, job: str) -> list[dict[str, Any]]:
+        info = json.loads(self.run_job(0, "info", "--json", job).out)[0]
+        return [entry[3] for entry in info["oplog"][0] if entry[2] == "progress"]
+
+    def test_how_many_disks_are_made(self) -> None:
+        self.cluster.hosts["node2"].storages["file"].delay = 5
+        disks = [f"--disk={n}:size=1g" for n in range(4)]
+        add = ("gnt-instance", "add", "--submit", "-t", "file", *disks, *ADD[2:])
+        job = self.cluster.run(*add, "web1").err.split()[-1]
+        self.cluster.settle(11)
+        (told,) = self.progress(job)
+        expected = {"what": "creating disks of web1", "done": 2, "total": 4, "unit": "disks", "percent": 50.0}
+        self.assertEqual({k: told[k] for k in expected}, expected)
+        self.run_job(0, "wait", job)
+
     def test_a_failed_job(self) -> None:
         job = self.submit(delay(1), {"OP_ID": "OP_NODE_REMOVE", "node_name": "node1"}, delay(1))
         self.assertIn("master", self.run_job(1, "watch", str(job)).err)

@@ -2,8 +2,7 @@
 
 A running guest is a file ``<run>/fake-hypervisor/<instance>`` with the lines
 ``0``, memory in MiB and number of vCPUs, as Ganeti's fake hypervisor writes
-it; so guests outlive this process.  Its devices are in ``.<instance>.devices``,
-a JSON list of UUIDs.
+it; so guests outlive this process.  A fourth line has the UUIDs of its devices.
 
 Faults are asked for in ``<run>/fake-hypervisor/.faults``, JSON of the form
 ``{"<verb>": {"<instance or *>": "<fault>"}}``, read at each call.  Verbs are
@@ -22,8 +21,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
 from twisted.internet.task import deferLater
 
@@ -56,8 +57,8 @@ class FakeHypervisor:
 
     async def start(self, spec: InstanceSpec, disks: Mapping[int, str], paused: bool = False) -> None:
         fault = await self._fault("start", spec.name)
-        text = f"0\n{spec.beparams['maxmem']}\n{spec.beparams['vcpus']}\n"
-        await self._run(self._write_devices, spec.name, [d.uuid for d in spec.devices], deadline=DEADLINE)
+        lines = _with_devices(["0", spec.beparams["maxmem"], spec.beparams["vcpus"]], [d.uuid for d in spec.devices])
+        text = "".join(f"{line}\n" for line in lines)
         await self._run(self._write, check_name(spec.name), text, deadline=DEADLINE)
         if fault == "die":
             self._clock.callLater(LIFE, self._remove, spec.name)
@@ -100,11 +101,11 @@ class FakeHypervisor:
 
     async def plug(self, spec: InstanceSpec, device: DiskSpec | NicSpec, path: str) -> None:
         await self._fault("plug", spec.name)
-        await self._run(self._change_devices, spec.name, device.uuid, True, deadline=DEADLINE)
+        await self._change(spec.name, partial(_with_device, device.uuid, True))
 
     async def unplug(self, spec: InstanceSpec, device: DiskSpec | NicSpec) -> None:
         await self._fault("unplug", spec.name)
-        await self._run(self._change_devices, spec.name, device.uuid, False, deadline=DEADLINE)
+        await self._change(spec.name, partial(_with_device, device.uuid, False))
 
     # --- from host to host ---
 
@@ -129,10 +130,7 @@ class FakeHypervisor:
         await self._migration.end(check_name(name))
 
     async def set_memory(self, name: str, memory_mib: int) -> None:
-        guest = next((g for g in await self.list() if g.name == name), None)
-        if guest is None:
-            raise WrongState(f"{name} does not run")
-        await self._run(self._write, name, f"0\n{memory_mib}\n{guest.vcpus}\n", deadline=DEADLINE)
+        await self._change(name, lambda lines: [lines[0], str(memory_mib), *lines[2:]])
 
     async def _fault(self, verb: str, name: str) -> str:
         """The fault asked for that the caller must act out; "" mostly."""
@@ -167,20 +165,20 @@ class FakeHypervisor:
             raise DriverError(f"fake: cannot write {self._path(name)}: {e.strerror}") from None
 
     def _remove(self, name: str) -> None:
-        for file in (name, f".{name}.devices"):
-            with suppress(FileNotFoundError):
-                os.unlink(self._path(file))
+        with suppress(FileNotFoundError):
+            os.unlink(self._path(name))
 
-    def _write_devices(self, name: str, uuids: Sequence[str]) -> None:
-        self._write(f".{check_name(name)}.devices", json.dumps(uuids))
+    async def _change(self, name: str, change: Callable[[Sequence[str]], Sequence[str]]) -> None:
+        """Replace the lines of a running guest."""
+        await self._run(self._rewrite, check_name(name), change, deadline=DEADLINE)
 
-    def _change_devices(self, name: str, uuid: str, there: bool) -> None:
+    def _rewrite(self, name: str, change: Callable[[Sequence[str]], Sequence[str]]) -> None:
         try:
-            with open(self._path(f".{check_name(name)}.devices"), encoding="utf-8") as f:
-                uuids = [known for known in json.load(f) if known != uuid]
-        except FileNotFoundError:  # it came from another node, or is from before there were such files
-            uuids = []
-        self._write_devices(name, [*uuids, uuid] if there else uuids)
+            with open(self._path(name), encoding="utf-8") as f:
+                lines = f.read().splitlines()
+        except FileNotFoundError:
+            raise WrongState(f"{name} does not run") from None
+        self._write(name, "".join(f"{line}\n" for line in change(lines)))
 
     def _scan(self) -> tuple[RunningInstance, ...]:
         """Files are opened only when they changed since they were last seen."""
@@ -206,3 +204,14 @@ class FakeHypervisor:
             return RunningInstance(name, "fake", "running", int(lines[1]), int(lines[2]), started=started)
         except (IndexError, ValueError):
             raise DriverError(f"fake: {self._path(name)} does not hold three numbers") from None
+
+
+def _with_device(uuid: str, there: bool, lines: Sequence[str]) -> Sequence[str]:
+    """The lines of a guest with a device, or without it."""
+    others = [known for known in " ".join(lines[3:]).split() if known != uuid]
+    return _with_devices(lines[:3], [*others, uuid] if there else others)
+
+
+def _with_devices(lines: Sequence[Any], uuids: Sequence[str]) -> Sequence[Any]:
+    """The lines of a guest that has these; without any they are Ganeti's."""
+    return [*lines, " ".join(uuids)] if uuids else lines

@@ -15,11 +15,13 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from ganeti_tw.agent.figures import read_text
 from ganeti_tw.agent.hypervisor import kvm_migration
 from ganeti_tw.agent.hypervisor.base import GuestNews, HypervisorHost, check_name
+from ganeti_tw.agent.hypervisor.kvm_plugging import described, found
 from ganeti_tw.agent.hypervisor.kvm_xml import Places, domain_xml
 from ganeti_tw.agent.hypervisor.libvirt_api import OFF, PAUSED, RUNNING, Domain, LibvirtConnection
 from ganeti_tw.agent.hypervisor.libvirt_host import prepare
@@ -27,12 +29,13 @@ from ganeti_tw.agent.hypervisor.native import why_not_native
 from ganeti_tw.agent.hypervisor.registry import hypervisors
 from ganeti_tw.agent.hypervisor.sockets import check_socket
 from ganeti_tw.errors import DriverError, WrongState
-from ganeti_tw.protocol.instance import Console, InstanceSpec, RunningInstance
+from ganeti_tw.protocol.instance import Console, DiskSpec, InstanceSpec, NicSpec, RunningInstance
 from ganeti_tw.protocol.migration import Doorway
 
 log = Logger()
 
 DEADLINE = 30.0
+LOOKS = 5  # seconds for which a guest may keep a device that is to be unplugged
 START_DEADLINE = 120.0  # the first start probes QEMU, which takes seconds
 SEND_DEADLINE = 6 * 3600.0  # who is impatient aborts it
 DEFAULT_BINARY = "/usr/bin/kvm"  # the default of kvm_path; a script that insists on KVM
@@ -120,6 +123,22 @@ class KvmHypervisor:
         if not await self.is_running(name):
             raise WrongState(f"{name} does not run")
         await self._run(self._libvirt.set_memory, name, memory_mib, deadline=DEADLINE)
+
+    # --- devices ---
+
+    async def plugging_obstacle(self) -> str:
+        return ""
+
+    async def plug(self, spec: InstanceSpec, device: DiskSpec | NicSpec, path: str) -> None:
+        await self._run(self._plug, spec, device, path, deadline=DEADLINE)
+
+    async def unplug(self, spec: InstanceSpec, device: DiskSpec | NicSpec) -> None:
+        await self._run(self._unplug, spec, device, deadline=DEADLINE)
+        for _ in range(LOOKS):
+            if found(device, await self._run(self._libvirt.description, spec.name, deadline=DEADLINE)) is None:
+                return
+            await deferLater(self._host.clock, 1.0)
+        raise DriverError(f"the guest in {spec.name} does not let go of the device: its system must be up and help")
 
     async def close(self) -> None:
         await self._run(self._libvirt.close, deadline=DEADLINE)
@@ -223,6 +242,16 @@ class KvmHypervisor:
             "ifup": self._host.ifup,
             **{f"disk/{index}": path for index, path in disks.items()},
         }
+
+    def _plug(self, spec: InstanceSpec, device: DiskSpec | NicSpec, path: str) -> None:
+        domain = self._libvirt.description(spec.name)
+        if found(device, domain) is None:
+            self._libvirt.attach(spec.name, described(spec, device, path, self._host.ifup, domain))
+
+    def _unplug(self, spec: InstanceSpec, device: DiskSpec | NicSpec) -> None:
+        there = found(device, self._libvirt.description(spec.name))
+        if there is not None:
+            self._libvirt.detach(spec.name, there)
 
     def _forget(self, name: str) -> None:
         if self._libvirt.state(name) not in (RUNNING, PAUSED):

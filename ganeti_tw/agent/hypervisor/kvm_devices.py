@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element, SubElement
 
 from ganeti_tw.errors import BadRequest
-from ganeti_tw.protocol.instance import InstanceSpec, NicSpec
+from ganeti_tw.protocol.instance import DiskSpec, InstanceSpec, NicSpec
 
 _BUSES = {
     "paravirtual": ("virtio", "vd"),
@@ -29,24 +29,39 @@ USER_LINK = "user"
 def add_disks(devices: Element, spec: InstanceSpec, paths: Mapping[int, str]) -> None:
     """Disks in their order, then CD and floppy drives."""
     params = spec.hvparams
-    kind = str(params.get("disk_type") or "paravirtual")
-    bus, prefix = _bus(kind)
+    bus, prefix = bus_of(params)
     for place, disk in enumerate(spec.disks):
-        path = paths[disk.index]
-        block = path.startswith("/dev/")
-        element = SubElement(devices, "disk", type="block" if block else "file", device="disk")
-        driver = SubElement(element, "driver", {"name": "qemu", "type": "raw"} | _caching(params, disk.dev_type))
-        if str(params.get("disk_discard") or "default") != "default":
-            driver.set("discard", str(params["disk_discard"]))
-        SubElement(element, "source", {"dev" if block else "file": path})
-        SubElement(element, "target", dev=_letters(prefix, place), bus=bus)
-        if disk.mode == "ro":
-            SubElement(element, "readonly")
-        SubElement(element, "serial").text = disk.uuid.replace("-", "")[:20]
+        add_disk(devices, params, disk, paths[disk.index], _letters(prefix, place), bus)
     if bus == "scsi":
         model = _CONTROLLERS[str(params.get("scsi_controller_type") or "lsi")]
         SubElement(devices, "controller", type="scsi", index="0", model=model)
     _add_drives(devices, params)
+
+
+def add_disk(
+    devices: Element, params: Mapping[str, Any], disk: DiskSpec, path: str, target: str, bus: str
+) -> None:
+    """One disk, under the name ``target``."""
+    block = path.startswith("/dev/")
+    element = SubElement(devices, "disk", type="block" if block else "file", device="disk")
+    driver = SubElement(element, "driver", {"name": "qemu", "type": "raw"} | _caching(params, disk.dev_type))
+    if str(params.get("disk_discard") or "default") != "default":
+        driver.set("discard", str(params["disk_discard"]))
+    SubElement(element, "source", {"dev" if block else "file": path})
+    SubElement(element, "target", dev=target, bus=bus)
+    if disk.mode == "ro":
+        SubElement(element, "readonly")
+    SubElement(element, "serial").text = serial_of(disk)
+
+
+def serial_of(disk: DiskSpec) -> str:
+    """By what guests, and we, know a disk again."""
+    return disk.uuid.replace("-", "")[:20]
+
+
+def bus_of(params: Mapping[str, Any]) -> tuple[str, str]:
+    """Bus of the disks, and what their names begin with.  BadRequest for a type that libvirt does not offer."""
+    return _bus(str(params.get("disk_type") or "paravirtual"))
 
 
 def _bus(kind: str) -> tuple[str, str]:
@@ -106,17 +121,21 @@ def _drive(devices: Element, device: str, image: str, name: str, bus: str) -> No
 
 def add_nics(devices: Element, spec: InstanceSpec, ifup: str) -> None:
     """NICs in their order.  BadRequest for a mode that is none."""
-    params = spec.hvparams
-    model = str(params.get("nic_type") or "paravirtual")
     for nic in spec.nics:
-        element = _connected(devices, nic, ifup)
-        SubElement(element, "mac", address=nic.mac)
-        SubElement(element, "model", type="virtio" if model == "paravirtual" else model)
-        if model == "paravirtual" and element.get("type") != "user":
-            driver = SubElement(element, "driver", name="vhost" if params.get("vhost_net") else "qemu")
-            queues = int(params.get("virtio_net_queues") or 1)
-            if queues > 1:
-                driver.set("queues", str(queues))
+        add_nic(devices, spec.hvparams, nic, ifup)
+
+
+def add_nic(devices: Element, params: Mapping[str, Any], nic: NicSpec, ifup: str) -> None:
+    """One NIC."""
+    model = str(params.get("nic_type") or "paravirtual")
+    element = _connected(devices, nic, ifup)
+    SubElement(element, "mac", address=nic.mac)
+    SubElement(element, "model", type="virtio" if model == "paravirtual" else model)
+    if model == "paravirtual" and element.get("type") != "user":
+        driver = SubElement(element, "driver", name="vhost" if params.get("vhost_net") else "qemu")
+        queues = int(params.get("virtio_net_queues") or 1)
+        if queues > 1:
+            driver.set("queues", str(queues))
 
 
 def _connected(devices: Element, nic: NicSpec, ifup: str) -> Element:

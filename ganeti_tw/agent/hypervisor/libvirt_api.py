@@ -107,6 +107,18 @@ class LibvirtConnection:
         live = 1  # VIR_DOMAIN_AFFECT_LIVE
         self._on(name, "set the memory of", lambda d: d.setMemoryFlags(memory_mib * 1024, live))
 
+    def description(self, name: str) -> str:
+        """The XML of a domain as it runs."""
+        return str(self._on(name, "look at", lambda d: d.XMLDesc(0)))
+
+    def attach(self, name: str, xml: str) -> None:
+        """Plug a device in, until the domain ends."""
+        self._on(name, "plug a device into", lambda d: d.attachDeviceFlags(xml, 1))  # VIR_DOMAIN_AFFECT_LIVE
+
+    def detach(self, name: str, xml: str) -> None:
+        """Ask the guest to let go of a device, which it may do later or never."""
+        self._on(name, "unplug a device from", lambda d: d.detachDeviceFlags(xml, 1))
+
     def destroy(self, name: str) -> None:
         """Pull its plug; one that does not run stays as it is."""
         with suppress(NotFound):

@@ -46,7 +46,8 @@ async def check_on_nodes(context: Context, after: Cluster, given: ClusterSetPara
 
 async def _problems(context: Context, question: VerifyNode) -> Any:
     nodes = [n for n in context.config.nodes.values() if n.vm_capable and not n.offline]
-    for node, found in await context.on_nodes(sorted(nodes, key=lambda n: n.name), question, NODE_TIMEOUT):
+    several = sorted(nodes, key=lambda n: n.name)
+    for node, found in await context.on_nodes(several, question, NODE_TIMEOUT, "asking the nodes"):
         if isinstance(found, GanetiError):
             yield f"{node.name} gave no answer: {found.text}"
         else:

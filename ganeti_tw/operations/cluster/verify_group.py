@@ -207,8 +207,10 @@ def _outside(config: Config, group: Group) -> list[Node]:
 
 async def _gather(context: Context, nodes: Iterable[Node]) -> tuple[list[Answer], list[Finding]]:
     """The answers of the nodes, and what to say of those that gave none."""
+    several = list(nodes)
+    progress = context.progress("gathering data", max(1, len(several)), "nodes")
     asked = []
-    for node in nodes:
+    for node in several:
         asked.append((node, Deferred.fromCoroutine(_ask(context, node))))
         await context.sleep(0)  # putting the question together takes a while; others may come in between
     answers: list[Answer] = []
@@ -218,6 +220,7 @@ async def _gather(context: Context, nodes: Iterable[Node]) -> tuple[list[Answer]
             answers.append(await waiting)
         except GanetiError as e:
             failed.append(Finding("ENODERPC", "node", node.name, f"it gave no answer: {e.text}"))
+        progress.at(len(answers) + len(failed))
     return answers, failed
 
 
@@ -232,7 +235,7 @@ async def _files_of(context: Context, nodes: Iterable[Node]) -> dict[str, Mappin
     """Checksums of the nodes that answer."""
     several = {n.uuid: n for n in nodes}.values()
     question = VerifyNode(hypervisors=(), files=nodes_step.ancillary_paths(context.config))
-    answers = await context.on_nodes(several, question, FILES_TIMEOUT)
+    answers = await context.on_nodes(several, question, FILES_TIMEOUT, "comparing files")
     return {node.name: found.files for node, found in answers if isinstance(found, NodeReport)}
 
 

@@ -37,7 +37,9 @@ class RestrictedCommand:
             raise BadRequest("nodes: at least one is needed")
 
     async def run(self, context: Context) -> list[tuple[bool, str]]:
-        answers = await context.on_nodes(self._nodes(context.config), RunRestricted(self.command), TIMEOUT)
+        answers = await context.on_nodes(
+            self._nodes(context.config), RunRestricted(self.command), TIMEOUT, f"running {self.command}"
+        )
         return [(False, a.text) if isinstance(a, GanetiError) else (True, a) for _, a in answers]
 
     def _nodes(self, config: Config) -> list[Node]:

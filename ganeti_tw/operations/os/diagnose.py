@@ -52,7 +52,7 @@ class OsDiagnose:
         by_os: dict[str, dict[str, OsStatus]] = {}
         asked = []
         nodes = [n for n in context.config.nodes.values() if n.vm_capable and not n.offline]
-        for node, found in await context.on_nodes(nodes, ListOses(), NODE_TIMEOUT):
+        for node, found in await context.on_nodes(nodes, ListOses(), NODE_TIMEOUT, "asking the nodes"):
             if isinstance(found, GanetiError):
                 context.warn(f"{node.name} does not say which OS definitions it has: {found.text}")
                 continue

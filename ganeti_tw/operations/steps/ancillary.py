@@ -47,7 +47,7 @@ async def spread_files(context: Context, nodes: Iterable[Node], *, etc_hosts: bo
         needed = [copies[f.path] for f in files_of(wanted, node) if f.path in copies]
         messages.append((node, WriteAncillary((*needed, hosts) if hosts is not None else tuple(needed))))
     failed = []
-    for node, answer in await context.on_each(messages, TIMEOUT):
+    for node, answer in await context.on_each(messages, TIMEOUT, what="copying files"):
         if isinstance(answer, GanetiError):
             context.warn(f"{node.name} did not take the files of the master: {answer.text}")
             failed.append(node)

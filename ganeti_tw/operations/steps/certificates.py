@@ -50,9 +50,10 @@ async def renew_certificates(context: Context, *, authority: bool, verbose: bool
 async def _renew(context: Context, verbose: bool) -> None:
     certificates = context.certificates
     failed: list[str] = []
-    for node in _in_order(context):
-        if not certificates.outdated([node.name]):
-            continue
+    nodes = [node for node in _in_order(context) if certificates.outdated([node.name])]
+    progress = context.progress("renewing certificates", max(1, len(nodes)), "nodes")
+    for number, node in enumerate(nodes):
+        progress.at(number)
         if verbose:
             context.say(f"Renewing the certificate of {node.name}")
         try:

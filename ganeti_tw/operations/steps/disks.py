@@ -24,8 +24,10 @@ def holders(config: Config, instance: Instance, disk: Disk) -> list[str]:
 
 async def create_disks(context: Context, instance: Instance, disks: tuple[Disk, ...]) -> None:
     """Make the disks, each registered to be taken back."""
+    progress = context.progress(f"creating disks of {instance.name}", max(1, len(disks)), "disks")
     for index, disk in enumerate(disks):
         await create_disk(context, instance, index, disk)
+        progress.at(index + 1)
 
 
 async def create_disk(
@@ -46,8 +48,11 @@ async def create_disk(
 
 async def remove_disks(context: Context, instance: Instance, *, ignore_failures: bool) -> None:
     """Remove all disks of an instance; with ``ignore_failures`` what cannot be removed is only reported."""
-    for index, disk in enumerate(context.config.disks_of(instance)):
+    disks = context.config.disks_of(instance)
+    progress = context.progress(f"removing disks of {instance.name}", max(1, len(disks)), "disks")
+    for index, disk in enumerate(disks):
         await remove_disk(context, instance, index, disk, ignore_failures=ignore_failures)
+        progress.at(index + 1)
 
 
 async def remove_disk(

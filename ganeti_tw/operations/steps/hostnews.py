@@ -20,7 +20,7 @@ async def tell_hosts(context: Context, nodes: Iterable[Node]) -> list[Node]:
     regular = host_update(context.config, RELEASE, context.certificates.lowest())
     messages = [(n, evolve(regular, candidate=n.master_candidate)) for n in nodes]
     reached = []
-    for node, answer in await context.on_each(messages, TIMEOUT, path="host"):
+    for node, answer in await context.on_each(messages, TIMEOUT, path="host", what="telling the nodes"):
         if isinstance(answer, GanetiError):
             context.warn(f"{node.name} was not told of the configuration: {answer.text}")
         else:

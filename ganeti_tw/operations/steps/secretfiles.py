@@ -95,7 +95,7 @@ async def _spread(context: Context, files: tuple[FileCopy, ...]) -> None:
     paths = ", ".join(f.path for f in files)
     others = [n for n in config.nodes.values() if n.uuid != config.cluster.master_node]
     failed: list[Node] = []
-    for node, answer in await context.on_nodes(others, WriteAncillary(files), TIMEOUT):
+    for node, answer in await context.on_nodes(others, WriteAncillary(files), TIMEOUT, "copying files"):
         if isinstance(answer, GanetiError):
             context.warn(f"{node.name} still has what was before in {paths}: {answer.text}")
             if not node.offline:

@@ -13,7 +13,7 @@ from typing import Any
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
-from agent_samples import HostTestCase, spec
+from agent_samples import HostTestCase, disk, spec
 from ganeti_tw.agent.hypervisor import libvirt_host
 from ganeti_tw.agent.hypervisor.base import GuestNews, HypervisorHost, check_name
 from ganeti_tw.agent.hypervisor.fake import FakeHypervisor
@@ -21,6 +21,7 @@ from ganeti_tw.agent.hypervisor.kvm import KvmHypervisor, libvirt_uri
 from ganeti_tw.agent.hypervisor.libvirt_api import Domain
 from ganeti_tw.agent.hypervisor.sockets import check_socket
 from ganeti_tw.errors import BadRequest, DriverError, Expired, Refused, WrongState
+from ganeti_tw.protocol.instance import NicSpec
 
 
 class Libvirt:
@@ -31,6 +32,18 @@ class Libvirt:
         self.xml: list[str] = []
         self.states: dict[str, str] = {}
         self.broken = False
+        self.devices: list[str] = []
+        self.stubborn = False
+
+    def description(self, name: str) -> str:
+        return f"<domain><devices>{''.join(self.devices)}</devices></domain>"
+
+    def attach(self, name: str, xml: str) -> None:
+        self.devices.append(xml)
+
+    def detach(self, name: str, xml: str) -> None:
+        if not self.stubborn:
+            self.devices.remove(xml)
 
     def define(self, xml: str) -> None:
         self.xml.append(xml)
@@ -81,6 +94,37 @@ class KvmTests(HostTestCase):
             self.start()
         self.assertIn('<domain type="qemu">', self.libvirt.xml[1])
         self.assertEqual(self.reasons, 1)
+
+    def test_disks_get_the_first_free_name_and_nics_are_known_by_their_mac(self) -> None:
+        self.start()
+        first, second = (evolve(disk(f"/d{n}"), uuid=f"0000000{n}-0000") for n in (1, 2))
+        for one in (first, second):
+            self.result(self.kvm.plug(self.spec, one, f"/d{one.uuid}"))
+        self.result(self.kvm.unplug(self.spec, first))
+        self.assertIn('dev="vdb"', self.libvirt.devices[0])
+        self.result(self.kvm.plug(self.spec, first, "/d1"))
+        self.assertIn('dev="vda"', self.libvirt.devices[1])
+        nic = NicSpec("n1", 0, "AA:00:00:00:00:01", "bridged", "br0")
+        for _ in range(2):
+            self.result(self.kvm.plug(self.spec, nic, ""))
+        self.assertEqual(len(self.libvirt.devices), 3)
+        for _ in range(2):
+            self.result(self.kvm.unplug(self.spec, nic))
+        self.assertEqual(len(self.libvirt.devices), 2)
+
+    def test_what_cannot_be_plugged(self) -> None:
+        nic = NicSpec("n1", 0, "aa:00:00:00:00:01", "bridged", "br0")
+        for wrong, device in (("ide", disk("/d1")), ("ne2k_isa", nic)):
+            changed = evolve(self.spec, hvparams={"disk_type": wrong, "nic_type": wrong})
+            work = Deferred.fromCoroutine(self.kvm.plug(changed, device, "/d1"))
+            self.assertIn(wrong, str(self.failureResultOf(work, BadRequest).value))
+
+    def test_a_guest_that_does_not_let_go_of_a_device(self) -> None:
+        self.libvirt.stubborn = True
+        self.result(self.kvm.plug(self.spec, disk("/d1"), "/d1"))
+        work = Deferred.fromCoroutine(self.kvm.unplug(self.spec, disk("/d1")))
+        self.clock.pump([1.0] * 5)
+        self.assertIn("does not let go", str(self.failureResultOf(work, DriverError).value))
 
     def test_kvm_flag_decides(self) -> None:
         self.start(kvm_flag="enabled")
