@@ -8,7 +8,7 @@ import msgspec
 from attrs import evolve, field, frozen
 from twisted.internet.defer import Deferred
 
-from ganeti_tw.errors import Corrupt
+from ganeti_tw.errors import Corrupt, GanetiError, OutcomeUnknown
 from ganeti_tw.kernel import Actor, Rank, Ref, receive
 from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.model.rows import SECRET, Delete, Put
@@ -126,13 +126,20 @@ class Vault:
 
 
 class SecretKeeper(Actor):
-    """Stores a change of the secrets and only then shows it; ``followers`` are told which certificates are good."""
+    """Stores a change of the secrets and only then shows it; ``followers`` are told which certificates are good.
+
+    ``unsure`` ends the reign when nobody knows whether one was stored: what came
+    next would be made from secrets that may be old, and a number issued twice.
+    """
 
     rank = Rank.CONFIG
     capacity = 100
     restarts = 3
 
-    def __init__(self, vault: Vault, ledger: Ref, followers: Iterable[Ref]) -> None:
+    def __init__(
+        self, vault: Vault, ledger: Ref, followers: Iterable[Ref], unsure: Callable[[GanetiError], None]
+    ) -> None:
+        self._unsure = unsure
         self._vault = vault
         self._ledger = ledger
         self._followers = tuple(followers)
@@ -145,7 +152,11 @@ class SecretKeeper(Actor):
         puts = tuple(Put(SECRET, key, value) for key, value in new.items() if old.get(key) != value)
         deletes = tuple(Delete(SECRET, key) for key in old.keys() - new.keys())
         if puts or deletes:
-            await self.ask(self._ledger, Commit(puts, deletes), COMMIT_TIMEOUT)
+            try:
+                await self.ask(self._ledger, Commit(puts, deletes), COMMIT_TIMEOUT)
+            except OutcomeUnknown as e:
+                self._unsure(e)
+                raise
         self._vault.secrets = after
         if after.issued.lowest != before.issued.lowest:
             for follower in self._followers:

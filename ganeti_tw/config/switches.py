@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 from attrs import evolve, frozen
 
-from ganeti_tw.errors import Corrupt
+from ganeti_tw.errors import Corrupt, GanetiError, OutcomeUnknown
 from ganeti_tw.kernel import Actor, Rank, Ref, receive
 from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.model.rows import Put
@@ -50,15 +50,16 @@ def _value(rows: Mapping[tuple[str, str], bytes], place: tuple[str, str], kind: 
 
 
 class SwitchKeeper(Actor):
-    """Stores a switch and only then shows it."""
+    """Stores a switch and only then shows it; ``unsure`` ends the reign when nobody knows whether one was stored."""
 
     rank = Rank.CONFIG
     capacity = 100
     restarts = 3
 
-    def __init__(self, switches: Switches, ledger: Ref) -> None:
+    def __init__(self, switches: Switches, ledger: Ref, unsure: Callable[[GanetiError], None]) -> None:
         self._switches = switches
         self._ledger = ledger
+        self._unsure = unsure
 
     @receive(SetDrained)
     async def set_drained(self, m: SetDrained) -> None:
@@ -71,4 +72,8 @@ class SwitchKeeper(Actor):
         self._switches.positions = evolve(self._switches.positions, watcher_pause=m.until)
 
     async def _store(self, place: tuple[str, str], value: Any) -> None:
-        await self.ask(self._ledger, Commit((Put(*place, msgspec.json.encode(value)),)), COMMIT_TIMEOUT)
+        try:
+            await self.ask(self._ledger, Commit((Put(*place, msgspec.json.encode(value)),)), COMMIT_TIMEOUT)
+        except OutcomeUnknown as e:
+            self._unsure(e)  # the next reign reads what the ledger has
+            raise

@@ -187,13 +187,13 @@ class Master:
         self.keeper = spawn("config", lambda: ConfigKeeper(self.published, self.ledger, now, deposed))
         self.locks = spawn("locks", LockManager)
         switches = Switches(found.positions)
-        self.switches = spawn("switches", lambda: SwitchKeeper(switches, self.ledger))
+        self.switches = spawn("switches", lambda: SwitchKeeper(switches, self.ledger, deposed))
         self.followers = spawn("followers", lambda: FollowerKeeper(own_name, self.ledger, directory))
         lowest = vault.secrets.issued.lowest
         self.spreader = spawn("spreader", lambda: Spreader(system, directory, RELEASE, lowest))
         self.certificates = spawn("certificates", lambda: CertificateKeeper(self.keeper, directory, lowest))
         told = (self.spreader, self.certificates)
-        vault.keeper = self.secrets = spawn("secrets", lambda: SecretKeeper(vault, self.ledger, told))
+        vault.keeper = self.secrets = spawn("secrets", lambda: SecretKeeper(vault, self.ledger, told, deposed))
         places = Places(
             ledger=self.ledger,
             locks=self.locks,

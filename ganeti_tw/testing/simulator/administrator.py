@@ -41,10 +41,20 @@ class Administrator:
             if not host.alive:
                 self._world.boot(host.name)
 
-    def prepare(self, name: str) -> None:
-        """Have a host forget a cluster that does not know it any more, before it joins one."""
+    def prepare(self, name: str) -> bool:
+        """Before a host is added, have it forget a cluster that knows it no longer; whether this one knows it."""
         host = self._world.host(name)
-        if host.alive and host.kept is not None and self._world.cluster.config.find_node(name) is None:
+        if not self._world.served():
+            return False
+        known = self._world.cluster.config.find_node(name) is not None
+        if host.kept is not None and not known:
+            self.make_leave(name)
+        return known
+
+    def make_leave(self, name: str) -> None:
+        """Run ``gnt-node token --leave`` on a host."""
+        host = self._world.host(name)
+        if host.alive:
             host.process.handle("forget_cluster", {}).addErrback(lambda failure: failure.trap(GanetiError))
 
     def _look(self) -> None:

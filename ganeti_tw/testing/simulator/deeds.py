@@ -301,8 +301,7 @@ def set_role(world: World, node: str, *flags: str) -> None:
 @deed("add")
 def add(world: World, node: str) -> None:
     """NODE: it joins the cluster, or joins again in the place it has there."""
-    world.administrator.prepare(node)
-    known = world.cluster.config.find_node(node) is not None
+    known = world.administrator.prepare(node)
     world.clients.submit([{"OP_ID": "OP_NODE_ADD", "node_name": node, "token": f"token of {node}", "readd": known}])
 
 

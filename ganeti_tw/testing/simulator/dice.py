@@ -122,14 +122,15 @@ class Scenario:
     jobs: int
     faults: int
     roles: int = 0  # changes of what nodes are
+    members: int = 0  # hosts that join or leave
 
 
 SCENARIOS = {
-    "short": Scenario(40.0, 25, 6, 1),
-    "mixed": Scenario(90.0, 60, 14, 4),
-    "calm": Scenario(300.0, 100, 6, 2),
-    "storm": Scenario(60.0, 80, 40, 4),
-    "roles": Scenario(90.0, 30, 8, 20),
+    "short": Scenario(40.0, 25, 6, 1, 1),
+    "mixed": Scenario(90.0, 60, 14, 4, 3),
+    "calm": Scenario(300.0, 100, 6, 2, 3),
+    "storm": Scenario(60.0, 80, 40, 4, 3),
+    "roles": Scenario(90.0, 30, 8, 20, 10),
 }
 """What ``--scenario`` chooses from."""
 
@@ -142,6 +143,7 @@ class Throw:
     weather: Weather
     script: tuple[Action, ...]
     seconds: float
+    spare: int
 
 
 def throw(
@@ -170,7 +172,9 @@ def throw(
         resent=random.choice((0.0, 0.0, 0.005, 0.05)),
         late=random.choice((0.0, 0.3, 0.9)),
     )
-    return Throw(count, weather, tuple(sorted(actions, key=lambda a: a.at)), length)
+    # From dice of their own: the rest of a script stays what it was.
+    spare, joins = _members(Random(f"{seed} {scenario} members"), count, length, round(shape.members * more))
+    return Throw(count, weather, tuple(sorted((*actions, *joins), key=lambda a: a.at)), length, spare)
 
 
 def _at(when: float, verb: str, args: tuple[str, ...]) -> Action:
@@ -201,3 +205,14 @@ def _jobs(random: Random, nodes: list[str], length: float, count: int) -> list[A
 def _roles(random: Random, nodes: list[str], length: float, count: int) -> list[Action]:
     flags = ("offline=yes", "offline=no", "drained=yes", "drained=no", "master_candidate=no", "master_candidate=yes")
     return [_at(random.uniform(0, length), "set", (random.choice(nodes), random.choice(flags))) for _ in range(count)]
+
+
+def _members(random: Random, hosts: int, length: float, count: int) -> tuple[int, list[Action]]:
+    """How many hosts are in no cluster at first, and who joins and leaves."""
+    spare = random.choice((0, 1, 1, 2))
+    actions = []
+    for _ in range(count):
+        verb = random.choice(("add", "add", "remove-node"))
+        first = hosts + 1 if verb == "add" and spare and random.random() < 0.7 else 1
+        actions.append(_at(random.uniform(0, length), verb, (f"node{random.randint(first, hosts + spare)}",)))
+    return spare, actions

@@ -53,7 +53,7 @@ class Result:
 def simulate(setting: Setting, seed: int, make_host: MakeHost = WatchedHost) -> Result:
     """One seed, from the beginning to the end."""
     dealt = throw(seed, setting.scenario, hosts=setting.hosts, faults=setting.faults, seconds=setting.seconds)
-    world = World(dealt.hosts, seed, dealt.weather, make_host)
+    world = World(dealt.hosts, seed, dealt.weather, make_host, dealt.spare)
     broken = ""
     try:
         world.play(dealt.script, dealt.seconds)

@@ -19,7 +19,7 @@ from ganeti_tw.config.secrets import (
     new_secret,
     secrets_of,
 )
-from ganeti_tw.errors import BadRequest, Corrupt, DriverError
+from ganeti_tw.errors import BadRequest, Corrupt, DriverError, GanetiError
 from ganeti_tw.kernel import Actor, ActorSystem, receive
 from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.model.rows import Delete
@@ -86,7 +86,10 @@ class KeeperTests(SynchronousTestCase):
         self.ledger, self.follower, self.vault = FakeLedger(), Follower(), Vault(SECRETS)
         ledger = system.spawn("ledger", lambda: self.ledger)
         follower = system.spawn("follower", lambda: self.follower)
-        self.vault.keeper = system.spawn("secrets", lambda: SecretKeeper(self.vault, ledger, (follower,)))
+        unsure: list[GanetiError] = []
+        self.vault.keeper = system.spawn(
+            "secrets", lambda: SecretKeeper(self.vault, ledger, (follower,), unsure.append)
+        )
 
     def change(self, change: Any) -> Deferred[Any]:
         assert self.vault.keeper is not None
