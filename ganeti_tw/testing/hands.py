@@ -173,6 +173,7 @@ class SimulatedHypervisor:
         if name in self.stranded or name not in peer.expected or name not in self.guests:
             self._end(name, f"{name} was not sent: nobody expects it there")
             return
+        peer.plugged[name] = self.plugged.pop(name, set())
         peer.receive(self.guests.pop(name))
         _, ended, _ = self._ways.pop(name)
         ended.callback(None)
