@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-# More than what two resources can fill between them, beyond all rounding.
-_BOTH = 2.000001
+# How much of a room's filling may be put down to memory, the rest to disk: any of these may prove the point.
+_WEIGHTS = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98)
+# Beyond all rounding.
+_ALL = 1.000001
 
 
 class Load(NamedTuple):
@@ -34,6 +36,7 @@ def fit(rooms: Sequence[Space], loads: Iterable[Load]) -> bool | None:
     """True or False when it is plain, None when only trying can tell."""
     placed = placed_disk = 0
     memory_left = sum(max(0, room.memory - 1) for room in rooms)
+    disk_left = sum(max(0, room.disk - 1) for room in rooms)
     known: dict[Load, tuple[int, bool]] = {}
     sure = True
     for load in loads:
@@ -46,7 +49,7 @@ def fit(rooms: Sequence[Space], loads: Iterable[Load]) -> bool | None:
             sure = _never_full(rooms, load, placed, placed_disk)
         placed += load.memory
         placed_disk += load.disk
-    if placed > memory_left:
+    if placed > memory_left or placed_disk > disk_left:
         return False
     return True if sure else None
 
@@ -63,17 +66,20 @@ def _spare(rooms: Sequence[Space], load: Load) -> tuple[int, bool]:
 
 
 def _never_full(rooms: Sequence[Space], load: Load, memory: int, disk: int) -> bool:
-    """Whether so much memory and disk cannot keep the instance out of all rooms."""
-    share = 0.0
+    """Whether so much memory and disk cannot keep the instance out of all rooms.
+
+    Each room would have to be filled by one of the two, and together they can be used
+    up once each, at whatever weights that are 1 together.
+    """
+    parts = []
     for index in load.rooms:
-        room = rooms[index]
-        for_memory = room.memory - load.memory
-        for_disk = room.disk - load.disk
+        for_memory = rooms[index].memory - load.memory
+        for_disk = rooms[index].disk - load.disk
         if for_memory <= 0 or (load.disk and for_disk <= 0):
             continue
         by_memory = for_memory / memory if memory else float("inf")
         by_disk = for_disk / disk if load.disk and disk else float("inf")
-        if by_memory > 1.0 and by_disk > 1.0:
+        if by_memory > _ALL and by_disk > _ALL:
             return True
-        share += min(by_memory, by_disk)
-    return share > _BOTH
+        parts.append((by_memory, by_disk))
+    return any(sum(min(w * m, (1.0 - w) * d) for m, d in parts) > _ALL for w in _WEIGHTS)
