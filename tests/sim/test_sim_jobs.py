@@ -450,6 +450,16 @@ class SignTests(JobCase):
             self.assertIn("nobody con", self.run_job(1, "watch", str(job)).err)
             self.assertEqual(self.cluster.bells.open_ones, {})
 
+    def test_secret_parameters_arrive_and_are_not_in_the_opcode(self) -> None:
+        done = self.cluster.run("gnt-debug", "test-osparams", "--os-parameters-secret", "key=hidden,b=2")
+        self.assertEqual(done.code, 0, done)
+        self.assertIn("key: hidden", done.out)
+        (row,) = self.cluster.call("query", {"what": "job", "fields": ["ops"]})["data"]
+        self.assertNotIn("hidden", json.dumps(row[0][1]))
+        done = self.cluster.run("gnt-debug", "test-osparams")
+        self.assertEqual(done.code, 1)
+        self.assertIn("no secret parameters were given", done.err)
+
     def test_a_dummy(self) -> None:
         def end(**how: Any) -> Any:
             job = self.submit({"OP_ID": "OP_TEST_DUMMY", **how})

@@ -41,6 +41,7 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, int]]] = [
     ("OP_CLUSTER_RENEW_CRYPTO", {}, {"node/[lockset]": X}),
     ("OP_TEST_DUMMY", {"result": None, "messages": None, "fail": False}, {}),
     ("OP_TEST_JQUEUE", {}, {f"node/{N1}": X}),
+    ("OP_TEST_OS_PARAMS", {"osparams_secret": {"key": "value"}}, {}),
     ("OP_CLUSTER_QUERY", {}, {}),
     ("OP_CLUSTER_CONFIG_QUERY", {"output_fields": []}, {}),
     ("OP_QUERY", {"what": "instance", "fields": ["name"]}, {}),
@@ -283,6 +284,7 @@ REFERENCE: dict[str, tuple[dict[str, int], ...]] = {
     "OP_TEST_DELAY": ({"node": X}, {}),
     "OP_TEST_DUMMY": ({},),
     "OP_TEST_JQUEUE": ({"node": X},),
+    "OP_TEST_OS_PARAMS": ({},),
 }
 """The levels and modes that the table of locks gives each operation, one set per way to call it.
 

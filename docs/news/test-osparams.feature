@@ -1,0 +1,1 @@
+gnt-debug test-osparams shows whether secret OS parameters reach an operation.
