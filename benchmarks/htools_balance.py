@@ -7,19 +7,17 @@ code is 1 when a goal is missed.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
-import resource
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-UUID = "11111111-2222-3333-4444-555555555555"
+from htools_both import UUID, Tools, both
+
 MEMORY, DISK, OWN = 262144, 8388608, 2048
 
 
@@ -134,26 +132,6 @@ def question_of(made: Made) -> str:
     )
 
 
-class Tools:
-    """Runs a tool and tells the CPU seconds it took and what it printed."""
-
-    def __init__(self, words: Sequence[str], environ: dict[str, str]) -> None:
-        self._words = list(words)
-        self._environ = environ
-
-    def run(self, tool: str, *arguments: str) -> tuple[float, str]:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run(
-            [*self._words, *arguments],
-            env={**os.environ, **self._environ, "HTOOLS": tool},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, done.stdout
-
-
 class Case(NamedTuple):
     """``ratio``: how many times the peer's CPU we must save; ``most``: the CPU seconds allowed.
 
@@ -183,20 +161,8 @@ SIZES = ((4, 40), (12, 150), (40, 1000), (200, 5000))
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="exit with 1 when a goal is missed")
-    parser.add_argument("--peer", help="Ganeti's htools binary")
-    parser.add_argument("--peer-libraries", default="", help="where its shared libraries are, if not installed")
-    parser.add_argument("--only", default="", help="the cases whose name contains this")
-    parser.add_argument("--long", action="store_true", help="also the cases that take minutes")
-    parser.add_argument("--seed", type=int, default=1)
-    wanted = parser.parse_args()
-    root = str(Path(__file__).resolve().parents[1])
-    ours = Tools([sys.executable, "-m", "ganeti_tw.cli.htools"], {"PYTHONPATH": root})
-    peer = None
-    if wanted.peer:
-        libraries = {"LD_LIBRARY_PATH": wanted.peer_libraries} if wanted.peer_libraries else {}
-        peer = Tools([os.path.abspath(wanted.peer)], {"LC_ALL": "C.UTF-8", **libraries})
+    wanted, ours, peer = here = both(__doc__)
+    root = os.getcwd()
     missed = []
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -208,9 +174,7 @@ def main() -> int:
             if wanted.only in case.name and (wanted.long or not case.long):
                 missed += [f"{case.name}: {what}" for what in _measure(case, ours, peer)]
         os.chdir(root)
-    for line in missed:
-        print("MISSED", line)
-    return 1 if missed and wanted.check else 0
+    return here.finish(missed)
 
 
 def _measure(case: Case, ours: Tools, peer: Tools | None) -> Iterator[str]:

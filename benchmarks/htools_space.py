@@ -7,8 +7,6 @@ goals are looked at.  With ``--check`` the exit code is 1 when a goal is missed.
 
 from __future__ import annotations
 
-import argparse
-import os
 import random
 import sys
 import tempfile
@@ -16,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from htools_balance import UUID, Tools
+from htools_both import UUID, Tools, both
 
 MEMORY, DISK, OWN, CPUS = 131072, 4194304, 2048, 64
 SPEC = "128,1,1024,1,1,1"
@@ -61,6 +59,8 @@ class Case(NamedTuple):
 CASES = (
     Case(4, 40, most=0.3),
     Case(12, 150, ratio=2.0),
+    Case(4, 40, ("--disk-template=ext",), most=1.0),
+    Case(4, 40, ("--disk-template=plain",), most=1.0),
     Case(40, 1000, ratio=8.0),
     Case(40, 1000, ("--disk-template=ext", "--no-capacity-checks"), ratio=2.0),
     Case(80, 2000, ratio=8.0, long=True),
@@ -68,20 +68,7 @@ CASES = (
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="exit with 1 when a goal is missed")
-    parser.add_argument("--peer", help="Ganeti's htools binary")
-    parser.add_argument("--peer-libraries", default="", help="where its shared libraries are, if not installed")
-    parser.add_argument("--only", default="", help="the cases whose name contains this")
-    parser.add_argument("--long", action="store_true", help="also the cases in which the peer takes minutes")
-    parser.add_argument("--seed", type=int, default=1)
-    wanted = parser.parse_args()
-    root = str(Path(__file__).resolve().parents[1])
-    ours = Tools([sys.executable, "-m", "ganeti_tw.cli.htools"], {"PYTHONPATH": root})
-    peer = None
-    if wanted.peer:
-        libraries = {"LD_LIBRARY_PATH": wanted.peer_libraries} if wanted.peer_libraries else {}
-        peer = Tools([os.path.abspath(wanted.peer)], {"LC_ALL": "C.UTF-8", **libraries})
+    wanted, ours, peer = here = both(__doc__)
     missed = []
     with tempfile.TemporaryDirectory() as folder:
         for case in CASES:
@@ -89,9 +76,7 @@ def main() -> int:
                 path = Path(folder, "made.data")
                 path.write_text(make(case.nodes, case.instances, wanted.seed))
                 missed += [f"{case.name}: {what}" for what in _measure(case, path, ours, peer)]
-    for line in missed:
-        print("MISSED", line)
-    return 1 if missed and wanted.check else 0
+    return here.finish(missed)
 
 
 def _measure(case: Case, path: Path, ours: Tools, peer: Tools | None) -> Iterator[str]:

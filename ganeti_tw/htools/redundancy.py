@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from ganeti_tw.htools.cluster import NOWHERE, Cluster, Place
 from ganeti_tw.htools.estimate import Contest
@@ -10,6 +11,7 @@ from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.instance import Instance
 from ganeti_tw.htools.moves import Kind, Move, Outcome, attempt
 from ganeti_tw.htools.node import Node
+from ganeti_tw.htools.packing import Load, Space, fit
 from ganeti_tw.htools.policy import violation
 from ganeti_tw.htools.templates import DRBD, RESTARTED_ELSEWHERE
 
@@ -51,41 +53,80 @@ class Checker:
                 return False
         return True
 
+    def is_hopeless(self, cluster: Cluster) -> bool:
+        """Whether no state with more instances can survive either."""
+        return any(
+            is_beyond_help(cluster, self.members, index) for index in self._order if not self._skipped(cluster, index)
+        )
+
     def _skipped(self, cluster: Cluster, index: int) -> bool:
         return self._skip_offline and cluster.nodes[index].offline
 
 
 def can_be_lost(cluster: Cluster, members: Sequence[int], index: int) -> bool:
     """Fail over, restart or create anew each instance of a node, in this order."""
+    leaving = _leaving(cluster, members, index)
+    plain = _plainly(cluster, leaving)
+    return _tried(cluster, members, leaving) if plain is None else plain
+
+
+def is_beyond_help(cluster: Cluster, members: Sequence[int], index: int) -> bool:
+    """Whether the node cannot be lost, nor after more instances have been placed anywhere."""
+    return _plainly(cluster, _leaving(cluster, members, index)) is False
+
+
+class _Leaving(NamedTuple):
+    """A node's instances by what becomes of them when it dies, and the nodes they may go to."""
+
+    node: Node
+    mirrored: list[Instance]
+    restarted: list[Instance]
+    created: list[Instance]
+    others: list[int]
+
+
+def _leaving(cluster: Cluster, members: Sequence[int], index: int) -> _Leaving:
     node = cluster.nodes[index]
     instances = [cluster.instances[i] for i in node.primaries if cluster.places[i].primary == index]
-    mirrored = [instance for instance in instances if instance.template == DRBD]
-    if not _can_fail_over(cluster, node, mirrored):
+    created = [i for i in instances if i.template != DRBD and i.template not in RESTARTED_ELSEWHERE]
+    created.sort(key=lambda instance: -instance.memory)
+    group = node.hardware.group
+    return _Leaving(
+        node,
+        [instance for instance in instances if instance.template == DRBD],
+        [instance for instance in instances if instance.template in RESTARTED_ELSEWHERE],
+        created,
+        [n for n in members if n != index and cluster.nodes[n].hardware.group == group],
+    )
+
+
+def _plainly(cluster: Cluster, leaving: _Leaving) -> bool | None:
+    """Whether they all have a place, where that is plain; a plain no stays one when more is placed."""
+    taken = _failed_over(cluster, leaving.node, leaving.mirrored)
+    if taken is None:
         return False
-    if len(mirrored) == len(instances):
+    if not leaving.restarted and not leaving.created:
         return True
+    return _fit(cluster, leaving, taken)
+
+
+def _tried(cluster: Cluster, members: Sequence[int], leaving: _Leaving) -> bool:
+    """The same by placing each where the score is best."""
     trial = cluster.copy()
-    for instance in mirrored:
+    for instance in leaving.mirrored:
         outcome = attempt(trial, instance, Move(Kind.FAILOVER), True)
         if isinstance(outcome, Fail):
             return False
         trial.settle(outcome.nodes, instance.index, outcome.place)
-    group = node.hardware.group
-    group_members = [n for n in members if cluster.nodes[n].hardware.group == group]
-    others = [n for n in group_members if n != index]
-    restarted = [instance for instance in instances if instance.template in RESTARTED_ELSEWHERE]
-    created = [i for i in instances if i.template != DRBD and i.template not in RESTARTED_ELSEWHERE]
-    created.sort(key=lambda instance: -instance.memory)
-    # Elsewhere room only gets less on the way, so what has none now need not be tried in vain.
-    if not all(_has_room(cluster, instance, others) for instance in created):
-        return False
-    return all(_restart(trial, instance, others, group_members) for instance in restarted) and all(
-        _create_anew(trial, instance, others, members) for instance in created
+    index, others = leaving.node.hardware.index, leaving.others
+    group = [n for n in members if n == index or n in set(others)]
+    return all(_restart(trial, instance, others, group) for instance in leaving.restarted) and all(
+        _create_anew(trial, instance, others, members) for instance in leaving.created
     )
 
 
-def _can_fail_over(cluster: Cluster, node: Node, instances: Iterable[Instance]) -> bool:
-    """Whether all of these can go to their secondaries together.
+def _failed_over(cluster: Cluster, node: Node, instances: Iterable[Instance]) -> dict[int, int] | None:
+    """The memory these take on their secondaries together, None when they cannot all go there.
 
     The hard checks of a failover taken together: disks stay where they are, so only
     memory adds up.
@@ -94,17 +135,17 @@ def _can_fail_over(cluster: Cluster, node: Node, instances: Iterable[Instance]) 
     for instance in instances:
         secondary = cluster.places[instance.index].secondary
         if secondary == NOWHERE:
-            return False
+            return None
         other = cluster.nodes[secondary]
         if not node.hardware.admits_migration_to(other.hardware):
-            return False
+            return None
         if other.free_disk <= 0 or (node.free_disk <= 0 and not node.offline):
-            return False
+            return None
         for side in (node, other):
             if side.hardware.exclusive_storage and (side.free_spindles < 0 or instance.disk_spindles is None):
-                return False
+                return None
         needed[secondary] = needed.get(secondary, 0) + instance.used_memory
-    return all(cluster.nodes[index].unused_memory - memory > 0 for index, memory in needed.items())
+    return needed if all(cluster.nodes[index].unused_memory > memory for index, memory in needed.items()) else None
 
 
 def _restart(cluster: Cluster, instance: Instance, targets: Sequence[int], group: Sequence[int]) -> bool:
@@ -121,13 +162,25 @@ def _restart(cluster: Cluster, instance: Instance, targets: Sequence[int], group
     return True
 
 
-def _has_room(cluster: Cluster, instance: Instance, targets: Iterable[int]) -> bool:
-    memory, disk = instance.used_memory, instance.disk if instance.local_disk else 0
-    for target in targets:
-        node = cluster.nodes[target]
-        if node.unused_memory > memory and (not instance.local_disk or node.free_disk > disk):
-            return True
-    return False
+def _fit(cluster: Cluster, leaving: _Leaving, taken: Mapping[int, int]) -> bool | None:
+    """Whether what is restarted or created plainly fits; ``taken`` is the memory that failovers take before."""
+    node = leaving.node
+    nodes = [cluster.nodes[n] for n in leaving.others]
+    if any(other.hardware.exclusive_storage for other in nodes) and any(i.local_disk for i in leaving.created):
+        return None
+    rooms = [
+        Space(other.unused_memory - taken.get(n, 0), other.free_disk)
+        for n, other in zip(leaving.others, nodes, strict=True)
+    ]
+    open_to = tuple(n for n, other in enumerate(nodes) if node.hardware.admits_migration_to(other.hardware))
+    loads = [Load(instance.used_memory, 0, open_to) for instance in leaving.restarted]
+    policy = cluster.groups[node.hardware.group].policy
+    for instance in leaving.created:
+        welcome = tuple(
+            n for n, other in enumerate(nodes) if not violation(policy, instance, other.hardware.exclusive_storage)
+        )
+        loads.append(Load(instance.used_memory, instance.disk if instance.local_disk else 0, welcome))
+    return fit(rooms, loads)
 
 
 def _create_anew(cluster: Cluster, instance: Instance, targets: Sequence[int], members: Sequence[int]) -> bool:

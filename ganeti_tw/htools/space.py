@@ -10,6 +10,7 @@ from ganeti_tw.htools.cluster import BadData, Cluster
 from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.health import bad_nodes
 from ganeti_tw.htools.instance import Instance
+from ganeti_tw.htools.node import Node
 from ganeti_tw.htools.redundancy import Checker, failing
 from ganeti_tw.htools.templates import nodes_needed
 from ganeti_tw.htools.why import Placing
@@ -95,6 +96,8 @@ class Room:
         pairs = [(p, [s for s in self._allowed if s != p and group[s] == group[p]]) for p in self._allowed]
         self._partners = [(p, partners) for p, partners in pairs if partners]
         self._groups = sorted({cluster.nodes[n].hardware.group for n in self._allowed})
+        # The nodes of the last state in which no place was safe, and whether none can be.
+        self._unsafe: tuple[list[Node], bool] | None = None
         self._vacancies = _vacancies(cluster, self._allowed, self._pairs)
 
     # -- one size
@@ -164,11 +167,38 @@ class Room:
             return on_pairs(cluster, everything, instance, self._partners, rules)
         if not self._allowed:
             raise BadData("No online nodes")
+        if checked and self._is_hopeless(cluster):
+            found = self.find(cluster, instance, checked=False)
+            return _all_unsafe(found)
         if self._vacancies is not None:
             found = self._vacancies.best_node(cluster, instance)
             if not checked or self._is_safe(cluster, instance, found):
                 return found
-        return on_nodes(cluster, everything, instance, self._allowed, rules)
+        found = on_nodes(cluster, everything, instance, self._allowed, rules)
+        if checked and found.best is None and found.failures.get(Fail.N1):
+            self._note_unsafe(cluster)
+        return found
+
+    def _note_unsafe(self, cluster: Cluster) -> None:
+        """All places in this state were unsafe: find out whether that can be otherwise for another size."""
+        if self._unsafe is None or self._unsafe[0] != cluster.nodes:
+            self._unsafe = list(cluster.nodes), self._checker.is_hopeless(cluster)
+
+    def _is_stranded(self, cluster: Cluster, size: Size) -> bool:
+        """Whether an instance of this size would have no other place, wherever it is: then none is safe."""
+        instance = self.instance(cluster, size, 0)
+        nodes = [cluster.nodes[n] for n in self._checker.members]
+        roomy = [node.hardware for node in nodes if _roomy(node, instance)]
+        for index in self._allowed:
+            hardware = cluster.nodes[index].hardware
+            if not _roomy(cluster.nodes[index], instance):
+                continue
+            if hardware not in roomy or any(each.group == hardware.group and each is not hardware for each in roomy):
+                return False
+        return True
+
+    def _is_hopeless(self, cluster: Cluster) -> bool:
+        return self._unsafe is not None and self._unsafe[1] and self._unsafe[0] == cluster.nodes
 
     def _is_safe(self, cluster: Cluster, instance: Instance, found: Allocation) -> bool:
         """Whether any node may still fail after this; nothing placed changes nothing."""
@@ -253,12 +283,14 @@ class Room:
 
         Only disk sizes are skipped: they shrink in steps that are small beside nodes.
         """
-        if kind is not Fail.DISK or not skip or failures.get(Fail.N1):
+        if kind is not Fail.DISK or not skip:
+            return size
+        if failures.get(Fail.N1) and not self._is_hopeless(cluster) and not self._is_stranded(cluster, size):
             return size
         # Each check of a disk size holds up to one of these.
         bounds = {_DISK_STEP - 1}
-        for index in self._allowed:
-            node, low = cluster.nodes[index], cluster.nodes[index].hardware.low_disk
+        for node in cluster.nodes:
+            low = node.hardware.low_disk
             for free in (node.free_disk, node.planned_free_disk):
                 bounds |= {free - 1, free - low}
         for group in self._groups:
@@ -266,6 +298,19 @@ class Room:
                 bounds |= {smallest.disk_size - 1, largest.disk_size}
         step = max((bound for bound in bounds if bound < size.disk), default=size.disk - 1)
         return size._replace(disk=size.disk - (size.disk - step - 1) // _DISK_STEP * _DISK_STEP)
+
+
+def _all_unsafe(found: Allocation) -> Allocation:
+    """What was found without capacity checks, none of which is passed."""
+    failures = dict(found.failures)
+    if found.successes:
+        failures[Fail.N1] = failures.get(Fail.N1, 0) + found.successes
+    return Allocation(None, 0, failures)
+
+
+def _roomy(node: Node, instance: Instance) -> bool:
+    """Whether nothing hard speaks against the instance here."""
+    return node.unused_memory > instance.used_memory and (not instance.local_disk or node.free_disk > instance.disk)
 
 
 def _vacancies(cluster: Cluster, allowed: Sequence[int], pairs: bool) -> Vacancies | None:

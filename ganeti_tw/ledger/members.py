@@ -26,9 +26,6 @@ class Standing(enum.Enum):
     LEAVING = "leaving"
 
 
-COUNTING = frozenset({Standing.AWAITED, Standing.JOINING, Standing.IN})
-
-
 class Member:
     """One candidate."""
 
@@ -108,8 +105,18 @@ class Members(dict[str, Member]):
         by all others that count, where those that may go at the same time do
         not wait for each other.  A joiner counts before its return is recorded.
         """
-        low = min([stored, *(m.position for m in self.values() if m.standing in COUNTING)])
-        leaving = [m for m in self.values() if m.standing is Standing.LEAVING]
+        low = stored
+        leaving: list[Member] = []
+        joining = False
+        for member in self.values():
+            standing = member.standing
+            if standing is Standing.LEAVING:
+                leaving.append(member)
+            elif standing is not Standing.OUT:
+                low = min(low, member.position)
+                joining = joining or standing is Standing.JOINING
+        if not leaving and not joining:
+            return low
         gone = [m for m in leaving if m.record is not None and m.witnessed]
         while True:
             low_with_rest = min([low, *(m.position for m in leaving if m not in gone)])

@@ -82,5 +82,9 @@ def check_follows(position: Position, changes: Sequence[Change]) -> None:
 
 def size_of(change: Change) -> int:
     """About how many bytes a change takes, in memory and on a wire."""
-    puts = sum(64 + len(p.kind) + len(p.key) + len(p.value) for p in change.puts)
-    return 64 + puts + sum(32 + len(d.kind) + len(d.key) for d in change.deletes)
+    size = 64
+    for put in change.puts:
+        size += 64 + len(put.kind) + len(put.key) + len(put.value)
+    for delete in change.deletes:
+        size += 32 + len(delete.kind) + len(delete.key)
+    return size

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
+from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any
 
@@ -79,8 +79,8 @@ class VirtualClock:
         return self._now
 
     def callLater(self, delay: float, callable: Callable[..., object], *args: Any, **kw: Any) -> VirtualCall:
-        call = VirtualCall(self, self._now + max(0.0, delay), callable, args, kw)
-        heapq.heappush(self._heap, (call.when, next(self._numbers), call))
+        call = VirtualCall(self, self._now + delay if delay > 0 else self._now, callable, args, kw)
+        heappush(self._heap, (call.when, next(self._numbers), call))
         return call
 
     def getDelayedCalls(self) -> list[IDelayedCall]:
@@ -90,11 +90,12 @@ class VirtualClock:
         """Make the next call, unless it comes after ``until``; whether there was one."""
         heap = self._heap
         while heap and heap[0][0] <= until:
-            when, _, call = heapq.heappop(heap)
+            when, _, call = heappop(heap)
             if call.cancelled or call.done or call.when != when:
                 self._lapsed -= 1
                 continue
-            self._now = max(self._now, when)
+            if when > self._now:
+                self._now = when
             call.done = True
             self.events += 1
             call.function(*call.arguments, **call.keywords)
@@ -105,7 +106,8 @@ class VirtualClock:
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         until = self._now + seconds
-        while self.step(until):
+        step = self.step
+        while step(until):
             pass
         self._now = max(self._now, until)
 
@@ -116,13 +118,13 @@ class VirtualClock:
         self._lapsed += 1
         if self._lapsed > SWEEP and 2 * self._lapsed > len(self._heap):
             self._heap = [e for e in self._heap if e[2].active() and e[2].when == e[0]]
-            heapq.heapify(self._heap)
+            heapify(self._heap)
             self._lapsed = 0
 
     def move(self, call: VirtualCall, when: float) -> None:
         """Have a call made at another time."""
         call.when = max(self._now, when)
-        heapq.heappush(self._heap, (call.when, next(self._numbers), call))
+        heappush(self._heap, (call.when, next(self._numbers), call))
         self.lapsed()
 
 

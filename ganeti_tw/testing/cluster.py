@@ -11,6 +11,7 @@ import io
 import json
 import random
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -89,7 +90,7 @@ class SimulatedHost:
         self.memory: Memory = SimulatedMemory(self)
         self.record_failures = 0  # so many times the record cannot be written
         self.kept: HostRecord | None = None  # on disk
-        self.identity: Identity | Unjoined = Unjoined.create(name, cluster.now())  # on disk
+        self.identity: Identity | Unjoined = _first_identity(name)  # on disk
         self.ssconf: dict[str, str] = {}
         self.hypervisor = SimulatedHypervisor(cluster.clock, name, cluster.hypervisors)
         self.storages = {
@@ -539,14 +540,10 @@ class Cluster:
 
     def _first_secrets(self, members: Iterable[str]) -> Secrets:
         """Every member has a certificate of the cluster."""
-        authority, issued = CertificateAuthority.create("cluster", self.now()), Issued()
-        for name in members:
-            unjoined = Unjoined.create(name, self.now())
-            issued = issued.next()
-            certificate = authority.sign(unjoined.csr(), name, self.now(), number=issued.last)
-            identity = self.hosts[name].identity = unjoined.join(certificate, authority.certificate)
-            issued = issued.in_use(name, issued.last, identity.fingerprint)
-        return Secrets(authority.key + authority.certificate, "key\n", issued)
+        secrets, identities = _first_certificates(tuple(members))
+        for name, identity in identities.items():
+            self.hosts[name].identity = identity
+        return secrets
 
     # -- the front door --------------------------------------------------------------------------------------------
 
@@ -589,6 +586,28 @@ class Cluster:
 
     def close(self) -> None:
         """Nothing is called, nothing keeps the clock busy any more."""
+
+
+# Keys are random and nothing depends on them, so clusters share those they begin with: making them takes longer than
+# the first seconds of a cluster.
+
+
+@cache
+def _first_identity(name: str) -> Unjoined:
+    return Unjoined.create(name, EPOCH_START)
+
+
+@cache
+def _first_certificates(members: tuple[str, ...]) -> tuple[Secrets, Mapping[str, Identity]]:
+    authority, issued = CertificateAuthority.create("cluster", EPOCH_START), Issued()
+    identities = {}
+    for name in members:
+        unjoined = _first_identity(name)
+        issued = issued.next()
+        certificate = authority.sign(unjoined.csr(), name, EPOCH_START, number=issued.last)
+        identity = identities[name] = unjoined.join(certificate, authority.certificate)
+        issued = issued.in_use(name, issued.last, identity.fingerprint)
+    return Secrets(authority.key + authority.certificate, "key\n", issued), identities
 
 
 class Command:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import re
+from functools import lru_cache
 
 from attrs import field, frozen
 from cryptography import x509
@@ -49,7 +50,8 @@ def load_key(pem: str) -> ec.EllipticCurvePrivateKey:
     return key
 
 
-def load_certificates(pem: str) -> list[x509.Certificate]:
+@lru_cache(256)  # the same few are looked at with each connection, and each message
+def load_certificates(pem: str) -> tuple[x509.Certificate, ...]:
     """All certificates of a bundle, at least one; Corrupt when something is wrong."""
     try:
         certificates = x509.load_pem_x509_certificates(pem.encode())
@@ -57,7 +59,7 @@ def load_certificates(pem: str) -> list[x509.Certificate]:
         raise Corrupt(f"not a certificate: {e}") from None
     if len(certificates) != pem.count("-----BEGIN "):
         raise Corrupt("a certificate is cut off")
-    return certificates
+    return tuple(certificates)
 
 
 def distinct(pem: str) -> str:

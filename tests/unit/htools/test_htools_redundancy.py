@@ -1,0 +1,143 @@
+"""Whether a node can be lost: what is said without trying is what trying finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from unittest import TestCase
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from clusters import cluster_of, clusters, text_of
+from ganeti_tw.htools.allocate import Rules, on_nodes, with_instance
+from ganeti_tw.htools.cluster import Cluster
+from ganeti_tw.htools.failures import Fail
+from ganeti_tw.htools.node import Node
+from ganeti_tw.htools.packing import Load, Space, fit
+from ganeti_tw.htools.redundancy import _leaving, _plainly, _tried, can_be_lost, failing, is_beyond_help
+from ganeti_tw.htools.space import Kind, Room, Size
+
+properties = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+rooms = st.lists(st.builds(Space, memory=st.integers(-1, 9), disk=st.integers(0, 9)), min_size=1, max_size=3)
+
+
+def outcomes(spaces: Sequence[Space], loads: Sequence[Load]) -> Iterator[bool]:
+    """Whether all fit, for every way to choose among the rooms that still take the next one."""
+    if not loads:
+        yield True
+        return
+    load = loads[0]
+    stuck = True
+    for index in load.rooms:
+        room = spaces[index]
+        if room.memory > load.memory and (not load.disk or room.disk > load.disk):
+            stuck = False
+            left = Space(room.memory - load.memory, room.disk - load.disk)
+            yield from outcomes([*spaces[:index], left, *spaces[index + 1 :]], loads[1:])
+    if stuck:
+        yield False
+
+
+class PackingTests(TestCase):
+    @settings(properties, max_examples=400)
+    @given(rooms, st.data())
+    def test_what_is_plain_holds_however_they_are_placed(self, spaces: list[Space], data: st.DataObject) -> None:
+        choices = st.sets(st.integers(0, len(spaces) - 1)).map(lambda found: tuple(sorted(found)))
+        load = st.builds(Load, memory=st.integers(0, 5), disk=st.sampled_from([0, 0, 1, 4]), rooms=choices)
+        loads = data.draw(st.lists(load, max_size=4))
+        plain = fit(spaces, loads)
+        if plain is not None:
+            self.assertEqual(set(outcomes(spaces, loads)), {plain})
+
+    def test_memory_alone_is_decided_up_to_the_last_step(self) -> None:
+        both = (0, 1)
+        self.assertIs(fit([Space(10, 0), Space(10, 0)], [Load(4, 0, both)] * 3), True)
+        self.assertIs(fit([Space(10, 0), Space(10, 0)], [Load(4, 0, both)] * 5), False)
+        self.assertIsNone(fit([Space(10, 0), Space(10, 0)], [Load(4, 0, both)] * 4))
+
+
+def spare(node: Node, memory: int) -> None:
+    """Have only so much left: the rest counts as lost."""
+    node.hardware.lost_memory = max(0, node.hardware.lost_memory) + node.unused_memory - memory
+    node._settle_memory()
+
+
+@st.composite
+def tight(draw: st.DrawFn) -> Cluster:
+    """Clusters with instances of all templates, on which memory is short."""
+    cluster = draw(clusters(most_nodes=5, most_instances=25))
+    less = draw(st.integers(0, 9))
+    for number, node in enumerate(cluster.nodes):
+        if number % 2:
+            spare(node, max(1, node.unused_memory * less // 9))
+            node.free_disk = max(1, node.free_disk * less // 9)
+    return cluster
+
+
+class LossTests(TestCase):
+    @settings(properties, max_examples=150)
+    @given(tight())
+    def test_plain_answers_are_those_of_trying(self, cluster: Cluster) -> None:
+        members = range(len(cluster.nodes))
+        for index in members:
+            leaving = _leaving(cluster, members, index)
+            plain = _plainly(cluster, leaving)
+            tried = _tried(cluster, members, leaving)
+            if plain is not None:
+                self.assertEqual(plain, tried)
+            self.assertEqual(can_be_lost(cluster, members, index), tried)
+
+    @properties
+    @given(tight(), st.sampled_from(["drbd", "plain", "ext"]), st.sampled_from([512, 4096]))
+    def test_beyond_help_stays_so_when_more_is_placed(self, cluster: Cluster, template: str, memory: int) -> None:
+        members = range(len(cluster.nodes))
+        lost = [index for index in members if is_beyond_help(cluster, members, index)]
+        room = Room(cluster, Kind("ext", 1), list(members), frozenset(), Rules(capacity_checks=False))
+        instance = room.instance(cluster, Size(memory, 1024, 1, 1), 0).as_template(template)
+        found = on_nodes(cluster, members, instance, members, Rules(capacity_checks=False)).best
+        if found is None:
+            return
+        view = with_instance(cluster, instance, found.place, found.nodes)
+        self.assertLessEqual(set(lost), set(failing(view, members)))
+
+
+class HopelessTests(TestCase):
+    @properties
+    @given(tight(), st.sampled_from(["plain", "ext"]), st.sampled_from([512, 4096]))
+    def test_a_hopeless_state_gives_the_same_counts(self, cluster: Cluster, template: str, memory: int) -> None:
+        online = [node.hardware.index for node in cluster.nodes if not node.offline]
+        room = Room(cluster, Kind(template, 1), online, frozenset(), Rules())
+        everything = range(len(cluster.nodes))
+        for size in (Size(memory, 10240, 1, 1), Size(memory // 2, 1024, 1, 1)):
+            instance = room.instance(cluster, size, 0)
+            want = on_nodes(cluster, everything, instance, online, Rules())
+            got = room.find(cluster, instance, checked=True)
+            self.assertEqual((got.successes, got.failures), (want.successes, want.failures))
+            self.assertEqual(got.best and got.best.place, want.best and want.best.place)
+
+    @settings(properties, max_examples=40)
+    @given(tight(), st.integers(600, 200000), st.sampled_from(["plain", "ext"]))
+    def test_disk_sizes_left_out_are_as_unsafe(self, cluster: Cluster, disk: int, template: str) -> None:
+        online = [node.hardware.index for node in cluster.nodes if not node.offline]
+        room = Room(cluster, Kind(template, 1), online, frozenset(), Rules())
+        size = Size(512, disk, 1, 1)
+        found = room.find(cluster, room.instance(cluster, size, 0), checked=True)
+        if found.best is not None:
+            return
+        last = room._last_alike(cluster, size, Fail.DISK, found.failures, skip=True)
+        for between in range(last.disk, size.disk, 256 * (1 + (size.disk - last.disk) // 256 // 20)):
+            instance = room.instance(cluster, size._replace(disk=between), 0)
+            other = on_nodes(cluster, range(len(cluster.nodes)), instance, online, Rules())
+            self.assertIsNone(other.best)
+            self.assertEqual(other.failures, found.failures)
+
+    def test_it_is_noticed(self) -> None:
+        cluster = cluster_of(text_of(3, 4, 20, plain=True))
+        for node in cluster.nodes:
+            spare(node, 700)
+        room = Room(cluster, Kind("ext", 1), range(4), frozenset(), Rules())
+        for _ in range(2):
+            found = room.find(cluster, room.instance(cluster, Size(128, 1024, 1, 1), 0), checked=True)
+            self.assertIsNone(found.best)
+        if found.failures.get(Fail.N1):
+            self.assertTrue(room._is_hopeless(cluster))
