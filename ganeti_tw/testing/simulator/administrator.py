@@ -51,6 +51,14 @@ class Administrator:
             self.make_leave(name)
         return known
 
+    def make_sure(self, instance: str) -> None:
+        """Pull the plug of the host of an instance when it is said to be offline: else its guest might still run."""
+        world = self._world
+        config = world.cluster.config if world.served() else None
+        found = next((i for i in config.instances.values() if i.name == instance), None) if config else None
+        if config is not None and found is not None and config.node(found.primary_node).offline:
+            world.kill(world.host(config.node(found.primary_node).name), power=True)
+
     def make_leave(self, name: str) -> None:
         """Run ``gnt-node token --leave`` on a host."""
         host = self._world.host(name)

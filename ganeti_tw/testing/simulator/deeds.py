@@ -283,6 +283,35 @@ def remove(world: World, number: str) -> None:
     world.clients.submit([{"OP_ID": "OP_INSTANCE_REMOVE", "instance_name": _instance(number), "shutdown_timeout": 5}])
 
 
+@deed("move")
+def move(world: World, number: str, node: str) -> None:
+    """NUMBER NODE: an instance is stopped and started there; a node marked offline loses its power before."""
+    _move(world, "OP_INSTANCE_FAILOVER", number, node, shutdown_timeout=5)
+
+
+@deed("migrate")
+def migrate(world: World, number: str, node: str) -> None:
+    """NUMBER NODE: a running instance goes there as it is."""
+    _move(world, "OP_INSTANCE_MIGRATE", number, node)
+
+
+@deed("clean-up")
+def clean_up(world: World, number: str) -> None:
+    """NUMBER: after a migration that was interrupted."""
+    world.clients.submit([{"OP_ID": "OP_INSTANCE_MIGRATE", "instance_name": _instance(number), "cleanup": True}])
+
+
+def _move(world: World, op: str, number: str, node: str, **options: Any) -> None:
+    world.administrator.make_sure(_instance(number))
+    world.clients.submit([{"OP_ID": op, "instance_name": _instance(number), "target_node": node, **options}])
+
+
+@deed("travel")
+def travel(world: World, node: str, seconds: str) -> None:
+    """NODE SECONDS: guests that migrate from it are on their way so long."""
+    world.host(node).hypervisor.travel = float(seconds)
+
+
 @deed("sleep")
 def sleep(world: World, seconds: str, *nodes: str) -> None:
     """SECONDS NODE...: a job takes that long and holds the nodes' locks."""

@@ -123,14 +123,15 @@ class Scenario:
     faults: int
     roles: int = 0  # changes of what nodes are
     members: int = 0  # hosts that join or leave
+    moves: int = 0  # instances that go to another host
 
 
 SCENARIOS = {
-    "short": Scenario(40.0, 25, 6, 1, 1),
-    "mixed": Scenario(90.0, 60, 14, 4, 3),
-    "calm": Scenario(300.0, 100, 6, 2, 3),
-    "storm": Scenario(60.0, 80, 40, 4, 3),
-    "roles": Scenario(90.0, 30, 8, 20, 10),
+    "short": Scenario(40.0, 25, 6, 1, 1, 2),
+    "mixed": Scenario(90.0, 60, 14, 4, 3, 10),
+    "calm": Scenario(300.0, 100, 6, 2, 3, 15),
+    "storm": Scenario(60.0, 80, 40, 4, 3, 10),
+    "roles": Scenario(90.0, 30, 8, 20, 10, 10),
 }
 """What ``--scenario`` chooses from."""
 
@@ -174,7 +175,8 @@ def throw(
     )
     # From dice of their own: the rest of a script stays what it was.
     spare, joins = _members(Random(f"{seed} {scenario} members"), count, length, round(shape.members * more))
-    return Throw(count, weather, tuple(sorted((*actions, *joins), key=lambda a: a.at)), length, spare)
+    moves = _moves(Random(f"{seed} {scenario} moves"), nodes, length, round(shape.moves * more))
+    return Throw(count, weather, tuple(sorted((*actions, *joins, *moves), key=lambda a: a.at)), length, spare)
 
 
 def _at(when: float, verb: str, args: tuple[str, ...]) -> Action:
@@ -216,3 +218,12 @@ def _members(random: Random, hosts: int, length: float, count: int) -> tuple[int
         first = hosts + 1 if verb == "add" and spare and random.random() < 0.7 else 1
         actions.append(_at(random.uniform(0, length), verb, (f"node{random.randint(first, hosts + spare)}",)))
     return spare, actions
+
+
+def _moves(random: Random, nodes: list[str], length: float, count: int) -> list[Action]:
+    """Instances that go elsewhere, most of them among the first few, and how long they are on their way."""
+    actions = [_at(0.0, "travel", (node, f"{random.choice((0.1, 1, 5))}")) for node in nodes if count]
+    for _ in range(count):
+        verb = random.choice(("move", "migrate"))
+        actions.append(_at(random.uniform(0, length), verb, (f"{random.randint(1, 4)}", random.choice(nodes))))
+    return actions

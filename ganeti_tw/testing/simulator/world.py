@@ -162,7 +162,12 @@ class World:
         """Do what the watcher does: start what should run, stop what should not; and clear away what is half made."""
         if not self.served() or any(not job.told for job in self.clients.jobs.values()):
             return
+        interrupted = [i.name for i in self.cluster.config.instances.values() if i.migrating_to is not None]
+        for name in sorted(interrupted):
+            deeds.clean_up(self, name.removeprefix("web").removesuffix(".example"))
         for number, wanted in self._strayed():
+            if f"web{number}.example" in interrupted:
+                continue
             if not wanted:
                 deeds.stop(self, number)
             elif self._is_whole(f"web{number}.example"):
@@ -182,9 +187,9 @@ class World:
             unsafe = host.disk.unsafe
             kept = self.random.choice((0, unsafe, self.random.randint(0, max(0, unsafe - 1)) if power else 0))
             host.kill(kept, GONE if power else 0.0)
-            if power:
-                host.hypervisor.lose_power()
             self.invariants.died(host)
+        if power:
+            host.hypervisor.lose_power()
 
     def boot(self, name: str) -> None:
         """Start a host."""
@@ -241,6 +246,9 @@ class World:
             elif host.record.is_candidate and host.ledger.now() != now:
                 at = host.ledger.now()
                 ills.append(f"{host.name} is at {at.serial} of epoch {at.epoch}, not {now.serial} of {now.epoch}")
+        for instance in self.cluster.config.instances.values():
+            if instance.migrating_to is not None:
+                ills.append(f"a migration of {instance.name} was interrupted")
         ills.extend(self._job_ills(master))
         if not ills:
             strayed = [f"web{number}.example is {'down' if up else 'up'}" for number, up in self._strayed()]
