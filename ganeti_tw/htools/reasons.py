@@ -14,6 +14,7 @@ from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.instance import Instance
 from ganeti_tw.htools.moves import Move, attempt
 from ganeti_tw.htools.node import Node
+from ganeti_tw.htools.occupancy import Occupancy
 from ganeti_tw.htools.policy import Policy, Spec, violation
 
 MIB = "MiB"
@@ -235,7 +236,7 @@ class _Probe(Node):
     @classmethod
     def of(cls, node: Node, cluster: Cluster, refusals: list[_Refusal]) -> _Probe:
         probe = cls.__new__(cls)
-        for name in Node.__slots__:
+        for name in (*Occupancy.__slots__, *Node.__slots__):
             setattr(probe, name, getattr(node, name))
         probe._without_primary = probe._without_secondary = None
         probe._cluster = cluster

@@ -143,15 +143,18 @@ class Vacancies:
 
     def _storage_change(self, instance: Instance) -> Floats:
         more = np.zeros((_METRICS, len(self._flags)))
-        if instance.local_disk:
+        if instance.local_disk and not self._any_exclusive:
+            more[[_STORAGE, _PLANNED_STORAGE]] = -float(instance.disk)
+            more[[_SPREAD_SPINDLES, _PLANNED_SPINDLES]] = instance.spindle_use
+        elif instance.local_disk:
             more[_STORAGE] = more[_PLANNED_STORAGE] = np.where(
                 self._exclusive, -float(instance.disk_spindles or 0), -float(instance.disk)
             )
             more[_SPREAD_SPINDLES] = more[_PLANNED_SPINDLES] = np.where(self._exclusive, 0.0, instance.spindle_use)
         return more
 
-    def _as_primary(self, instance: Instance) -> Floats:
-        more = self._storage_change(instance)
+    def _as_primary(self, instance: Instance, storage: Floats) -> Floats:
+        more = storage.copy()
         more[_MEMORY] = -instance.used_memory
         more[_PLANNED_MEMORY] = -instance.memory
         more[_CPUS] = more[_PLANNED_CPUS] = instance.used_cpus
@@ -227,7 +230,7 @@ class Vacancies:
     def best_node(self, cluster: Cluster, instance: Instance) -> Allocation:
         """As ``on_nodes`` without capacity checks."""
         self._refresh(cluster)
-        more = self._as_primary(instance)
+        more = self._as_primary(instance, self._storage_change(instance))
         code = self._primary_codes(cluster, instance, more)[self._allowed]
         failures = _counted(np.bincount(code, minlength=_NO_PAIR + 1))
         fitting = self._allowed[code == _FITS]
@@ -260,9 +263,9 @@ class Vacancies:
     def best_pair(self, cluster: Cluster, instance: Instance) -> Allocation:
         """As ``on_pairs`` without capacity checks, over the pairs within a group."""
         self._refresh(cluster)
-        more = self._as_primary(instance)
-        primary = self._primary_codes(cluster, instance, more)
         storage = self._storage_change(instance)
+        more = self._as_primary(instance, storage)
+        primary = self._primary_codes(cluster, instance, more)
         early, late = self._secondary_codes(instance, storage)
         counts = np.zeros(_NO_PAIR + 1, dtype=np.intp)
         pairs = []
@@ -336,6 +339,8 @@ class _PairScores:
             position: twins.setdefault((metrics[m].tobytes(), primary[m].tobytes(), secondary[m].tobytes()), m)
             for m, position in enumerate(SPREAD)
         }
+        # Those to be computed for each pair; what is reserved always is, and comes first.
+        self._distinct = [_RESERVED, *sorted({m for m in self._twin.values() if self._moving[m]} - {_RESERVED})]
 
     def best(self, rows: Ints, columns: Ints, code: Ints) -> tuple[float, int, int]:
         """The lowest score with its primary and secondary; of equals the last one."""
@@ -350,33 +355,35 @@ class _PairScores:
             self._primary[:, rows],
         )
         spreads = np.sqrt(variances)
-        known: dict[int, Floats] = {}
-        total = np.zeros((len(rows), 1))
+        # What changes on the secondary too, in one go.
+        moving = self._distinct
+        new = np.empty((len(moving), len(rows), len(columns)))
+        new[:] = self._secondary[moving][:, None, columns]
+        new[0] = reserved
+        _, later = _updated(
+            sums.count,
+            amounts[moving][:, :, None],
+            variances[moving][:, :, None],
+            base._metrics[moving][:, None, columns],
+            new,
+        )
+        known = dict(zip(moving, np.sqrt(later), strict=True))
+        total = np.zeros((len(rows), len(columns)))
         for position, weight in enumerate(WEIGHTS):
             metric = self._twin.get(position)
             if metric is not None:
-                if metric not in known:
-                    known[metric] = spreads[metric][:, None]
-                    if metric == _RESERVED or self._moving[metric]:
-                        new = reserved if metric == _RESERVED else self._secondary[metric, columns]
-                        amount, variance = amounts[metric][:, None], variances[metric][:, None]
-                        known[metric] = self._spread_after(amount, variance, base._metrics[metric, columns], new)
-                total = total + weight * known[metric]
+                spread = known.get(metric)
+                total += weight * (spreads[metric][:, None] if spread is None else spread)
             elif position == RESERVED_TOTAL:
-                total = total + weight * (self._constants[position] + (reserved - old))
+                total += weight * (self._constants[position] + (reserved - old))
             elif position == N1 and self._base._flags.any():
-                total = total + weight * self._endangered(rows, columns)
+                total += weight * self._endangered(rows, columns)
             elif self._constants.get(position):
-                total = total + weight * self._constants[position]
+                total += weight * self._constants[position]
         total[code != _FITS] = np.inf
         which = total.size - 1 - int(total.ravel()[::-1].argmin())
         row, column = divmod(which, len(columns))
         return float(total[row, column]), int(rows[row]), int(columns[column])
-
-    def _spread_after(self, amount: Floats, variance: Floats, old: Floats, new: Floats) -> Floats:
-        _, later = _updated(self._sums.count, amount, variance, old, new)
-        spread: Floats = np.sqrt(later)
-        return spread
 
     def _endangered(self, rows: Ints, columns: Ints) -> Floats:
         flags = self._base._flags
