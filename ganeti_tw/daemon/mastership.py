@@ -257,9 +257,7 @@ class Mastership:
         """One try; StaleEpoch after following the master there is."""
         host = self._host
         old = host.membership().master
-        found = None if host.config is not None else await read_ledger(host.outside.store, host.outside.files)
-        config = host.config if found is None else found.config
-        assert config is not None, "one of the two has it"
+        config = host.config or (await read_ledger(host.outside.store, host.outside.files)).config
         poll = await self._poll(config, terms)
         if not terms.anew:
             self._follow_successor(poll)
@@ -279,10 +277,8 @@ class Mastership:
         if source != host.name:
             log.info("{name} takes what it lacks from {source}", name=host.name, source=source)
             await fetch_missing(_ask, host.directory.ref(source, "follower"), host.outside.store)
-            found = None
-        if found is None:
-            found = await read_ledger(host.outside.store, host.outside.files)
-        self._reign(found, epoch, terms)
+        # Now, and not before the promises: until then the follower went on storing what others acknowledged.
+        self._reign(await read_ledger(host.outside.store, host.outside.files), epoch, terms)
         return Takeover(epoch, old, source, tuple(sorted(promised)), {**poll.silent, **refused})
 
     async def _promises(self, poll: Poll, epoch: int, terms: Terms) -> tuple[dict[str, Standing], dict[str, str]]:

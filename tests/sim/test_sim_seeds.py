@@ -34,6 +34,7 @@ FOUND = [
     ("short", 151, "a node marked offline was in an epoch of its own after a failover that failed"),
     ("short", 214, "the same, and the node was started meanwhile"),
     ("short", 54, "a host that joined a moment before a failover obeyed nobody"),
+    ("storm", 70088, "a host that was starting became master with what it had read too early"),
     ("mixed", 50020, "an instance half made when its master ended was in the way of the end"),
 ]
 
