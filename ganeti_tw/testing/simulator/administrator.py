@@ -52,12 +52,13 @@ class Administrator:
         return known
 
     def make_sure(self, instance: str) -> None:
-        """Pull the plug of the host of an instance when it is said to be offline: else its guest might still run."""
+        """Pull the plug of hosts that are said to be offline and run an instance which is started elsewhere."""
         world = self._world
-        config = world.cluster.config if world.served() else None
-        found = next((i for i in config.instances.values() if i.name == instance), None) if config else None
-        if config is not None and found is not None and config.node(found.primary_node).offline:
-            world.kill(world.host(config.node(found.primary_node).name), power=True)
+        if not world.served():
+            return
+        for node in world.cluster.config.nodes.values():
+            if node.offline and instance in world.host(node.name).hypervisor.guests:
+                world.kill(world.host(node.name), power=True)
 
     def make_leave(self, name: str) -> None:
         """Run ``gnt-node token --leave`` on a host."""

@@ -119,12 +119,14 @@ class WatchedHypervisor(SimulatedHypervisor):
         self.guests: Counted[RunningInstance] = Counted()
         self.disks: dict[str, tuple[DiskSpec, ...]] = {}
         self.failures = 0
+        self._watched_host = host
 
     async def start(self, spec: InstanceSpec, disks: Mapping[int, str], paused: bool = False) -> None:
         if self.failures:
             self.failures -= 1
             raise DriverError(f"{spec.name} does not start: simulated failure")
         self.disks[spec.name] = tuple(disk for disk in spec.disks if disk.mode == "rw")
+        self._watched_host.starting(spec.name)
         await super().start(spec, disks, paused)
 
     async def accept(self, spec: InstanceSpec, disks: Mapping[int, str], address: str) -> Doorway:
@@ -139,6 +141,7 @@ class WatchedHost(SimulatedHost):
     hypervisor: WatchedHypervisor
     witness: Witness
     ended: Callable[[WatchedHost, str], None]
+    starting: Callable[[str], None]  # told the name of a guest before it is started here
 
     def __init__(self, cluster: Cluster, name: str) -> None:
         super().__init__(cluster, name)

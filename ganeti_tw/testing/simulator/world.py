@@ -79,6 +79,7 @@ class World:
             host = make_host(cluster, name)
             host.witness = self.invariants
             host.ended = self._fatal
+            host.starting = lambda name: self.administrator.make_sure(name) if hasattr(self, "administrator") else None
             return host
 
         self.cluster = Cluster(nodes=hosts, seed=seed, spare=spare, make_host=make)
