@@ -21,7 +21,7 @@ from ganeti_tw.testing.simulator.main import Setting, main, run_all, simulate
 from ganeti_tw.testing.simulator.script import Action, parse, text_of
 from ganeti_tw.testing.simulator.world import Weather, World
 
-SEEDS = 400
+SEEDS = 500
 
 # Seeds that found bugs, each with what it found.
 FOUND = [
