@@ -15,7 +15,10 @@ import time
 from pathlib import Path
 from unittest import TestCase
 
+from twisted.protocols.amp import AmpBox
+
 from ganeti_tw.errors import GanetiError
+from ganeti_tw.wire.envelope import DELIVER, Envelope
 from ganeti_tw.wire.identity import Identity, load
 from real_cluster import RealCluster
 
@@ -56,7 +59,7 @@ class CryptoCase(TestCase):
         self.assertNotIn("failed", done.stdout + done.stderr)
 
     def welcome(self, who: Identity, host: str) -> bool:
-        """Whether a host greets somebody with this certificate."""
+        """Whether a host listens to what somebody with this certificate says."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         with tempfile.TemporaryDirectory() as directory:
@@ -66,7 +69,17 @@ class CryptoCase(TestCase):
         try:
             with socket.create_connection((self.address[host], 1811), timeout=10) as raw:
                 with context.wrap_socket(raw) as stream:
-                    return b"Hello" in stream.recv(1000)
+                    # Nobody is called so; whoever is listened to is told that, the others that they are refused.
+                    fields = Envelope("nobody", "nothing/1", b"{}", 0, 10.0).fields()
+                    box = {"_ask": b"1", "_command": DELIVER, **fields}
+                    stream.sendall(AmpBox({key.encode(): value for key, value in box.items()}).serialize())
+                    said = b""
+                    while b"_answer" not in said or not said.endswith(b"\0\0"):
+                        got = stream.recv(1000)
+                        if not got:
+                            return False
+                        said += got
+                    return b"replaced by a later one" not in said and b"is no node" not in said
         except (ssl.SSLError, ConnectionError):
             return False
 

@@ -79,6 +79,7 @@ class RestoreTests(LedgerCase):
 
     def test_a_candidate_without_its_journal_says_so_and_takes_a_copy(self) -> None:
         self.cluster.form()
+        self.cluster.until(lambda: self.cluster.state("node2")["role"] == "candidate")
         self.cluster.kill("node2")
         ledger = Path(self.cluster.paths("node2").ledger)
         ledger.with_name("ledger.db-wal").unlink()
