@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from attrs import frozen
 
@@ -51,6 +51,18 @@ def successor(poll: Poll) -> Standing | None:
     votes = Counter(s.master for s in later)
     chosen = [s for s in later if poll.is_majority(votes[s.master])]
     return max(acting or chosen, key=lambda s: s.epoch, default=None)
+
+
+def believed(heard: Iterable[Standing], asked: int, earliest: int) -> Standing | None:
+    """The word of most of those ``asked`` who is master, in the ``earliest`` epoch or later; None without one.
+
+    They agree when they name the same master and the same epoch.
+    """
+    same: dict[tuple[str, int], list[Standing]] = {}
+    for standing in heard:
+        if standing.epoch >= earliest:
+            same.setdefault((standing.master, standing.epoch), []).append(standing)
+    return next((agreed[0] for agreed in same.values() if 2 * len(agreed) > asked), None)
 
 
 def check_followed(poll: Poll) -> None:

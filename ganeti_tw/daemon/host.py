@@ -19,6 +19,7 @@ from ganeti_tw.daemon.door import HostApi
 from ganeti_tw.daemon.expiry import ExpiryWatch
 from ganeti_tw.daemon.hostactor import HostActor
 from ganeti_tw.daemon.importing import Imported, import_cluster
+from ganeti_tw.daemon.inquiry import Inquiry
 from ganeti_tw.daemon.lag import LagMeter
 from ganeti_tw.daemon.master import MASTER_ACTORS, Master, read_ledger
 from ganeti_tw.daemon.mastership import Mastership, Reign
@@ -58,6 +59,7 @@ class Host:
         self.view = View()
         self.system = ActorSystem(outside.clock)
         self.mastership = Mastership(self)
+        self.inquiry = Inquiry(self)
         self.lag: LagMeter | None = None  # of the process, where there is one
         self.told: Callable[[HostRecord | None], None] = lambda record: None  # called with each new record
         self.expiry: ExpiryWatch | None = None
@@ -86,6 +88,7 @@ class Host:
 
     async def stop(self) -> None:
         """End everything; guests run on.  Also after a start that failed half way."""
+        self.inquiry.stop()
         await self.mastership.stop()
         if hasattr(self, "server"):
             await self.server.close()
@@ -107,6 +110,8 @@ class Host:
             if not self._knows(record, peer):
                 raise record.unknown(peer)
             return
+        if epoch >= record.epoch and not record.obeys(peer):
+            self.inquiry.begin()
         seen = record.seen(peer, epoch)
         if name in MASTER_ONLY and peer != seen.master:
             raise Refused(f"{name} is for the master only, which is {seen.master}, not {peer}")
@@ -118,7 +123,10 @@ class Host:
 
     def _admit(self, peer: str, number: int) -> None:
         if self.record is not None:
-            self.record.admit(peer, number, self._knows(self.record, peer))
+            known = self._knows(self.record, peer)
+            if not known:
+                self.inquiry.begin()
+            self.record.admit(peer, number, known)
 
     def _knows(self, record: HostRecord, peer: str) -> bool:
         """Whether it is a node; of one that has just joined the configuration may know before the record does."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve, frozen
-from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ganeti_tw.daemon import election
 from ganeti_tw.daemon.election import Poll, VoteSplit
+from ganeti_tw.daemon.inquiry import ask_all, ask_host
 from ganeti_tw.daemon.master import Found, Master, read_ledger
 from ganeti_tw.errors import Cancelled, GanetiError, NotFound, StaleEpoch, WrongState
 from ganeti_tw.kernel import Ref
@@ -26,7 +27,6 @@ from ganeti_tw.protocol.mastership import GetStanding, Promise, Standing
 if TYPE_CHECKING:
     from ganeti_tw.daemon.host import Host
 
-ASK_TIMEOUT = 2.0  # a host that is up answers in milliseconds; one that is cut off holds everybody up
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 LEAP = 1_000_000
 TRIES, SPLIT_PAUSE = 4, 0.4
@@ -233,7 +233,7 @@ class Mastership:
     async def _hear(self, node: str) -> None:
         """A node that is marked offline, or was until now, may be in an epoch that no other has heard of."""
         try:
-            self._heard_of = max(self._heard_of, (await self._ask_host(node, GetStanding())).epoch)
+            self._heard_of = max(self._heard_of, (await ask_host(self._host.directory, node, GetStanding())).epoch)
         except GanetiError as e:
             log.debug("{node} does not say in which epoch it is: {error}", node=node, error=e.text)
 
@@ -291,13 +291,13 @@ class Mastership:
         own, message = self._host.name, Promise(epoch, self._host.name)
         self.claimed = epoch
         try:
-            promised, refused = await self._ask_all(poll.heard.keys() - {own}, message)
+            promised, refused = await ask_all(self._host.directory, poll.heard.keys() - {own}, message)
         finally:
             self.claimed = 0
         poll = evolve(poll, silent={**poll.silent, **refused})
         if terms.voting:
             election.check_promised(poll, {**promised, own: poll.mine})
-        promised[own] = await self._ask_host(own, message)
+        promised[own] = await ask_host(self._host.directory, own, message)
         if terms.voting:
             election.check_complete(promised)
         return promised, refused
@@ -334,29 +334,11 @@ class Mastership:
     async def _poll(self, config: Config, terms: Terms) -> Poll:
         host = self._host
         online = [n.name for n in config.nodes.values() if not n.offline or n.name == host.name]
-        heard, silent = await self._ask_all(online, GetStanding())
+        heard, silent = await ask_all(host.directory, online, GetStanding())
         if host.name not in heard:
             raise WrongState(f"{host.name} has no ledger: {silent[host.name]}")
         electorate = len(online) if terms.ignore_offline else len(config.nodes)
         return Poll(host.name, electorate, heard, silent)
-
-    async def _ask_all(self, names: Iterable[str], message: Any) -> tuple[dict[str, Standing], dict[str, str]]:
-        """Answers by name, and by name why there is none."""
-        asked = {name: self._ask_host(name, message) for name in sorted(names)}
-        heard: dict[str, Standing] = {}
-        silent: dict[str, str] = {}
-        outcomes = await DeferredList(list(asked.values()), consumeErrors=True)
-        for name, (good, value) in zip(asked, outcomes, strict=True):
-            if good:
-                heard[name] = value
-            elif isinstance(value, Failure) and isinstance(value.value, GanetiError):
-                silent[name] = value.value.text
-            else:
-                value.raiseException()
-        return heard, silent
-
-    def _ask_host(self, name: str, message: Any) -> Deferred[Any]:
-        return self._host.directory.ref(name, "host").ask(message, ASK_TIMEOUT)
 
 
 def _ask(ref: Ref, message: Any, timeout: float) -> Deferred[Any]:

@@ -49,7 +49,7 @@ class HostRecord:
             raise StaleEpoch(
                 f"{peer} speaks for epoch {epoch}, {self.name} has seen epoch {self.epoch}: there is another master"
             )
-        if peer not in self.candidates and peer != self.master:
+        if not self.obeys(peer):
             raise self.unknown(peer, "master candidate")
         # A new reign may count the configuration from an older copy.
         return self if epoch == self.epoch else evolve(self, epoch=epoch, promised="", serial=0)
@@ -61,20 +61,25 @@ class HostRecord:
         if self.addresses and not known:
             raise self.unknown(peer)
 
+    def obeys(self, peer: str) -> bool:
+        """Whether it would be obeyed in a later epoch, or is in this one."""
+        return peer in self.candidates or peer == self.master
+
     def knows(self, peer: str) -> bool:
         """Whether it is a node, as far as this host was told."""
-        return peer in self.addresses or peer in self.candidates or peer == self.master
+        return peer in self.addresses or self.obeys(peer)
 
     def unknown(self, peer: str, kind: str = "node") -> Refused:
         """What is said to a peer that this host was never told of.
 
         It has a certificate of the cluster: either it was removed, or this host
-        missed that it came.
+        missed that it came and asks those it knows (see :mod:`.inquiry`).
         """
+        others = ", ".join(sorted(set(self.candidates) - {self.name})) or "none"
         return Refused(
-            f"{peer} is no {kind} that {self.name} knows of; if it is one, {self.name} was away while all candidates "
-            f"it knew were replaced, and has to be added again: run 'gnt-node token --leave' on {self.name}, then "
-            f"'gnt-node add --readd {self.name}' on the master"
+            f"{peer} is no {kind} that {self.name} knows of; if it is one, {self.name} obeys it as soon as most of the "
+            f"candidates it knows ({others}) say who is master; if these are gone, it has to be added again: run "
+            f"'gnt-node token --leave' on {self.name}, then 'gnt-node add --readd {self.name}' on the master"
         )
 
     def promise(self, epoch: int, leader: str) -> HostRecord:

@@ -129,6 +129,7 @@ class SimulatedHost:
         self.alive = False
         self.system.vanish()
         self.process.mastership.vanish()
+        self.process.inquiry.stop()
         self.cluster.network.detach(self.name, notice)
         self.disk.crash(kept)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti_tw.errors import Cancelled, GanetiError, NoMajority, NotMaster, WrongState
+from ganeti_tw.errors import Cancelled, GanetiError, NoMajority, NotMaster, Refused, WrongState
 from ganeti_tw.ledger.memory import MemoryStore
 from ganeti_tw.protocol.ledger import Change, GetChanges, Position
+from ganeti_tw.protocol.node import GetHostState
 from ganeti_tw.testing.cluster import Cluster, SimulatedHost
 
 
@@ -438,7 +440,7 @@ class RunningJobTests(MastershipCase):
 
 
 class AwayTests(MastershipCase):
-    """node3 was away while every candidate it knew was replaced."""
+    """node3 was away while node4 joined and became master; the candidates that node3 knows are so no longer."""
 
     remedy = "'gnt-node token --leave' on node3, then 'gnt-node add --readd node3' on the master"
 
@@ -460,9 +462,96 @@ class AwayTests(MastershipCase):
         for name in ("node1", "node2"):
             self.run_it("gnt-node", "modify", "-C", "no", "-f", name)
 
-    def test_marked_offline_it_stays_so_and_the_command_says_what_to_do(self) -> None:
+    def remove_those_it_knows(self) -> None:
+        for name in ("node1", "node2"):
+            self.run_it("gnt-node", "remove", name)
+
+    def test_it_asks_those_it_knows_who_is_master(self) -> None:
+        self.kill("node3")
+        self.replace_candidates()
+        self.hosts["node3"].boot()
+        self.cluster.settle(40)
+        self.assertEqual(self.hosts["node3"].record.master, "node4")
+        self.assertEqual(self.hosts["node3"].record.candidates, ("node3", "node4"))
+        self.assertEqual(self.hosts["node3"].record.epoch, self.hosts["node4"].record.epoch)
+        self.run_it("gnt-cluster", "verify")
+
+    def test_one_that_was_master_itself_does_so_too(self) -> None:
+        self.fail_over("node3")
+        self.kill("node3")
+        self.fail_over("node1")
+        self.replace_candidates()
+        self.hosts["node3"].boot()
+        self.cluster.settle(40)
+        self.assertEqual((self.hosts["node3"].record.master, self.roles()["node3"]), ("node4", "candidate"))
+        self.assertEqual(self.hosts["node3"].process.position(), self.cluster.config.serial)
+
+    def test_one_that_is_cut_off_as_master_steps_down(self) -> None:
+        self.fail_over("node3")
+        self.isolate("node3")
+        self.fail_over("node1")
+        self.replace_candidates()
+        self.cluster.network.mend("node3", "node4")
+        self.cluster.settle(40)
+        self.assertEqual(self.roles()["node3"], "master")  # on the word of node4 alone it does not
+        self.rejoin("node3")
+        self.cluster.settle(60)
+        self.assertEqual((self.hosts["node3"].record.master, self.roles()["node3"]), ("node4", "candidate"))
+        self.assertEqual(self.hosts["node3"].process.position(), self.cluster.config.serial)
+
+    def test_one_of_two_that_it_knows_is_not_enough(self) -> None:
+        self.kill("node3")
+        self.replace_candidates()
+        self.kill("node2")
+        before = self.hosts["node3"].record
+        self.hosts["node3"].boot()
+        self.cluster.settle(60)
+        self.assertEqual(self.hosts["node3"].record, before)
+        self.hosts["node2"].boot()
+        self.cluster.settle(60)
+        self.assertEqual(self.hosts["node3"].record.master, "node4")
+
+    def test_a_stranger_is_not_believed_whatever_it_says(self) -> None:
+        """node4, a regular node, says that it is master of an epoch to come; node3 does not know it."""
+        self.kill("node3")
+        self.run_it("gnt-cluster", "modify", "--candidate-pool-size=1")
+        self.run_it("gnt-node", "add", "--token", "token of node4", "node4")
+        self.cluster.network.cut("node3", "node1", notice=0.1)
+        self.hosts["node3"].boot()
+        before = self.hosts["node3"].record
+        liar = self.hosts["node4"].process
+        liar.keep(evolve(self.hosts["node4"].record, epoch=99, master="node4"))
+        refused: list[Failure] = []
+        for _ in range(3):
+            liar.directory.ref("node3", "host").ask(GetHostState(), 5.0).addErrback(refused.append)
+            self.cluster.settle(5)
+        self.assertEqual([failure.type for failure in refused], [Refused] * 3)
+        self.assertEqual(self.hosts["node3"].record, before)
+
+    def test_however_many_times_it_is_told_it_asks_once_a_second(self) -> None:
+        self.kill("node3")
+        self.run_it("gnt-node", "add", "--token", "token of node4", "node4")
+        self.cluster.network.cut("node3", "node1", notice=0.1)
+        self.hosts["node3"].boot()
+        self.hosts["node2"].heard.clear()
+        stranger = self.hosts["node4"].process.directory.ref("node3", "host")
+        for _ in range(100):
+            stranger.ask(GetHostState(), 5.0).addErrback(lambda failure: None)
+            self.cluster.settle(0.05)
+        self.assertLessEqual(self.hosts["node2"].heard.count("host.get_standing/1"), 6)
+
+    def test_marked_offline_it_is_online_again_by_the_command_alone(self) -> None:
         self.run_it("gnt-node", "modify", "-O", "yes", "node3")
         self.replace_candidates()
+        self.run_it("gnt-node", "modify", "-f", "-O", "no", "node3")
+        self.cluster.settle(5)
+        self.assertEqual(self.hosts["node3"].record.master, "node4")
+        self.run_it("gnt-cluster", "verify")
+
+    def test_when_those_it_knows_are_gone_it_stays_offline_and_the_command_says_what_to_do(self) -> None:
+        self.run_it("gnt-node", "modify", "-O", "yes", "node3")
+        self.replace_candidates()
+        self.remove_those_it_knows()
         self.assertIn(self.remedy, self.run_it("gnt-node", "modify", "-f", "-O", "no", "node3", code=1))
         self.cluster.result(self.hosts["node3"].process.handle("forget_cluster", {}))
         self.run_it("gnt-node", "add", "--readd", "--token", "token of node3", "node3")
@@ -478,9 +567,10 @@ class AwayTests(MastershipCase):
         self.assertNotIn("did not take the files", said)
         self.assertNotIn("no answer about its hooks", said)
 
-    def test_not_marked_offline_jobs_and_verify_say_what_to_do(self) -> None:
+    def test_when_those_it_knows_are_gone_jobs_and_verify_say_what_to_do(self) -> None:
         self.kill("node3")
         self.replace_candidates()
+        self.remove_those_it_knows()
         self.hosts["node3"].boot()
         self.cluster.settle(10)
         add = ("gnt-instance", "add", "-t", "diskless", "-o", "noop", "--no-name-check", "--no-ip-check", "-n", "node3")

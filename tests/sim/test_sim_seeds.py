@@ -35,6 +35,8 @@ FOUND = [
     ("short", 214, "the same, and the node was started meanwhile"),
     ("short", 54, "a host that joined a moment before a failover obeyed nobody"),
     ("storm", 70088, "a host that was starting became master with what it had read too early"),
+    ("storm", 70021, "hosts that were down while another one joined and became master never followed it"),
+    ("storm", 70165, "the same"),
     ("mixed", 50020, "an instance half made when its master ended was in the way of the end"),
 ]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from ganeti_tw.errors import BadRequest, GanetiError, NotUnique, WrongState
+from ganeti_tw.errors import BadRequest, GanetiError, NotUnique, Refused, WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.node import Node
 from ganeti_tw.model.parameters import disk_state, hv_state, ndparams
@@ -35,6 +35,7 @@ CHANGEABLE = (
     "disk_state",
 )
 PING_TIMEOUT = 10.0
+INQUIRY = 3.0  # seconds in which a node asks others who is master
 
 Choose = Callable[[Sequence[Node], int], Sequence[Node]]
 
@@ -134,8 +135,14 @@ class NodeSetParams:
 
     async def _awake(self, context: Context, node: Node) -> None:
         """Refuse a node that does not answer: an online node is spoken to by everybody."""
+        online = evolve(node, offline=False)
         try:
-            await context.on_node(evolve(node, offline=False), Ping(), PING_TIMEOUT)
+            try:
+                await context.on_node(online, Ping(), PING_TIMEOUT)
+            except Refused:
+                # It was never told of this master, and asks the candidates it knows, which takes a moment.
+                await context.sleep(INQUIRY)
+                await context.on_node(online, Ping(), PING_TIMEOUT)
         except GanetiError as e:
             raise WrongState(f"{node.name} stays offline, it does not answer: {e.text}") from None
         context.warn(

@@ -1,0 +1,100 @@
+"""Finding out who is master from the candidates a host knows, when one speaks that it was never told of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ganeti_tw.daemon.election import believed
+from ganeti_tw.errors import GanetiError
+from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.protocol.mastership import GetStanding, Standing
+
+if TYPE_CHECKING:
+    from ganeti_tw.daemon.host import Host
+
+ASK_TIMEOUT = 2.0  # a host that is up answers in milliseconds; one that is cut off holds everybody up
+PAUSE = 1.0  # seconds between two inquiries, however many strangers knock
+
+log = Logger()
+
+
+class Inquiry:
+    """Part of the host.  One at a time.
+
+    Nothing that a stranger says is believed, nor that it is the master: it is
+    only the occasion to ask those who were candidates when this host was last
+    told.  It would obey each of them if they were master now.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._work: Deferred[None] | None = None
+        self._not_before = 0.0
+
+    def begin(self) -> None:
+        """Ask, unless that was done a moment ago."""
+        now = self._host.outside.clock.seconds()
+        if self._work is None and now >= self._not_before:
+            self._not_before = now + PAUSE
+            self._work = Deferred.fromCoroutine(self._inquire())
+            self._work.addBoth(self._ended)
+
+    def stop(self) -> None:
+        """Ask no more."""
+        if self._work is not None:
+            self._work.cancel()
+
+    def _ended(self, result: Any) -> None:
+        self._work = None
+        if not isinstance(result, Failure) or result.check(CancelledError):
+            return
+        if isinstance(result.value, GanetiError):  # the record could not be written; a stranger will knock again
+            log.warn("{name} cannot find out who is master: {error}", name=self._host.name, error=result.value.text)
+        else:
+            log.failure("{name} cannot find out who is master", failure=result, name=self._host.name)
+
+    async def _inquire(self) -> None:
+        host = self._host
+        asked = set(host.membership().candidates) - {host.name}
+        heard, _ = await ask_all(host.directory, asked, GetStanding())
+        record = host.record
+        if record is None:  # it left meanwhile
+            return
+        # One that is master, or will be as soon as others agree, gives way to a later epoch only.
+        earliest = record.epoch + 1 if record.is_master else record.epoch
+        found = believed(heard.values(), len(asked), earliest)
+        if found is None or found.master in (record.master, host.name):
+            return
+        reason = f"{found.master} is the master in epoch {found.epoch}, say most candidates that {host.name} knows"
+        log.info("{name} hears of another master: {reason}", name=host.name, reason=reason)
+        host.keep(evolve(record, epoch=found.epoch, promised="", master=found.master, serial=0))
+        host.deposed(reason)
+
+
+async def ask_all(
+    directory: Directory, names: Iterable[str], message: Any
+) -> tuple[dict[str, Standing], dict[str, str]]:
+    """Answers by name, and by name why there is none."""
+    asked = {name: ask_host(directory, name, message) for name in sorted(names)}
+    heard: dict[str, Standing] = {}
+    silent: dict[str, str] = {}
+    outcomes = await DeferredList(list(asked.values()), consumeErrors=True)
+    for name, (good, value) in zip(asked, outcomes, strict=True):
+        if good:
+            heard[name] = value
+        elif isinstance(value, Failure) and isinstance(value.value, GanetiError):
+            silent[name] = value.value.text
+        else:
+            value.raiseException()
+    return heard, silent
+
+
+def ask_host(directory: Directory, name: str, message: Any) -> Deferred[Any]:
+    """The answer of one host."""
+    return directory.ref(name, "host").ask(message, ASK_TIMEOUT)
