@@ -37,6 +37,7 @@ FOUND = [
     ("storm", 70088, "a host that was starting became master with what it had read too early"),
     ("storm", 70021, "hosts that were down while another one joined and became master never followed it"),
     ("storm", 70165, "the same"),
+    ("roles", 80080, "a node stayed offline, for the simulator took a master with all others offline for none"),
     ("mixed", 50020, "an instance half made when its master ended was in the way of the end"),
 ]
 

@@ -148,7 +148,7 @@ class World:
     def _roles_back(self, patient: bool) -> None:
         """Nodes that were set offline or drained are so no longer; those that know of no cluster join again.
 
-        One that was offline while all candidates were replaced obeys none of those there are now: it must join anew.
+        One that was away while most of the candidates it knew left cannot find out who is master: it must join anew.
         """
         if self.served():
             for node in self.cluster.config.nodes.values():
@@ -198,21 +198,20 @@ class World:
         self.host(name).boot()
 
     def served(self) -> bool:
-        """Whether somebody acts as master whom most hosts can reach."""
+        """Whether somebody acts as master whom most hosts can reach; nodes that are marked offline do not count."""
         for host in self.hosts:
             if host.alive and host.process.master is not None:
-                reached = sum(
-                    1
-                    for other in self.hosts
-                    if other.alive
-                    and not self.cluster.network.is_cut(host.name, other.name)
-                    and not self.cluster.network.is_cut(other.name, host.name)
-                    and other.kept is not None
-                    and other.kept.master == host.name
-                )
-                if 2 * reached > len(host.process.master.published.config.nodes):
+                nodes = host.process.master.published.config.nodes.values()
+                online = [self.host(n.name) for n in nodes if not n.offline or n.name == host.name]
+                if 2 * sum(1 for other in online if self._follows(other, host)) > len(online):
                     return True
         return False
+
+    def _follows(self, host: WatchedHost, master: WatchedHost) -> bool:
+        """Whether it takes that one for the master, and both hear each other."""
+        network = self.cluster.network
+        cut = network.is_cut(host.name, master.name) or network.is_cut(master.name, host.name)
+        return host.alive and not cut and host.kept is not None and host.kept.master == master.name
 
     # -- what is seen ----------------------------------------------------------------------------------------------
 
