@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -65,6 +66,16 @@ class SeedTests(SynchronousTestCase):
             done = subprocess.run([sys.executable, "-c", DIGEST], env=environ, check=True, capture_output=True)
             digests.add(done.stdout)
         self.assertEqual(digests, {_digest(7).encode()})
+
+    def test_the_same_seed_is_the_same_history_whenever_garbage_is_collected(self) -> None:
+        """Python collects what killed hosts left when it pleases, also those of earlier clusters."""
+        self.addCleanup(gc.set_threshold, *gc.get_threshold())
+        for seed in (5, 8):
+            digests = set()
+            for threshold in (50, 700, 100_000):
+                gc.set_threshold(threshold)
+                digests.add(_digest(seed))
+            self.assertEqual(len(digests), 1, seed)
 
     def test_a_failure_says_how_to_repeat_it(self) -> None:
         setting = Setting("storm", hosts=4, faults=("disk", "crash"), seconds=12.5)

@@ -18,6 +18,7 @@ from ganeti_tw.testing.simulator import deeds
 from ganeti_tw.testing.simulator.administrator import Administrator
 from ganeti_tw.testing.simulator.clients import FINAL, Clients
 from ganeti_tw.testing.simulator.deeds import disk_ok
+from ganeti_tw.testing.simulator.garbage import Collecting
 from ganeti_tw.testing.simulator.hosts import WatchedHost
 from ganeti_tw.testing.simulator.invariants import Broken, Invariants
 from ganeti_tw.testing.simulator.script import Action
@@ -83,6 +84,7 @@ class World:
             return host
 
         self.cluster = Cluster(nodes=hosts, seed=seed, spare=spare, make_host=make)
+        self._collecting = Collecting()
         globalLogPublisher.addObserver(cast("ILogObserver", self._logged))
         self.hosts = cast("tuple[WatchedHost, ...]", tuple(self.cluster.hosts.values()))
         self.invariants.watch(self.hosts)
@@ -97,6 +99,7 @@ class World:
     def close(self) -> None:
         """Hear no more."""
         globalLogPublisher.removeObserver(cast("ILogObserver", self._logged))
+        self._collecting.close()
 
     # -- what happens ----------------------------------------------------------------------------------------------
 
@@ -342,5 +345,5 @@ class World:
         failure = event.get("log_failure")
         if failure is not None:
             self.broken(f"{formatEvent(event)}: {failure.getTraceback()}")
-        elif level is not None and level >= LogLevel.info:
+        elif level is not None and level >= LogLevel.info and not self._collecting:
             self.lines.append(Line(self.clock.seconds() - self._begun, f"    {level.name} {formatEvent(event)}"))
