@@ -285,6 +285,23 @@ class NewcomerTests(MastershipCase):
         self.add_tag("after")
 
 
+class StartingCandidateTests(MastershipCase):
+    def test_what_is_acknowledged_while_it_collects_promises_is_in_its_reign(self) -> None:
+        """node2 has just started and knows its configuration from the disk only; node3 does not answer it."""
+        self.kill("node2")
+        self.cluster.settle(2)
+        self.cluster.network.cut("node2", "node3", notice=30.0)
+        node2 = self.hosts["node2"]
+        node2.boot()
+        taken = node2.process.handle("master_failover", {})
+        self.assertIsNone(node2.process.config)
+        self.cluster.settle(0.5)
+        job = self.add_tag("meanwhile")
+        self.assertEqual((self.roles()["node1"], self.cluster.result(taken)["source"]), ("master", "node2"))
+        self.assertEqual((self.tags(), self.cluster.config.master.name), ({"meanwhile"}, "node2"))
+        self.assertGreater(self.add_tag("after"), job)
+
+
 class StartTests(MastershipCase):
     def test_a_master_without_a_majority_does_not_act_and_says_why(self) -> None:
         self.kill("node1", "node2", "node3")
