@@ -56,6 +56,7 @@ class Doubtful:
     """News to the queue: nobody can say whether a new job is stored; it is going to be, and then to run."""
 
     job_id: int
+    received: Stamp | None
     failure: Failure
 
 
@@ -245,7 +246,7 @@ class Job(Actor):
             return
         if not self._doubtful and isinstance(failure.value, OutcomeUnknown):
             self._doubtful = True
-            self._queue.tell(Doubtful(self._newest.id, failure))
+            self._queue.tell(Doubtful(self._newest.id, self._newest.received_timestamp, failure))
         if self._saving:
             return
         if self._doubtful:

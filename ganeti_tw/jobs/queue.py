@@ -22,7 +22,7 @@ from ganeti_tw.jobs.line import Line
 from ganeti_tw.jobs.lookup import ends, found, listed, what_became
 from ganeti_tw.jobs.perform import Step, trail
 from ganeti_tw.jobs.places import Places
-from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, OpRecord, decode, stamp
+from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, OpRecord, decode, stamp, text_of
 from ganeti_tw.jobs.recovery import crashed, taken_over
 from ganeti_tw.jobs.retention import Limits, Round, put_away
 from ganeti_tw.kernel import Actor, ActorSystem, Gone, Later, Outcome, Rank, Ref, receive
@@ -194,7 +194,8 @@ class Queue(Actor):
         self._answers.pop(m.job_id).errback(
             OutcomeUnknown(
                 f"it is not known yet whether job {m.job_id} is safely stored ({m.failure.getErrorMessage()}); "
-                f"do not submit it again before 'gnt-job info {m.job_id}' says that there is no such job"
+                f"do not submit it again before 'gnt-job info {m.job_id}' says that there is no such job, or shows one "
+                f"that was not received at {text_of(m.received)}: after a failover another job may have its number"
             )
         )
 

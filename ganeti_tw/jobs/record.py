@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -21,6 +22,13 @@ def stamp(now: float) -> Stamp:
     """Time as job files have it."""
     micros = round(now * 1e6)
     return micros // 1_000_000, micros % 1_000_000
+
+
+def text_of(time: Stamp | None) -> str:
+    """For people, the same wherever they are."""
+    if time is None:
+        return "an unknown time"
+    return f"{datetime.fromtimestamp(time[0], UTC):%Y-%m-%d %H:%M:%S}.{time[1]:06d} UTC"
 
 
 @frozen

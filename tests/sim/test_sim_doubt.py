@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from typing import Any
 
 from attrs import evolve
@@ -75,6 +77,36 @@ class JobTests(DoubtCase):
                 self.assertLessEqual(set(statuses), FINAL)
                 # One that is there was done, and what was done is there.
                 self.assertEqual(len(self.cluster.config.cluster.tags), statuses.count("success"))
+
+    def test_whoever_is_in_doubt_recognises_the_job(self) -> None:
+        """The host with the job dies, the next master gives its number to another one."""
+        for died in (False, True):
+            with self.subTest(died=died):
+                self.setUp()
+                self.isolate()
+                asked = self.cluster.begin("submit", {"ops": [tag("mine")]})
+                ends: list[Any] = []
+                asked.addBoth(ends.append)
+                self.cluster.settle(20)
+                text = ends[0].value.text
+                number, received = re.findall(r"'gnt-job info (\d+)' says .* not received at (.*) UTC: ", text)[0]
+                if died:
+                    self.cluster.hosts["node1"].kill()
+                    self.cluster.call_on("node2", "master_failover")
+                    other = self.cluster.call("submit", {"ops": [tag("another's")]})
+                    self.assertEqual(str(other), number)
+                else:
+                    self.rejoin()
+                self.cluster.settle(60)
+                info = self.cluster.run("gnt-job", "info", number)
+                self.assertEqual(info.code, 0, info)
+                found = self.cluster.call(
+                    "query", {"what": "job", "fields": ["received_ts"], "filter": ["=", "id", int(number)]}
+                )
+                seconds, micros = found["data"][0][0][1]
+                self.assertIn(f".{micros:06d}", info.out)
+                here = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.{micros:06d}"
+                self.assertEqual(here == received, not died, (here, received))
 
     def test_a_job_whose_change_is_in_doubt_ends_and_the_process_goes_on(self) -> None:
         """The keeper of the configuration crashed, and the process with it."""
