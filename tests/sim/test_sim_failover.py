@@ -194,6 +194,7 @@ class TroubleTests(FailoverCase):
         self.assertEqual(done.code, 1, done)
         self.assertIn("could not be shut down on node2", done.err)
         self.assertIn("--ignore-consistency", done.err)
+        self.assertNotIn("undo", done.out)  # nobody has stopped it
         self.assertEqual(self.where(), ("node2", ["node2"]))
         op = {"OP_ID": "OP_INSTANCE_FAILOVER", "instance_name": "web1", "target_node": "node3"}
         number = self.cluster.call("submit", {"ops": [{**op, "ignore_consistency": True}]})
