@@ -181,6 +181,11 @@ class RunningTests(SynchronousTestCase):
         self.cluster.run("gnt-instance", "shutdown", "web1")
         self.assertIn("does not run", self.modify("-m", "192", code=1).err)
 
+    def test_memory_is_as_before_when_the_rest_fails(self) -> None:
+        self.node.storages["file"].broken.add("web1")
+        self.modify("-m", "192", "--disk", "add:size=1g", code=1)
+        self.assertEqual(self.guest.guests["web1"].memory_mib, 256)
+
     def test_disks_and_nics_come_and_go_as_it_runs(self) -> None:
         shown = self.modify("--hotplug", "--disk", "add:size=2g,name=data", "--net", "add").out
         self.assertIn("hotplug.disk/1 -> plugged\n", shown)
