@@ -279,6 +279,15 @@ class ConversionTests(SynchronousTestCase):
         self.cluster.settle(10)
         self.assertEqual((self.cluster.config.instance("web1").disks, self.new.disks), (before, {}))
 
+    def test_what_is_left_behind_is_not_taken_for_the_disk_it_should_have_replaced(self) -> None:
+        self.new.delay = 3
+        job = self.cluster.run("gnt-instance", "modify", "-t", "sharedfile", "--submit", "web1").err.split()[-1]
+        self.cluster.settle(10)
+        self.node.kill()
+        self.cluster.settle(60)
+        log = self.cluster.run("gnt-job", "info", job).out
+        self.assertRegex(log, r"left behind, see to it by hand: .*disk/0 \(sharedfile /\S+\) of web1 on node2")
+
     def test_what_cannot_be_converted(self) -> None:
         for word, argv in (
             ("has file disks already", ("-t", "file")),
