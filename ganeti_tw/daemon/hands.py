@@ -21,7 +21,7 @@ from ganeti_tw.agent.osdef.scripts import OsScripts
 from ganeti_tw.agent.processes import ReactorSpawner
 from ganeti_tw.agent.reach import TcpReach
 from ganeti_tw.agent.storage.allowed import read_allowed
-from ganeti_tw.agent.storage.base import Abilities, Renaming, Storage, StorageHost
+from ganeti_tw.agent.storage.base import Abilities, Filling, Renaming, Storage, StorageHost
 from ganeti_tw.agent.storage.registry import build_storages
 from ganeti_tw.agent.verify import HostSurvey, Inspector
 from ganeti_tw.daemon.record import HostRecord
@@ -118,7 +118,7 @@ def space_below(path: str) -> tuple[int, int]:
     return file_system_space(path)
 
 
-class FileStorage(Storage, Renaming, Protocol):
+class FileStorage(Storage, Renaming, Filling, Protocol):
     """What can be done with disks that are files."""
 
 
@@ -144,6 +144,9 @@ class RootedStorage:
     async def rename(self, instance: str, disk: DiskSpec, to: DiskSpec) -> None:
         await self._storage.rename(instance, self._here(disk), self._here(to))
 
+    async def fill(self, instance: str, disk: DiskSpec, source: str, start_mib: int, size_mib: int) -> None:
+        await self._storage.fill(instance, self._here(disk), source, start_mib, size_mib)
+
     async def find(self, instance: str, disk: DiskSpec) -> str | None:
         return await self._storage.find(instance, self._here(disk))
 
@@ -160,6 +163,7 @@ def rooted(storage: Storage, paths: Paths) -> Storage:
     if Abilities.FILES not in storage.abilities:
         return storage
     assert isinstance(storage, Renaming), f"files of template {storage.template} have the name of their instance"
+    assert isinstance(storage, Filling), f"files of template {storage.template} can be written"
     return RootedStorage(cast(FileStorage, storage), paths)
 
 

@@ -385,7 +385,7 @@ class Context:
         self._kept = True
         failed = await self._undo.run(self.inform)
         if failed:
-            self.warn(f"left behind, remove by hand: {', '.join(failed)}")
+            self.warn(f"left behind, see to it by hand: {', '.join(failed)}")
 
 
     @property

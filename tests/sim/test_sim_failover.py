@@ -102,6 +102,15 @@ class FailoverTests(FailoverCase):
         self.assertEqual(self.failover("--ignore-consistency", "-n", "node3", "web1").code, 1)  # asks all the same
         self.assertEqual(self.where(), ("node2", ["node2"]))
 
+    def test_cleaning_up_after_a_migration_moves_nothing(self) -> None:
+        self.add(*SHARED)
+        self.refused("--cleanup", "web1", word="no node given")
+        done = self.failover("--cleanup", "-n", "node3", "web1")
+        self.assertEqual(done.code, 0, done)
+        self.assertIn(f"{WEB} runs on node2", done.out)
+        self.assertEqual(self.where(), ("node2", ["node2"]))
+        self.assertEqual(self.two.hypervisor.calls, [(WEB, "start")])
+
     def test_a_dry_run_changes_nothing(self) -> None:
         self.add(*SHARED)
         before = self.cluster.config.serial
@@ -185,6 +194,7 @@ class TroubleTests(FailoverCase):
         self.assertEqual(done.code, 1, done)
         self.assertIn("could not be shut down on node2", done.err)
         self.assertIn("--ignore-consistency", done.err)
+        self.assertNotIn("undo", done.out)  # nobody has stopped it
         self.assertEqual(self.where(), ("node2", ["node2"]))
         op = {"OP_ID": "OP_INSTANCE_FAILOVER", "instance_name": "web1", "target_node": "node3"}
         number = self.cluster.call("submit", {"ops": [{**op, "ignore_consistency": True}]})

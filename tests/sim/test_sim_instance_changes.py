@@ -181,6 +181,11 @@ class RunningTests(SynchronousTestCase):
         self.cluster.run("gnt-instance", "shutdown", "web1")
         self.assertIn("does not run", self.modify("-m", "192", code=1).err)
 
+    def test_memory_is_as_before_when_the_rest_fails(self) -> None:
+        self.node.storages["file"].broken.add("web1")
+        self.modify("-m", "192", "--disk", "add:size=1g", code=1)
+        self.assertEqual(self.guest.guests["web1"].memory_mib, 256)
+
     def test_disks_and_nics_come_and_go_as_it_runs(self) -> None:
         shown = self.modify("--hotplug", "--disk", "add:size=2g,name=data", "--net", "add").out
         self.assertIn("hotplug.disk/1 -> plugged\n", shown)
@@ -273,6 +278,15 @@ class ConversionTests(SynchronousTestCase):
         self.cluster.run("gnt-job", "cancel", job)
         self.cluster.settle(10)
         self.assertEqual((self.cluster.config.instance("web1").disks, self.new.disks), (before, {}))
+
+    def test_what_is_left_behind_is_not_taken_for_the_disk_it_should_have_replaced(self) -> None:
+        self.new.delay = 3
+        job = self.cluster.run("gnt-instance", "modify", "-t", "sharedfile", "--submit", "web1").err.split()[-1]
+        self.cluster.settle(10)
+        self.node.kill()
+        self.cluster.settle(60)
+        log = self.cluster.run("gnt-job", "info", job).out
+        self.assertRegex(log, r"left behind, see to it by hand: .*disk/0 \(sharedfile /\S+\) of web1 on node2")
 
     def test_what_cannot_be_converted(self) -> None:
         for word, argv in (

@@ -66,6 +66,11 @@ class MigrationCase(SynchronousTestCase):
         status, (result,) = (cell[1] for cell in answer["data"][0])
         return status, str(result)
 
+    def log(self, number: int) -> str:
+        """What the job has told."""
+        answer = self.cluster.call("query", {"what": "job", "fields": ["oplog"], "filter": ["=", "id", number]})
+        return str(answer["data"][0][0][1])
+
 
 class MigrateTests(MigrationCase):
     def test_it_runs_all_the_time(self) -> None:
@@ -169,6 +174,14 @@ class RefusalTests(MigrationCase):
         self.three.storages["sharedfile"].disks = {}
         self.refused("-n", "node3", "web1", word="node3 does not have disk/0")
 
+    def test_a_node_that_does_not_answer(self) -> None:
+        self.add()
+        for host, word in ((self.three, "node3 does not answer"), (self.two, "gnt-node modify --offline=yes node2")):
+            host.kill()
+            self.refused("-n", "node3", "web1", word=word)
+            host.boot()
+            self.cluster.settle(30)
+
     def test_both_words_for_the_mode(self) -> None:
         self.add()
         op = {**MIGRATE, "live": False, "mode": "live"}
@@ -213,7 +226,8 @@ class TroubleTests(MigrationCase):
             ("reboot", "web1"), ("remove", "-f", "--ignore-failures", "web1"),
             ("failover", "-f", "-n", "node1", "web1"), ("migrate", "-f", "-n", "node1", "web1"),
             ("migrate", "-f", "--allow-failover", "-n", "node1", "web1"),
-            ("modify", "-f", "--new-primary", "node1", "web1"),
+            ("modify", "-f", "--new-primary", "node1", "web1"), ("modify", "--hotplug-if-possible", "--net", "add", "web1"),
+            ("modify", "--hotplug-if-possible", "--disk", "0:detach", "web1"),
         ):  # fmt: skip
             refused = self.cluster.run("gnt-instance", *argv)
             self.assertEqual(refused.code, 1, (argv, refused))
@@ -251,6 +265,7 @@ class TroubleTests(MigrationCase):
         self.cluster.settle(400)
         self.assertEqual(self.job(number)[0], "error")
         self.assertEqual((self.where(), self.on_its_way), (("node2", ["node2"]), False))
+        self.assertIn("did not go to node3, and node2 cannot say whether it still runs", self.log(number))
         self.cluster.settle(1000)
         self.assertEqual(self.where(), ("node2", ["node2"]))
 

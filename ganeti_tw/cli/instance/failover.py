@@ -7,6 +7,7 @@ from optparse import Values
 from ganeti_tw.cli.command import Argument, Command
 from ganeti_tw.cli.context import Context
 from ganeti_tw.cli.jobs import opcode, submit_and_follow
+from ganeti_tw.cli.migration import CLEAN_UP
 
 CAREFUL = (
     "With --ignore-consistency the instance is started even if nobody could stop it on its node. If it still runs"
@@ -16,7 +17,8 @@ CAREFUL = (
 
 def run(options: Values, arguments: list[str], context: Context) -> int:
     name = arguments[0]
-    question = f"{name} will be shut down, and started on another node. Continue?"
+    move = f"{name} will be shut down, and started on another node. Continue?"
+    question = CLEAN_UP.format(name=name) if options.cleanup else move
     if not options.force and not context.confirm(question):
         return 1
     if options.ignore_consistency and not context.confirm(CAREFUL):
@@ -31,6 +33,7 @@ def run(options: Values, arguments: list[str], context: Context) -> int:
         target_node=options.dst_node,
         iallocator=options.iallocator,
         ignore_ipolicy=options.ignore_ipolicy,
+        cleanup=options.cleanup,
     )
     return submit_and_follow(context, options, op)
 

@@ -7,12 +7,8 @@ from optparse import Values
 from ganeti_tw.cli.command import Argument, Command
 from ganeti_tw.cli.context import Context
 from ganeti_tw.cli.jobs import opcode, submit_and_follow
-from ganeti_tw.cli.migration import mode_of
+from ganeti_tw.cli.migration import CLEAN_UP, mode_of
 
-CLEAN_UP = (
-    "A migration of {name} that is still under way is aborted, and where it runs then becomes its primary node."
-    " If it runs on two nodes, only you can tell which one to end. Continue?"
-)
 MOVE = (
     "{name} will be given to another node while it runs. If that fails in the middle, you may have to find out where"
     " it runs with --cleanup. Continue?"

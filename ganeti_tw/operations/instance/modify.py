@@ -117,6 +117,7 @@ class InstanceSetParams:
         instance = config.instance(self.instance_name, self.instance_uuid)
         if all(getattr(self, name) in (None, [], {}) for name in CHANGEABLE):
             raise BadRequest(f"nothing to change is given; it could be {', '.join(CHANGEABLE)}")
+        settled(config, instance)
         if instance.forthcoming:
             marked_down(instance, "")
         if self.offline is not None:
@@ -234,7 +235,6 @@ class InstanceSetParams:
         primary = self._primary(config, instance)
         if primary.uuid == instance.primary_node:
             return
-        settled(config, instance)
         if self.force:
             return
         if primary.offline:

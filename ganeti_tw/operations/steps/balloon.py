@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ganeti_tw.errors import BadRequest, WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.instance import Instance
@@ -27,7 +29,10 @@ def check_memory(config: Config, instance: Instance, memory_mib: int, *, force: 
 
 
 async def set_memory(context: Context, instance: Instance, memory_mib: int) -> None:
-    """WrongState when it does not run, or its node has not the memory it shall have in addition."""
+    """WrongState when it does not run, or its node has not the memory it shall have in addition.
+
+    Registered to be taken back.
+    """
     node = primary_of(context.config, instance)
     asked = ListInstances((instance.hypervisor,), (instance.name,))
     guests = [g for g in await context.on_node(node, asked, TIMEOUT) if g.state != "shutdown"]
@@ -39,4 +44,6 @@ async def set_memory(context: Context, instance: Instance, memory_mib: int) -> N
         if figures.memory_free is not None and figures.memory_free < more and instance.hypervisor != "fake":
             raise WrongState(f"{node.name} has {figures.memory_free} MiB of memory free, {more} more are needed")
     context.say(f"* giving {instance.name} {memory_mib} MiB of memory on {node.name}")
+    back = SetGuestMemory(instance.name, instance.hypervisor, guests[0].memory_mib)
+    context.undo(f"the change of the memory of {instance.name}", partial(context.on_node, node, back, TIMEOUT))
     await context.on_node(node, SetGuestMemory(instance.name, instance.hypervisor, memory_mib), TIMEOUT)

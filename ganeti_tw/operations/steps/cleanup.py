@@ -26,14 +26,17 @@ def cleanup_target(config: Config, instance: Instance, name: str | None, uuid: s
 
 
 async def clean_up(context: Context, instance: Instance, target: Node) -> None:
-    """Record where it runs.  WrongState when it runs nowhere or on both; OutcomeUnknown when nobody can say."""
+    """Record where it belongs.  WrongState when it runs nowhere or on both; OutcomeUnknown when nobody can say."""
     source = primary_of(context.config, instance)
     context.say(f"* looking for {instance.name} on {source.name} and {target.name}")
-    where = await settle(context, instance, target)
+    found = await settle(context, instance, target)
     context.keep()
-    if where is None:
+    if found.node is None:
         raise WrongState(
             f"{instance.name} runs neither on {source.name} nor on {target.name}: "
             f"start it on {source.name} with gnt-instance startup"
         )
-    context.say(f"* {instance.name} runs on {where.name}, which is its primary node")
+    if found.told:
+        context.say(f"* {found.told}: {found.node.name} stays its primary node")
+        return
+    context.say(f"* {instance.name} runs on {found.node.name}, which is its primary node")

@@ -22,6 +22,12 @@ def holders(config: Config, instance: Instance, disk: Disk) -> list[str]:
     return list(disk.all_nodes()) or [instance.primary_node]
 
 
+def described(index: int, disk: Disk) -> str:
+    """A disk by its index and its place: when it takes the place of another, both have the same index."""
+    place = disk.logical_id[-1] if disk.logical_id else disk.uuid
+    return f"disk/{index} ({disk.dev_type} {place})"
+
+
 async def create_disks(context: Context, instance: Instance, disks: tuple[Disk, ...]) -> None:
     """Make the disks, each registered to be taken back."""
     progress = context.progress(f"creating disks of {instance.name}", max(1, len(disks)), "disks")
@@ -42,7 +48,7 @@ async def create_disk(
     spec = disk_spec(index, disk)
     for uuid in holders(context.config, instance, disk):
         node = context.config.node(uuid)
-        context.undo(f"disk/{index} of {instance.name} on {node.name}", partial(take_back, node, spec))
+        context.undo(f"{described(index, disk)} of {instance.name} on {node.name}", partial(take_back, node, spec))
         await context.on_node(node, CreateDisk(instance.name, spec), DISK_TIMEOUT)
 
 
@@ -67,4 +73,4 @@ async def remove_disk(
         except GanetiError as e:
             if not ignore_failures:
                 raise
-            context.warn(f"could not remove disk/{index} of {instance.name} on {node.name}: {e.text}")
+            context.warn(f"could not remove {described(index, disk)} of {instance.name} on {node.name}: {e.text}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from ganeti_tw.errors import DriverError, GanetiError, OutcomeUnknown, Retry
+from ganeti_tw.errors import DriverError, GanetiError, NotSent, OutcomeUnknown, Retry
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.instance import Instance
 from ganeti_tw.model.node import Node
@@ -69,16 +69,20 @@ async def _stop(context: Context, instance: Instance, timeout: float, ignore_con
         spec = instance_spec(context.config, instance)
         await context.on_node(source, StartInstance(spec), START_TIMEOUT)
 
+    undone = f"the shutdown of {instance.name} on {source.name}"
     context.say(f"* shutting down {instance.name} on {source.name}")
-    if instance.admin_up:
-        context.undo(f"the shutdown of {instance.name} on {source.name}", start_again)
     stop = StopInstance(instance.name, instance.hypervisor, timeout)
     try:
         await context.on_node(source, stop, timeout + GRACE)
     except GanetiError as e:
+        if instance.admin_up and not isinstance(e, NotSent):
+            context.undo(undone, start_again)
         if not ignore_consistency:
             raise DriverError(
                 f"{instance.name} could not be shut down on {source.name}: {e.text}; if {source.name} is dead, "
-                "mark it offline (gnt-node modify --offline=yes), or add --ignore-consistency"
+                f"mark it offline (gnt-node modify --offline=yes {source.name}), or add --ignore-consistency"
             ) from None
         context.warn(f"{instance.name} could not be shut down on {source.name}, see that it ends there: {e.text}")
+    else:
+        if instance.admin_up:
+            context.undo(undone, start_again)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from attrs import evolve
+from attrs import evolve, frozen
 
-from ganeti_tw.errors import DriverError, GanetiError, NotFound, OutcomeUnknown, Retry, TryLater, WrongState
+from ganeti_tw.errors import DriverError, GanetiError, NotFound, NotSent, OutcomeUnknown, Retry, TryLater, WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.instance import Instance
 from ganeti_tw.model.node import Node
@@ -38,12 +38,22 @@ BAD_ANSWERS = 5  # in a row, until nobody waits for a good one
 
 
 async def why_not(context: Context, instance: Instance, target: Node) -> str:
-    """Why the instance cannot be given to the target as it runs; empty when it can."""
+    """Why the instance cannot be given to the target as it runs; empty when it can.
+
+    DriverError when one of the two nodes does not answer.
+    """
     source = primary_of(context.config, instance)
     if source.offline:
         return f"{source.name}, primary node of {instance.name}, is marked offline"
     for node in (source, target):
-        reason = await context.on_node(node, AskMigration(instance.hypervisor), LOOK_TIMEOUT)
+        try:
+            reason = await context.on_node(node, AskMigration(instance.hypervisor), LOOK_TIMEOUT)
+        except (NotSent, OutcomeUnknown) as e:
+            instead = ", and fail its instances over (gnt-instance failover)" if node == source else ""
+            raise DriverError(
+                f"{node.name} does not answer: {e.text}; if it is dead, mark it offline "
+                f"(gnt-node modify --offline=yes {node.name}){instead}"
+            ) from None
         if reason:
             return f"guests of {instance.hypervisor} can neither leave nor come to {node.name} as they run: {reason}"
     if await _guest(context, instance, source) is None:
@@ -69,13 +79,13 @@ async def migrate(
         context.keep()  # from now on it is found out where the instance is, come what may
         why = e.text if isinstance(e, GanetiError) else "the job was canceled"
         context.warn(f"{instance.name} did not arrive on {target.name} as it should: {why}")
-        where = await settle(context, instance, target)
-        if where is None:
+        found = await settle(context, instance, target)
+        if found.node is None:
             raise DriverError(
                 f"{why}; {instance.name} runs nowhere any more: start it with gnt-instance startup"
             ) from None
-        if where == source:
-            context.inform(f"{instance.name} runs on {source.name} as before")
+        if found.node == source:
+            context.inform(found.told or f"{instance.name} runs on {source.name} as before")
             if taken is not None:
                 await _give_back(context, instance, source, taken)
             raise
@@ -85,8 +95,16 @@ async def migrate(
         context.keep()
 
 
-async def settle(context: Context, instance: Instance, target: Node) -> Node | None:
-    """Find out and record where the instance runs, once nothing comes or goes any more; None when nowhere.
+@frozen
+class Found:
+    """The node where an instance is, None when it runs nowhere; ``told``: what to say when only that node could know."""
+
+    node: Node | None
+    told: str = ""
+
+
+async def settle(context: Context, instance: Instance, target: Node) -> Found:
+    """Find out and record where the instance runs, once nothing comes or goes any more.
 
     OutcomeUnknown when too few nodes answer, WrongState when it runs on both.
     """
@@ -111,7 +129,10 @@ async def settle(context: Context, instance: Instance, target: Node) -> Node | N
             f"offline because it is dead, find out with gnt-instance migrate --cleanup {instance.name}"
         )
     await _record(context, instance, where or source)
-    return where
+    if where == source and not here:
+        told = f"{instance.name} did not go to {target.name}, and {source.name} cannot say whether it still runs"
+        return Found(where, told)
+    return Found(where)
 
 
 async def _runs_on(context: Context, instance: Instance, node: Node) -> bool | None:

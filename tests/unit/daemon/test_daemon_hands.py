@@ -7,7 +7,7 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti_tw.agent.storage.base import Renaming, StorageHost
+from ganeti_tw.agent.storage.base import Filling, Renaming, StorageHost
 from ganeti_tw.agent.storage.registry import build_storages
 from ganeti_tw.daemon.hands import RootedStorage, allowed_directories, rooted
 from ganeti_tw.daemon.record import HostRecord
@@ -39,6 +39,16 @@ class RootedTests(SynchronousTestCase):
             self.assertTrue(Path(f"{self.root}/disks/web2/{template}").is_file())
             self.assertEqual(self.successResultOf(Deferred.fromCoroutine(storage.size("web2", new))), 1)
             self.assertIsNone(self.successResultOf(Deferred.fromCoroutine(storage.find("web1", old))))
+
+    def test_one_is_filled_from_another(self) -> None:
+        old, new = (DiskSpec(t, 0, t, 1, "rw", ("loop", f"/disks/web1/{t}")) for t in ("file", "sharedfile"))
+        file, shared = self.storages["file"], self.storages["sharedfile"]
+        assert isinstance(shared, Filling)
+        source = self.successResultOf(Deferred.fromCoroutine(file.create("web1", old)))
+        self.successResultOf(Deferred.fromCoroutine(shared.create("web1", new)))
+        Path(source).write_bytes(b"data".ljust(2**20, b"\0"))
+        self.successResultOf(Deferred.fromCoroutine(shared.fill("web1", new, source, 0, 1)))
+        self.assertEqual(Path(f"{self.root}/disks/web1/sharedfile").read_bytes()[:4], b"data")
 
     def test_others_are_left_alone(self) -> None:
         self.assertNotIsInstance(self.storages["diskless"], RootedStorage)

@@ -288,7 +288,7 @@ class ContextTests(SynchronousTestCase):
 
     def test_a_failing_step_is_named_and_the_others_go_on(self) -> None:
         self.assertEqual(self.end(DriverError("x"), {"a": None, "b": DriverError("stuck")}), ["b", "a"])
-        self.assertIn("left behind, remove by hand: b", self.said[-1])
+        self.assertIn("left behind, see to it by hand: b", self.said[-1])
 
     def test_the_end_of_the_process_undoes_nothing(self) -> None:
         self.assertEqual(self.end(CancelledError(), {"a": None}), [])
