@@ -39,6 +39,7 @@ FOUND = [
     ("storm", 70021, "hosts that were down while another one joined and became master never followed it"),
     ("storm", 70165, "the same"),
     ("roles", 80080, "a node stayed offline, for the simulator took a master with all others offline for none"),
+    ("storm", 71025, "a job that ended while the simulator asked for it was said to have been another one before"),
     ("mixed", 50020, "an instance half made when its master ended was in the way of the end"),
 ]
 

@@ -261,6 +261,7 @@ class World:
     def _job_ills(self, master: WatchedHost) -> list[str]:
         ills = []
         fields = ["id", "status", "opstatus"]
+        before = {job.id: job.told for job in self.clients.jobs.values()}  # clients hear of more while this one asks
         rows = self._query("job", fields)
         if rows is None:
             return ["the master does not list jobs"]
@@ -269,14 +270,14 @@ class World:
             if row[1] not in FINAL:
                 ills.append(f"job {row[0]} is {row[1]}")
         tags = set(self.cluster.config.cluster.tags)
-        for job in self.clients.jobs.values():
-            ours = found.get(job.id)
+        for number, told in before.items():
+            job, ours = self.clients.jobs[number], found.get(number)
             if ours is None and ("archived_job", str(job.id)) in master.ledger.now().rows:
                 continue  # the clock of a master was a day ahead
             if ours is None:
                 self.broken(f"job {job.id} was accepted, and is not there")
-            elif job.told and ours[1] != job.told:
-                self.broken(f"job {job.id} was {job.told}, and is {ours[1]}")
+            elif told and ours[1] != told:
+                self.broken(f"job {job.id} was {told}, and is {ours[1]}")
             elif ours[1] == "success" and not set(job.ops[0].get("tags", ())) <= tags:
                 self.broken(f"job {job.id} was successful, and the tag {job.ops[0]['tags']} is not there")
         return ills
