@@ -130,7 +130,7 @@ class FailoverTests(MastershipCase):
         job = self.cluster.call("submit", {"ops": [{"OP_ID": "OP_TEST_DELAY", "duration": 300}]})
         self.cluster.settle(1)
         following = {"id": job, "fields": ["status"]}
-        previous, entries = self.cluster.call("wait", following)
+        previous, _ = self.cluster.call("wait", following)
         waiting = self.cluster.begin("wait", {**following, "previous": previous, "log_serial": 99})
         self.fail_over("node3")
         with self.assertRaises(GanetiError) as caught:

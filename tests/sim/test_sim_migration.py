@@ -226,7 +226,8 @@ class TroubleTests(MigrationCase):
             ("reboot", "web1"), ("remove", "-f", "--ignore-failures", "web1"),
             ("failover", "-f", "-n", "node1", "web1"), ("migrate", "-f", "-n", "node1", "web1"),
             ("migrate", "-f", "--allow-failover", "-n", "node1", "web1"),
-            ("modify", "-f", "--new-primary", "node1", "web1"), ("modify", "--hotplug-if-possible", "--net", "add", "web1"),
+            ("modify", "-f", "--new-primary", "node1", "web1"),
+            ("modify", "--hotplug-if-possible", "--net", "add", "web1"),
             ("modify", "--hotplug-if-possible", "--disk", "0:detach", "web1"),
         ):  # fmt: skip
             refused = self.cluster.run("gnt-instance", *argv)
