@@ -107,7 +107,9 @@ class MigrateTests(MigrationCase):
     def test_the_questions(self) -> None:
         self.add()
         for more in ((), ("--cleanup",)):
-            self.assertEqual(self.cluster.run("gnt-instance", "migrate", *more, "-n", "node3", "web1").code, 1)
+            done = self.cluster.run("gnt-instance", "migrate", *more, "-n", "node3", "web1")
+            self.assertEqual(done.code, 1)
+            self.assertIn("there is no terminal to ask on, so the answer is no", done.err)
         self.assertEqual(self.where(), ("node2", ["node2"]))
 
     def test_memory_is_taken_so_that_it_fits(self) -> None:
