@@ -12,7 +12,7 @@ import msgspec
 from attrs import asdict
 from twisted.internet.defer import Deferred, DeferredList
 
-from ganeti_tw.errors import BadRequest, Expired, GanetiError, NodeOffline, NotFound
+from ganeti_tw.errors import ActorStopped, BadRequest, Expired, GanetiError, NodeOffline, NotFound, OutcomeUnknown
 from ganeti_tw.jobs.archive import ALL
 from ganeti_tw.jobs.look import look
 from ganeti_tw.jobs.places import Places
@@ -94,6 +94,11 @@ class MasterApi:
             current, entries = await self._queue.ask(question, seconds)
         except Expired:
             return "nochange"
+        except ActorStopped:
+            raise OutcomeUnknown(
+                f"the master on this host has stopped: what becomes of job {id} is shown by 'gnt-job info {id}' "
+                "on the next one ('gnt-cluster getmaster' names it)"
+            ) from None
         return [current, entries]
 
     async def cancel(self, id: int | str, kill: bool = False) -> list[Any]:

@@ -144,7 +144,13 @@ class Context:
         self.stderr.flush()
 
     def confirm(self, text: str) -> bool:
-        return confirm(self._open_terminal(), text)
+        return confirm(self._terminal(), text)
 
     def confirm_many(self, names: Sequence[str], what: str, action: str, extra: str = "") -> bool:
-        return confirm_many(self._open_terminal(), names, what, action, extra)
+        return confirm_many(self._terminal(), names, what, action, extra)
+
+    def _terminal(self) -> Terminal | None:
+        found = self._open_terminal()
+        if found is None:
+            self.warn("there is no terminal to ask on, so the answer is no: see --help for the option that says yes")
+        return found

@@ -6,7 +6,6 @@ from optparse import Values
 
 from ganeti_tw.errors import BadRequest
 
-
 CLEAN_UP = (
     "A migration of {name} that is still under way is aborted, and where it runs then becomes its primary node."
     " If it runs on two nodes, only you can tell which one to end. Continue?"

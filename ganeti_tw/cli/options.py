@@ -126,7 +126,7 @@ _PARAMETERS = {
     "-D/--disk-parameters": _several("diskparams", "TEMPLATE:key=value,...; may be repeated"),
     "-H/--hypervisor-parameters": _several("hvparams", "HYPERVISOR:key=value,...; may be repeated"),
     "-H/--hypervisor-parameters#2": _value("hypervisor", "HYPERVISOR or HYPERVISOR:key=value,...", "identkeyval"),
-    "-H/--hypervisor-parameters#3": _value("hvparams", "Hypervisor parameters for this start", "keyval", {}),
+    "-H/--hypervisor-parameters#3": _value("hvparams", "Hypervisor parameters; startup uses them once", "keyval", {}),
     "-N/--nic-parameters": _value("nicparams", "Default parameters of network cards", "keyval", {}),
     "--node-parameters": _value("ndparams", "Node parameters", "keyval"),
     "-O/--os-parameters": _value("osparams", "Parameters of the operating system", "keyval", {}),
@@ -189,7 +189,7 @@ _INSTANCE = {
     "--show-cmd": _switch("show_command", "Print the command instead of running it"),
     "--shutdown-timeout": _value("shutdown_timeout", "Seconds to wait before pulling the plug", "int", 120),
     "--tags": _value("tags", "Tags of the new object, separated by commas"),
-    "-n/--target-node": _value("dst_node", "Node it goes to", metavar="NODE"),
+    "-n/--target-node": _value("dst_node", "Node to go to", metavar="NODE"),
     "--timeout": _value("timeout", "Seconds to wait before pulling the plug", "int", 120),
     "-t/--type": _value(
         "reboot_type", "How to reboot: soft, hard or full", "choice", "hard", "<REBOOT>", ("soft", "hard", "full")

@@ -38,6 +38,13 @@ def _placement(config: Config, instance: Instance, node: Node, group: Group) -> 
 
     if instance.forthcoming:
         return
+    if instance.migrating_to is not None:
+        other = config.nodes.get(instance.migrating_to)
+        yield finding(
+            "EINSTANCEWRONGNODE",
+            f"it may run on {other.name if other is not None else instance.migrating_to}, a migration to there was "
+            f"interrupted: find out with gnt-instance migrate --cleanup {instance.name}",
+        )
     secondaries = [config.nodes[u] for u in config.secondary_nodes(instance) if u in config.nodes]
     if len(secondaries) > 1:
         yield finding("EINSTANCELAYOUT", f"it has several secondary nodes: {', '.join(n.name for n in secondaries)}")

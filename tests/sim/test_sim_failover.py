@@ -211,7 +211,7 @@ class TroubleTests(FailoverCase):
         self.three.hypervisor.broken.add(WEB)
         done = self.failover("-n", "node3", "web1")
         self.assertEqual(done.code, 1, done)
-        self.assertIn("simulated failure", done.err)
+        self.assertIn("simulated failure; try again with gnt-instance startup web1.example", done.err)
         self.assertEqual(self.where(), ("node3", []))
 
     def test_a_guest_that_cannot_be_stopped_runs_on(self) -> None:

@@ -126,6 +126,17 @@ class FailoverTests(MastershipCase):
         self.assertEqual([len(host.master_ip.up) for host in self.hosts.values()], [0, 1, 0])
         self.assertEqual([m.up for m in self.hosts["node1"].master_ip.asked], [True, False])
 
+    def test_who_follows_a_job_is_told_where_to_look(self) -> None:
+        job = self.cluster.call("submit", {"ops": [{"OP_ID": "OP_TEST_DELAY", "duration": 300}]})
+        self.cluster.settle(1)
+        following = {"id": job, "fields": ["status"]}
+        previous, _ = self.cluster.call("wait", following)
+        waiting = self.cluster.begin("wait", {**following, "previous": previous, "log_serial": 99})
+        self.fail_over("node3")
+        with self.assertRaises(GanetiError) as caught:
+            self.cluster.result(waiting)
+        self.assertIn(f"'gnt-job info {job}' on the next one", caught.exception.text)
+
     def test_a_living_master_gives_way_at_once(self) -> None:
         self.add_tag("before")
         self.fail_over("node3")

@@ -107,7 +107,9 @@ class MigrateTests(MigrationCase):
     def test_the_questions(self) -> None:
         self.add()
         for more in ((), ("--cleanup",)):
-            self.assertEqual(self.cluster.run("gnt-instance", "migrate", *more, "-n", "node3", "web1").code, 1)
+            done = self.cluster.run("gnt-instance", "migrate", *more, "-n", "node3", "web1")
+            self.assertEqual(done.code, 1)
+            self.assertIn("there is no terminal to ask on, so the answer is no", done.err)
         self.assertEqual(self.where(), ("node2", ["node2"]))
 
     def test_memory_is_taken_so_that_it_fits(self) -> None:
@@ -226,13 +228,17 @@ class TroubleTests(MigrationCase):
             ("reboot", "web1"), ("remove", "-f", "--ignore-failures", "web1"),
             ("failover", "-f", "-n", "node1", "web1"), ("migrate", "-f", "-n", "node1", "web1"),
             ("migrate", "-f", "--allow-failover", "-n", "node1", "web1"),
-            ("modify", "-f", "--new-primary", "node1", "web1"), ("modify", "--hotplug-if-possible", "--net", "add", "web1"),
+            ("modify", "-f", "--new-primary", "node1", "web1"),
+            ("modify", "--hotplug-if-possible", "--net", "add", "web1"),
             ("modify", "--hotplug-if-possible", "--disk", "0:detach", "web1"),
         ):  # fmt: skip
             refused = self.cluster.run("gnt-instance", *argv)
             self.assertEqual(refused.code, 1, (argv, refused))
             self.assertIn("gnt-instance migrate --cleanup web1.example", refused.err, argv)
         self.assertEqual(self.guests(), guests)
+        verified = self.cluster.run("gnt-cluster", "verify")
+        self.assertEqual(verified.code, 1, verified)
+        self.assertIn("was interrupted: find out with gnt-instance migrate --cleanup web1.example", verified.out)
         done = self.migrate("--cleanup", "web1")
         self.assertEqual(done.code, 0, done)
         self.assertIn(f"web1.example runs on {node}", done.out)

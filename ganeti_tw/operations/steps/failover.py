@@ -40,7 +40,13 @@ async def fail_over(
     if instance.admin_up:
         context.say(f"* starting {instance.name} on {target.name}")
         spec = instance_spec(config, config.instance(instance.uuid))
-        await context.on_node(target, StartInstance(spec), START_TIMEOUT)
+        try:
+            await context.on_node(target, StartInstance(spec), START_TIMEOUT)
+        except GanetiError as e:
+            raise DriverError(
+                f"{instance.name} belongs to {target.name} now, but could not be started there: {e.text}; "
+                f"try again with gnt-instance startup {instance.name}"
+            ) from None
 
 
 async def hand_over(context: Context, instance: Instance, target: Node) -> Config:

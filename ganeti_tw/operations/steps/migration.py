@@ -97,7 +97,7 @@ async def migrate(
 
 @frozen
 class Found:
-    """The node where an instance is, None when it runs nowhere; ``told``: what to say when only that node could know."""
+    """The node where an instance is, None when it runs nowhere; ``told``: what to say when only that could know."""
 
     node: Node | None
     told: str = ""
