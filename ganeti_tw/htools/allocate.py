@@ -17,6 +17,7 @@ from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.group import ALLOCATION, Group
 from ganeti_tw.htools.instance import Instance
 from ganeti_tw.htools.node import Node
+from ganeti_tw.htools.numbers import fixed
 from ganeti_tw.htools.policy import violation
 from ganeti_tw.htools.redundancy import Checker
 from ganeti_tw.htools.score import (
@@ -81,7 +82,7 @@ class Allocation(NamedTuple):
 
 def _shown(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.8f}"
+        return fixed(value, 8)
     counts, left = value
     return f"([{','.join(map(str, counts))}],{left})"
 
@@ -346,7 +347,8 @@ def in_best_group(
         if set(instance.networks) <= set(group.networks):
             connected.append(group)
         else:
-            messages.append(f"group {group.name} is not connected to a network required by instance {instance.name}")
+            missing = f"group {group.name} is not connected to a network required by instance {instance.name}"
+            messages.append(f"Group {group.name}: error The {missing}" if rules.dedicated else missing)
     for group in connected:
         try:
             result = GroupResult(group, in_group(cluster, group.index, members, instance, count, rules))

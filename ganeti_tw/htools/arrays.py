@@ -222,11 +222,9 @@ def _as_secondary(instance: Instance, exclusive: bool) -> tuple[float, ...]:
 
 def _storage(instance: Instance, exclusive: bool) -> tuple[float, float]:
     """What it takes of the node's disk metric, and of its shared spindles."""
-    if not instance.local_disk:
-        return 0.0, 0.0
     if exclusive:
         return float(instance.disk_spindles or 0), 0.0
-    return float(instance.disk), float(instance.spindle_use)
+    return (float(instance.disk), float(instance.spindle_use)) if instance.local_disk else (0.0, 0.0)
 
 
 class Columns:

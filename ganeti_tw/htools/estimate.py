@@ -44,6 +44,7 @@ class Estimator:
         self._nodes = {index: cluster.nodes[index] for index in members}
         nodes = list(self._nodes.values())
         online = [node for node in nodes if not node.offline]
+        self._none_online = not online
         self._count = float(len(online)) or 1.0
         columns = list(zip(*[node.metrics() for node in online], strict=True)) or [()] * len(SPREAD)
         # Values are taken relative to their mean, so that squares stay small and their sums exact enough.
@@ -61,6 +62,8 @@ class Estimator:
         self._counts = location_counts(online)
 
     def score(self, changed: Mapping[int, Node]) -> float:
+        if self._none_online:
+            return 0.0
         pairs = [(self._nodes[index], node) for index, node in changed.items() if index in self._nodes]
         result = self._fixed
         for index, node in changed.items():

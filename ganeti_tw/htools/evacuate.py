@@ -76,10 +76,11 @@ def change_group(cluster: Cluster, instances: Sequence[Instance], targets: Seque
     cluster = cluster.copy()
     homes = {cluster.nodes[cluster.places[i.index].primary].hardware.group for i in instances}
     allowed = [group.index for group in cluster.groups if not targets or group.index in targets]
-    wanted = [group for group in allowed if group not in homes]
+    wanted = [group for group in allowed if group not in homes and cluster.members(group)]
     if not wanted:
         names = ", ".join(cluster.groups[index].name for index in allowed)
-        raise BadData(f"no groups for evacuation: allowed groups was {names}, all of which have such instances")
+        reason = f"no groups for evacuation: allowed groups was {names}, all of which have such instances or no nodes"
+        return Evacuation([], [(instance, reason) for instance in instances], cluster, [])
     result = Evacuation([], [], cluster, [])
     for instance in instances:
         choice = in_best_group(cluster, instance, 2 if instance.template == DRBD else 1, rules, wanted)
@@ -140,7 +141,7 @@ def _plan(
         return _new_pair(cluster, instance, group, targets, force)
     outcome = attempt(cluster, instance, Move(Kind.FAILOVER), force)
     if isinstance(outcome, Fail):
-        raise BadData(f"Can't fail over to the secondary node: {outcome.value}")
+        raise BadData(outcome.value)
     return [Move(Kind.FAILOVER)]
 
 
@@ -154,7 +155,7 @@ def best_target(
         move = Move(kind, target)
         outcome = attempt(cluster, instance, move, force)
         if isinstance(outcome, Fail):
-            failures.append(f" Node {target + cluster.base} failed: {outcome.value};")
+            failures.append(f" Node {cluster.nodes[target].hardware.name} failed: {outcome.value};")
         else:
             contest.enter(outcome.nodes, move)
     best = contest.last()
@@ -177,7 +178,7 @@ def _new_pair(cluster: Cluster, instance: Instance, group: int, targets: Sequenc
     start = cluster.copy()
     before: dict[int, Node] = {}
     moves: list[Move] = []
-    if cluster.nodes[cluster.places[instance.index].primary].offline:
+    if len(targets) > 1 and cluster.nodes[cluster.places[instance.index].primary].offline:
         outcome = _step(start, instance, Move(Kind.FAILOVER), force)
         if isinstance(outcome, Fail):
             raise BadData(f"{refused}Allocation failed: {_FIRST}: {outcome.value}")

@@ -144,12 +144,16 @@ def _node(index: int, name: str, reader: Reader, groups: Mapping[str, int]) -> N
         cpus=_at_least_nothing(reader, "total_cpus") if live else 0.0,
         node_cpus=reader.integer("reserved_cpus") if live else 0,
         offline=offline or drained or not capable,
-        spindles=(reader.amount("total_spindles") if exclusive else parameters.amount("spindle_count")) if live else 0,
+        spindles=_spindles(reader, live) if exclusive else parameters.amount("spindle_count"),
         exclusive_storage=exclusive,
         tags=reader.texts("tags", ()),
     )
     free_spindles = reader.integer("free_spindles", 0) if live else 0
     return Node(hardware, reader.integer("free_disk") if live else 0, free_spindles)
+
+
+def _spindles(reader: Reader, live: bool) -> int:
+    return reader.amount("total_spindles") if live else 0
 
 
 def _at_least_nothing(reader: Reader, key: str) -> float:

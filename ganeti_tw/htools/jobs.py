@@ -18,14 +18,15 @@ def shown(cluster: Cluster, move: Move) -> str:
     return move.kind.value.format(cluster.nodes[move.target].hardware.alias)
 
 
-def commands(cluster: Cluster, instance: Instance, move: Move) -> list[str]:
+def commands(cluster: Cluster, instance: Instance, move: Move, *, whole_name: bool = False) -> list[str]:
     """The arguments of ``gnt-instance``, one call after the other."""
+    name = instance.name if whole_name else instance.alias
     target = cluster.nodes[move.target].hardware.alias
     verb = "migrate" if instance.running else "failover"
     words = {
-        "M": f"{verb} -f {instance.alias}",
-        "T": f"{verb} -f -n {target} {instance.alias}",
-        "R": f"replace-disks -n {target} {instance.alias}",
+        "M": f"{verb} -f {name}",
+        "T": f"{verb} -f -n {target} {name}",
+        "R": f"replace-disks -n {target} {name}",
     }
     return [words[part] for part in PARTS[move.kind]]
 
@@ -109,14 +110,15 @@ def job_sets(steps: Iterable[Step]) -> list[list[Step]]:
     return [each[::-1] for each in reversed(sets)]
 
 
-def script(cluster: Cluster, sets: Sequence[Sequence[Step]]) -> list[str]:
+def script(cluster: Cluster, sets: Sequence[Sequence[Step]], *, whole_names: bool = False) -> list[str]:
     """The lines of the shell script that makes the moves; ``check`` is defined by its head."""
     lines: list[str] = []
     for number, steps in enumerate(sets, start=1):
         lines += ["", f"echo jobset {number}, {len(steps)} jobs"]
         for job, step in enumerate(steps, start=1):
             lines += [f"  echo job {number}/{job}", "  check"]
-            lines += [f"  gnt-instance {words}" for words in commands(cluster, step.instance, step.move)]
+            calls = commands(cluster, step.instance, step.move, whole_name=whole_names)
+            lines += [f"  gnt-instance {words}" for words in calls]
     return lines
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.hardware import Hardware
 from ganeti_tw.htools.instance import Instance
-from ganeti_tw.htools.occupancy import Occupancy
+from ganeti_tw.htools.occupancy import Occupancy, spindles_left
 
 
 class Node(Occupancy):
@@ -46,8 +46,7 @@ class Node(Occupancy):
             new._remove_tags(instance)
         new.planned_free_memory += instance.memory
         new.planned_cpus -= instance.used_cpus
-        if instance.local_disk:
-            new._give_back_disk(instance)
+        new._give_back_disk(instance)
         if instance.forthcoming:
             return new
         new.primaries = tuple(i for i in self.primaries if i != instance.index)
@@ -64,8 +63,7 @@ class Node(Occupancy):
 
     def _remove_secondary(self, instance: Instance, primary: int) -> Node:
         new = self._copy()
-        if instance.local_disk:
-            new._give_back_disk(instance)
+        new._give_back_disk(instance)
         if instance.forthcoming:
             return new
         new.secondaries = tuple(i for i in self.secondaries if i != instance.index)
@@ -81,15 +79,17 @@ class Node(Occupancy):
 
     def _give_back_disk(self, instance: Instance) -> None:
         real = not instance.forthcoming
-        self.planned_free_disk += instance.disk
-        if real:
-            self.free_disk += instance.disk
         if self.hardware.exclusive_storage:
             spindles = instance.disk_spindles or 0
             self.planned_free_spindles += spindles
             if real:
                 self.free_spindles += spindles
-        else:
+        if not instance.local_disk:
+            return
+        self.planned_free_disk += instance.disk
+        if real:
+            self.free_disk += instance.disk
+        if not self.hardware.exclusive_storage:
             self.planned_spindles -= instance.spindle_use
             if real:
                 self.instance_spindles -= instance.spindle_use
@@ -101,8 +101,7 @@ class Node(Occupancy):
         new = self._copy()
         new.planned_free_memory -= instance.memory
         new.planned_cpus += instance.used_cpus
-        if instance.local_disk:
-            new._take_disk(instance)
+        new._take_disk(instance)
         if not instance.forthcoming:
             new.instance_memory += instance.used_memory
             new.used_cpus += instance.used_cpus
@@ -178,15 +177,16 @@ class Node(Occupancy):
 
     def _take_disk(self, instance: Instance) -> None:
         real = not instance.forthcoming
+        if self.hardware.exclusive_storage:
+            self.planned_free_spindles = spindles_left(self.planned_free_spindles, instance)
+            if real:
+                self.free_spindles = spindles_left(self.free_spindles, instance)
+        if not instance.local_disk:
+            return
         self.planned_free_disk -= instance.disk
         if real:
             self.free_disk -= instance.disk
-        if self.hardware.exclusive_storage:
-            spindles = instance.disk_spindles or 0
-            self.planned_free_spindles -= spindles
-            if real:
-                self.free_spindles -= spindles
-        else:
+        if not self.hardware.exclusive_storage:
             self.planned_spindles += instance.spindle_use
             if real:
                 self.instance_spindles += instance.spindle_use

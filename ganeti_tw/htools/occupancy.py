@@ -7,6 +7,9 @@ from math import trunc
 from ganeti_tw.htools.hardware import Hardware
 from ganeti_tw.htools.instance import Instance
 
+# Free spindles of a node that holds an instance with an unknown number of them.
+_LOST = -1
+
 
 class Occupancy:
     """What instances make of a node's figures.
@@ -115,10 +118,10 @@ class Occupancy:
         self._settle_memory()
 
     def _load_planned_disk(self, instance: Instance) -> None:
+        if self.hardware.exclusive_storage:
+            self.planned_free_spindles = spindles_left(self.planned_free_spindles, instance)
         if instance.local_disk:
             self.planned_free_disk -= instance.disk
-            if self.hardware.exclusive_storage:
-                self.planned_free_spindles -= instance.disk_spindles or 0
 
     # -- figures
 
@@ -241,3 +244,11 @@ def _part(amount: float, whole: float) -> float:
 
 def _part_or_all(amount: float, whole: float) -> float:
     return amount / whole if whole else 1.0
+
+
+def spindles_left(free: int, instance: Instance) -> int:
+    """Spindles of a node left by one more instance on it.
+
+    As in Ganeti they count wherever its disks are, and not to know how many leaves the node without any.
+    """
+    return _LOST if instance.disk_spindles is None else free - instance.disk_spindles

@@ -26,7 +26,6 @@ class Wishes(NamedTuple):
     utilisation: str | None = None
     ignore_utilisation: bool = False
     exclusion_tags: Sequence[str] = ()
-    evaluate_tags: bool = False
     kvm_node_memory: int = 4096
     offline: Sequence[str] = ()
     max_cpu: float | None = None
@@ -50,8 +49,7 @@ def prepare(cluster: Cluster, wishes: Wishes) -> Prepared:
     if cluster.hypervisor == "kvm" and wishes.kvm_node_memory:
         for node in cluster.nodes:
             node.hardware.node_memory = wishes.kvm_node_memory
-    if wishes.evaluate_tags:
-        apply_tags(cluster, wishes.exclusion_tags)
+    apply_tags(cluster, wishes.exclusion_tags)
     suffix = set_aliases(cluster)
     set_limits(cluster, wishes.max_cpu, wishes.min_disk)
     derive(cluster)
@@ -121,6 +119,8 @@ def _common_end(names: Sequence[str]) -> str:
 def _missing(cluster: Cluster) -> list[str]:
     stored = [0] * len(cluster.nodes)
     for instance, place in zip(cluster.instances, cluster.places, strict=True):
+        if instance.forthcoming:
+            continue
         stored[place.primary] += instance.disk
         if place.secondary != NOWHERE:
             stored[place.secondary] += instance.disk

@@ -57,7 +57,7 @@ def score(nodes: Sequence[Node]) -> float:
 
 
 def components(nodes: Sequence[Node]) -> list[float]:
-    """The value of each of ``COMPONENTS``; without an online node all spreads are 0."""
+    """The value of each of ``COMPONENTS``; all are 0 where no node is online."""
     values = [0.0] * len(COMPONENTS)
     online = []
     for node in nodes:
@@ -68,7 +68,7 @@ def components(nodes: Sequence[Node]) -> list[float]:
         else:
             online.append(node)
     if not online:
-        return values
+        return [0.0] * len(COMPONENTS)
     columns = list(zip(*[node.metrics() for node in online], strict=True))
     spreads: list[float] = []
     for number, column in enumerate(columns):
@@ -85,7 +85,7 @@ def components(nodes: Sequence[Node]) -> list[float]:
         values[LOCATION] += node.location_score
         if node.exclusion:
             values[TAGS] += clashes(node)
-    values[LOCATION_EXCLUSION] = _location_clashes(online)
+    values[LOCATION_EXCLUSION] = location_clashes(online)
     return values
 
 
@@ -126,7 +126,7 @@ def location_counts(nodes: Sequence[Node]) -> dict[tuple[str, str], int]:
     return counts
 
 
-def _location_clashes(online: Sequence[Node]) -> float:
+def location_clashes(online: Sequence[Node]) -> float:
     counts = location_counts(online)
     return float(sum(counts.values()) - len(counts))
 

@@ -47,20 +47,28 @@ def vectorised(
 
     Bounds are kept when there are more than ``few`` pairs of instance and target.
     """
-    exclusive = {cluster.nodes[index].hardware.exclusive_storage for index in members}
-    if len(exclusive) > 1 or all(cluster.nodes[index].offline for index in members):
+    if not _alike(cluster, members, candidates):
         return one_by_one(members, candidates, limits)
-    return _Search(cluster, members, candidates, limits, exclusive=exclusive.pop(), few=few).best
+    return _Search(cluster, members, candidates, limits, few=few).best
 
 
 def ranking(
     cluster: Cluster, members: Sequence[int], candidates: Sequence[int], limits: Limits
 ) -> Callable[[Cluster, int], list[Best]] | None:
     """The moves of most worth in any state of the cluster; None where arrays do not help."""
+    if not _alike(cluster, members, candidates):
+        return None
+    return _Search(cluster, members, candidates, limits, few=_ALL).several
+
+
+def _alike(cluster: Cluster, members: Sequence[int], candidates: Sequence[int]) -> bool:
+    """Whether arrays tell all: some node is online, and the same changes all nodes alike."""
     exclusive = {cluster.nodes[index].hardware.exclusive_storage for index in members}
     if len(exclusive) > 1 or all(cluster.nodes[index].offline for index in members):
-        return None
-    return _Search(cluster, members, candidates, limits, exclusive=exclusive.pop(), few=_ALL).several
+        return False
+    instances = [cluster.instances[index] for index in candidates]
+    # Where an unknown number of spindles ends up does not add up.
+    return not exclusive.pop() or all(each.local_disk or each.disk_spindles is not None for each in instances)
 
 
 class _Search:
@@ -71,9 +79,9 @@ class _Search:
         candidates: Sequence[int],
         limits: Limits,
         *,
-        exclusive: bool,
         few: int,
     ) -> None:
+        exclusive = cluster.nodes[members[0]].hardware.exclusive_storage
         tags = sorted({tag for index in candidates for tag in cluster.instances[index].exclusion})
         self.limits = limits
         self.members = list(members)

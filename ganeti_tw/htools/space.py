@@ -314,9 +314,9 @@ def _roomy(node: Node, instance: Instance) -> bool:
 
 
 def _vacancies(cluster: Cluster, allowed: Sequence[int], pairs: bool) -> Vacancies | None:
-    if len(allowed) < (_MANY_FOR_PAIRS if pairs else _MANY) or any(
-        node.exclusion or node.hardware.location_tags for node in cluster.nodes
-    ):
+    if len(allowed) < (_MANY_FOR_PAIRS if pairs else _MANY):
+        return None
+    if pairs and any(node.hardware.location_tags for node in cluster.nodes):
         return None
     from ganeti_tw.htools.vacancies import Vacancies  # noqa: PLC0415  NumPy is heavy
 

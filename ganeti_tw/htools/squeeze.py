@@ -102,8 +102,8 @@ def switch_off(cluster: Cluster, candidates: Sequence[int], target: Instance) ->
 
 
 def _sound(cluster: Cluster, size: Instance) -> bool:
-    """Whether nothing runs on offline nodes and there is room; nodes with copies are never switched off."""
-    return has_room(cluster, size) and not any(node.primaries for node in cluster.nodes if node.offline)
+    """Whether nothing runs, or is to run, on offline nodes and there is room; nodes with copies stay on anyway."""
+    return has_room(cluster, size) and not any(cluster.nodes[place.primary].offline for place in cluster.places)
 
 
 def _try(cluster: Cluster, nodes: Iterable[int], *, offline: bool) -> Trial:

@@ -132,12 +132,12 @@ def _node(index: int, line: str, groups: Mapping[str, int]) -> Node:
         total_disk=figures[3],
         cpus=figures[5],
         node_cpus=0 if blank else integer(name, node_cpus),
-        cpu_speed=speed,
+        cpu_speed=1.0 if blank else speed,
         offline=blank or state == "Y",
         master=not blank and state == "M",
         spindles=0 if blank else amount(name, spindles),
-        exclusive_storage=exclusive_storage,
-        tags=_listed(tags),
+        exclusive_storage=exclusive_storage and not blank,
+        tags=() if blank else _listed(tags),
     )
     return Node(hardware, figures[4], 0 if blank else integer(name, free_spindles))
 

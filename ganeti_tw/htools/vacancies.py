@@ -3,7 +3,8 @@
 Gives what ``allocate.on_nodes`` and ``allocate.on_pairs`` give for an instance
 without tags, to the last digit, from NumPy arrays: values are computed by the same
 operations in the same order, only for all candidates together.  Integers are held
-as float64, which is exact for every size a cluster has.
+as float64, which is exact for every size a cluster has.  Pairs of nodes must share no
+location.
 """
 
 from __future__ import annotations
@@ -20,7 +21,20 @@ from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.instance import Instance
 from ganeti_tw.htools.node import Node
 from ganeti_tw.htools.policy import violation
-from ganeti_tw.htools.score import N1, OFFLINE_ALL, OFFLINE_PRIMARY, RESERVED_TOTAL, SPREAD, WEIGHTS, score
+from ganeti_tw.htools.score import (
+    LOCATION,
+    LOCATION_EXCLUSION,
+    N1,
+    OFFLINE_ALL,
+    OFFLINE_PRIMARY,
+    RESERVED_TOTAL,
+    SPREAD,
+    TAGS,
+    WEIGHTS,
+    clashes,
+    location_clashes,
+    score,
+)
 
 _FAILS = tuple(Fail)
 # What becomes of a candidate: a position in _FAILS plus 1, or one of these.
@@ -143,14 +157,10 @@ class Vacancies:
 
     def _storage_change(self, instance: Instance) -> Floats:
         more = np.zeros((_METRICS, len(self._flags)))
-        if instance.local_disk and not self._any_exclusive:
-            more[[_STORAGE, _PLANNED_STORAGE]] = -float(instance.disk)
-            more[[_SPREAD_SPINDLES, _PLANNED_SPINDLES]] = instance.spindle_use
-        elif instance.local_disk:
-            more[_STORAGE] = more[_PLANNED_STORAGE] = np.where(
-                self._exclusive, -float(instance.disk_spindles or 0), -float(instance.disk)
-            )
-            more[_SPREAD_SPINDLES] = more[_PLANNED_SPINDLES] = np.where(self._exclusive, 0.0, instance.spindle_use)
+        disk, spindle_use = (float(instance.disk), instance.spindle_use) if instance.local_disk else (0.0, 0)
+        spindles = float(instance.disk_spindles or 0)
+        more[[_STORAGE, _PLANNED_STORAGE]] = np.where(self._exclusive, -spindles, -disk)
+        more[[_SPREAD_SPINDLES, _PLANNED_SPINDLES]] = np.where(self._exclusive, 0.0, spindle_use)
         return more
 
     def _as_primary(self, instance: Instance, storage: Floats) -> Floats:
@@ -213,7 +223,11 @@ class Vacancies:
         endangered = self._instances[self._flags & ~self._offline(cluster)].sum()
         offline = [node for node in cluster.nodes if node.offline]
         primaries = sum(len(node.primaries) for node in offline)
+        online = [cluster.nodes[n] for n in self._online]
         return {
+            TAGS: float(sum(clashes(node) for node in online)),
+            LOCATION: float(sum(node.location_score for node in online)),
+            LOCATION_EXCLUSION: location_clashes(online),
             N1: float(endangered),
             OFFLINE_ALL: float(primaries + sum(len(node.secondaries) for node in offline)),
             OFFLINE_PRIMARY: float(primaries),

@@ -28,9 +28,9 @@ def limits(call: Call, cluster: Cluster) -> Limits:
 
 
 def _indices(cluster: Cluster, names: Sequence[str]) -> list[int]:
-    found = {name: find_by_name(cluster.instances, name) for name in names}
-    unknown = [name for name, index in found.items() if index is None]
+    found = [(name, find_by_name(cluster.instances, name)) for name in names]
+    unknown = [name for name, index in found if index is None]
     if unknown:
         listed = ",".join(f'"{name}"' for name in unknown)
         raise ProgramError(f"failed to load data, aborting: Unknown instance(s): [{listed}]")
-    return [index for index in found.values() if index is not None]
+    return [index for _, index in found if index is not None]

@@ -50,6 +50,7 @@ class Call:
         self._stderr = stderr
         self.outside = outside
         self._client: Client | None = None
+        self._as_loaded: str | None = None
 
     def say(self, text: str = "", level: int = -100) -> None:
         """A line on standard output, at this verbosity and above; none where a document is wanted."""
@@ -81,22 +82,23 @@ class Call:
         except ValueError as error:
             raise BadData(f"{path}: hGetContents: invalid argument (cannot decode byte sequence)") from error
 
-    def load(self, *, evaluate_tags: bool = False) -> Prepared:
+    def load(self) -> Prepared:
         """The cluster the options name, completed; problems in it are warned of."""
         options = self.options
         try:
             cluster = self._load_raw()
         except GanetiError as error:
             raise ProgramError(f"failed to load data, aborting: {error}") from error
-        return self.complete(cluster, evaluate_tags=evaluate_tags, utilisation=self._utilisation(options))
+        return self.complete(cluster, utilisation=self._utilisation(options), ignore_utilisation=options.ignore_dynu)
 
-    def complete(self, cluster: Cluster, *, evaluate_tags: bool = False, utilisation: str | None = None) -> Prepared:
+    def complete(
+        self, cluster: Cluster, *, utilisation: str | None = None, ignore_utilisation: bool = False
+    ) -> Prepared:
         options = self.options
         wishes = Wishes(
             utilisation=utilisation,
-            ignore_utilisation=options.ignore_dynu,
+            ignore_utilisation=ignore_utilisation,
             exclusion_tags=options.exclusion_tags,
-            evaluate_tags=evaluate_tags,
             kvm_node_memory=options.static_kvm_node_memory,
             max_cpu=options.max_cpu,
             min_disk=options.min_disk,
@@ -110,6 +112,8 @@ class Call:
             for text in prepared.missing:
                 self.warn(f"  - {text}")
             self.warn()
+        if options.save is not None and options.offline:
+            self._as_loaded = serialize(prepared.cluster)
         try:
             set_offline(prepared.cluster, options.offline)
         except BadData as error:
@@ -118,12 +122,19 @@ class Call:
             importlib.import_module("ganeti_tw.cli.htools.monitoring").use_monitoring(self, prepared.cluster)
         return prepared
 
+    def save_original(self, cluster: Cluster, when: str) -> None:
+        """Write the state as it was read: no node is offline in it just because ``-O`` names it."""
+        self._save(lambda: self._as_loaded or serialize(cluster), "original", when)
+
     def save(self, cluster: Cluster, suffix: str, when: str, newest: int = 0) -> None:
         """Write the state beside the others of this run, if asked to; its ``newest`` instances come first."""
+        self._save(lambda: serialize(cluster, newest), suffix, when)
+
+    def _save(self, text: Callable[[], str], suffix: str, when: str) -> None:
         if self.options.save is None:
             return
         path = f"{self.options.save}.{suffix}"
-        self.write_file(path, serialize(cluster, newest))
+        self.write_file(path, text())
         self.warn(f"The cluster state {when} has been written to file '{path}'")
 
     def write_file(self, path: str, text: str) -> None:

@@ -18,11 +18,11 @@ def run(call: Call) -> int:
     question = _question(call)
     options = call.options
     if options.data_file is not None or options.simulate:
-        prepared = call.load(evaluate_tags=True)
+        prepared = call.load()
     else:
-        prepared = call.complete(question.cluster, evaluate_tags=True)
+        prepared = call.complete(question.cluster)
     cluster = prepared.cluster
-    if options.verbose > 2:
+    if options.verbose > 1:
         call.warn(f"Received request: {question.request}")
     _print_nodes(call, cluster, "Initial")
     call.save(cluster, "pre-ialloc", "before iallocator run")

@@ -16,12 +16,12 @@ from ganeti_tw.htools.group import Group
 from ganeti_tw.htools.health import bad_instances, bad_nodes, breaks_policy
 from ganeti_tw.htools.jobs import SCRIPT_HEAD, job_sets, script, shown
 from ganeti_tw.htools.node import Node
-from ganeti_tw.htools.numbers import six_figures
+from ganeti_tw.htools.numbers import fixed, six_figures
 from ganeti_tw.htools.score import lower_bound, score
 
 
 def run(call: Call) -> int:
-    prepared = call.load(evaluate_tags=True)
+    prepared = call.load()
     cluster = prepared.cluster
     wanted = limits(call, cluster)
     call.say(f"Loaded cluster tags: {','.join(cluster.tags)}", 2)
@@ -34,7 +34,7 @@ def run(call: Call) -> int:
     call.say(f"Loaded {len(cluster.nodes)} nodes, {len(cluster.instances)} instances")
     if prepared.suffix:
         call.say(f"Note: Stripping common suffix of '{prepared.suffix}' from names", 2)
-    call.save(cluster, "original", "before balancing")
+    call.save_original(cluster, "before balancing")
     group = _choose_group(call, cluster)
     instances = cluster.instances_of(group.index)
     nodes = _nodes(cluster, group)
@@ -44,10 +44,10 @@ def run(call: Call) -> int:
     _tables(call, cluster, group, instances, "Initial")
     start, bound = score(nodes), lower_bound(nodes)
     if call.options.verbose > 2:
-        call.say(f"Initial coefficients: overall {start:.8f}")
+        call.say(f"Initial coefficients: overall {fixed(start, 8)}")
         call.say(component_table(nodes))
     else:
-        call.say(f"Initial score: {start:.8f}")
+        call.say(f"Initial score: {fixed(start, 8)}")
     if start - bound < wanted.min_score:
         call.say(
             f"Cluster is already well balanced (initial score {six_figures(start)},\n"
@@ -142,7 +142,7 @@ def _move_line(cluster: Cluster, group: Group, instances: Sequence[int], number:
     place_width = 2 * max(len(node.hardware.alias) for node in _nodes(cluster, group)) + 1
     return (
         f"  {number:3d}. {step.instance.alias:{name_width}} {_place(cluster, step.old):{place_width}}"
-        f" => {_place(cluster, step.new):{place_width}} {step.score:12.8f} a={shown(cluster, step.move)}"
+        f" => {_place(cluster, step.new):{place_width}} {fixed(step.score, 8):>12} a={shown(cluster, step.move)}"
     )
 
 
@@ -155,10 +155,10 @@ def _place(cluster: Cluster, place: Place) -> str:
 
 def _say_result(call: Call, nodes: Sequence[Node], start: float, steps: Sequence[Step]) -> None:
     if steps and call.options.verbose > 2:
-        call.say(f"Final coefficients:   overall {steps[-1].score:.8f}")
+        call.say(f"Final coefficients:   overall {fixed(steps[-1].score, 8)}")
         call.say(component_table(nodes))
     elif steps:
-        call.say(f"Cluster score improved from {start:.8f} to {steps[-1].score:.8f}")
+        call.say(f"Cluster score improved from {fixed(start, 8)} to {fixed(steps[-1].score, 8)}")
     else:
         call.say("No solution found")
     call.say(f"Solution length={len(steps)}", 1)

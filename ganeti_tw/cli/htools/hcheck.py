@@ -12,6 +12,7 @@ from ganeti_tw.htools.balance import balance
 from ganeti_tw.htools.cluster import Cluster
 from ganeti_tw.htools.group import Group
 from ganeti_tw.htools.health import Health, health
+from ganeti_tw.htools.numbers import fixed
 from ganeti_tw.htools.score import lower_bound
 
 _COUNTS = (
@@ -25,15 +26,15 @@ _PREFIX = "HCHECK"
 
 
 def run(call: Call) -> int:
-    cluster = call.load(evaluate_tags=True).cluster
+    cluster = call.load().cluster
     options = call.options
     wanted = limits(call, cluster)
     groups = cluster.populated_groups()
     found = [health(cluster, group.index, capacity=options.capacity_checks) for group in groups]
     unhealthy = any(count for one in found for count in one.problems)
     if options.machine_readable:
-        for number, group in enumerate(groups):
-            call.say(shell_line(_PREFIX, f"GROUP_UUID_{number}", group.uuid), 1)
+        for group in cluster.groups:
+            call.say(shell_line(_PREFIX, f"GROUP_UUID_{group.index}", group.uuid))
     else:
         call.say(_verdict(options.simulation, unhealthy), 1)
     _report(call, groups, found, unhealthy, initially=True)
@@ -48,7 +49,7 @@ def run(call: Call) -> int:
         after = [health(cluster, group.index, capacity=options.capacity_checks) for group in groups]
         _report(call, groups, after, unhealthy, initially=False)
     if options.machine_readable:
-        call.say(shell_line(_PREFIX, "OK", "1"), 1)
+        call.say(shell_line(_PREFIX, "OK", "1"))
     if options.json:
         call.give(reports.hcheck(groups, found, after, unhealthy))
     return 1 if simulating else 0
@@ -69,17 +70,17 @@ def _report(call: Call, groups: Sequence[Group], found: Sequence[Health], unheal
     totals = [sum(one.problems[column] for one in found) for column in range(len(found[0].problems))] if found else []
     if call.options.machine_readable:
         phase = "INIT" if initially else "FINAL"
-        for number, one in enumerate(found):
-            _variables(call, f"{phase}_GROUP_{number}", one.problems)
-            call.say(shell_line(_PREFIX, f"{phase}_GROUP_{number}_SCORE", f"{one.score:.8f}"), 1)
+        for group, one in zip(groups, found, strict=True):
+            _variables(call, f"{phase}_GROUP_{group.index}", one.problems)
+            call.say(shell_line(_PREFIX, f"{phase}_GROUP_{group.index}_SCORE", fixed(one.score, 8)))
         _variables(call, f"{phase}_CLUSTER", totals)
-        call.say(shell_line(_PREFIX, f"{phase}_CLUSTER_NEED_REBALANCE", "1" if unhealthy else "0"), 1)
+        call.say(shell_line(_PREFIX, f"{phase}_CLUSTER_NEED_REBALANCE", "1" if unhealthy else "0"))
         return
     when = "initially" if initially else "after rebalancing"
     for group, one in zip(groups, found, strict=True):
         call.say(f"\nStatistics for group {group.name} {when}", 1)
         _lines(call, one.problems)
-        call.say(f"    Group score: {one.score:.8f}", 1)
+        call.say(f"    Group score: {fixed(one.score, 8)}", 1)
     call.say(f"\nCluster statistics {when}", 1)
     _lines(call, totals)
     call.say(f"    Cluster is not healthy: {unhealthy}", 1)
@@ -87,7 +88,7 @@ def _report(call: Call, groups: Sequence[Group], found: Sequence[Health], unheal
 
 def _variables(call: Call, key: str, counts: Sequence[int]) -> None:
     for (name, _), count in zip(_COUNTS, counts, strict=False):
-        call.say(shell_line(_PREFIX, f"{key}_{name}", str(count)), 1)
+        call.say(shell_line(_PREFIX, f"{key}_{name}", str(count)))
 
 
 def _lines(call: Call, counts: Sequence[int]) -> None:

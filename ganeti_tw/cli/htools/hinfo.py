@@ -7,14 +7,15 @@ from ganeti_tw.cli.htools.call import Call
 from ganeti_tw.cli.htools.tables import component_table, instance_table, node_table, table
 from ganeti_tw.htools.cluster import Cluster
 from ganeti_tw.htools.health import bad_instances, bad_nodes
+from ganeti_tw.htools.numbers import fixed
 from ganeti_tw.htools.score import score
 
 
 def run(call: Call) -> int:
     prepared = call.load()
     cluster = prepared.cluster
-    call.say(f"Loaded cluster tags: {','.join(cluster.tags)}", 1)
-    call.say(f"Loaded cluster ipolicy: {cluster.policy}", 2)
+    call.say(f"Loaded cluster tags: {','.join(cluster.tags)}")
+    call.say(f"Loaded cluster ipolicy: {cluster.policy}", 3)
     if not cluster.instances:
         call.say("Cluster is empty.", 2)
     counts = (
@@ -24,7 +25,7 @@ def run(call: Call) -> int:
     )
     call.say(f"Loaded {', '.join(counts)}")
     if prepared.suffix:
-        call.say(f"Note: Stripping common suffix of '{prepared.suffix}' from names", 2)
+        call.say(f"Note: Stripping common suffix of '{prepared.suffix}' from names", 3)
     split = cluster.split_instances()
     if split:
         call.say("Found instances belonging to multiple node groups:")
@@ -45,7 +46,7 @@ def run(call: Call) -> int:
         call.warn(node_table(cluster, cluster.nodes, call.options.print_nodes) + "\n")
     call.say("Cluster coefficients:")
     call.say(component_table(cluster.nodes))
-    call.say(f"Cluster score: {score(cluster.nodes):.8f}")
+    call.say(f"Cluster score: {fixed(score(cluster.nodes), 8)}")
     if call.options.json:
         call.give(reports.hinfo(cluster, prepared.suffix))
     return 0
@@ -57,7 +58,7 @@ def _counted(number: int, noun: str) -> str:
 
 def _group_table(cluster: Cluster) -> str:
     rows = []
-    for group in cluster.groups:
+    for group in cluster.populated_groups():
         nodes = [cluster.nodes[n] for n in cluster.members(group.index)]
         bad = bad_nodes(nodes)
         rows.append(
@@ -68,7 +69,7 @@ def _group_table(cluster: Cluster) -> str:
                 str(len(bad)),
                 str(len(bad_instances(bad))),
                 str(not bad),
-                f"{score(nodes):.8f}",
+                fixed(score(nodes), 8),
             ]
         )
     header = ("Group", "Nodes", "Instances", "Bad_Nodes", "Bad_Instances", "N+1", "Score")

@@ -27,7 +27,7 @@ def run(call: Call) -> int:
     cluster = call.load().cluster
     options = call.options
     _check_master(call, cluster)
-    call.save(cluster, "original", "before hroller run")
+    call.save_original(cluster, "before hroller run")
     nodes = _nodes(call, cluster)
     if not nodes:
         raise ProgramError("Cannot create node graph")

@@ -10,6 +10,7 @@ from ganeti_tw.cli.htools.tables import node_table
 from ganeti_tw.errors import GanetiError
 from ganeti_tw.htools.cluster import Cluster
 from ganeti_tw.htools.health import bad_instances, bad_nodes
+from ganeti_tw.htools.numbers import fixed
 from ganeti_tw.htools.score import score
 from ganeti_tw.htools.text import serialize
 
@@ -59,5 +60,5 @@ def _row(cluster: Cluster) -> str:
     free_disk = sum(node.free_disk for node in nodes) // _GIB
     return (
         f"{len(nodes):5d} {len(cluster.instances):5d} {len(bad):5d} {len(bad_instances(bad)):5d}"
-        f" {memory:6.0f} {free:6d} {disk:6.0f} {free_disk:6d} {score(nodes):.8f}"
+        f" {memory:6.0f} {free:6d} {disk:6.0f} {free_disk:6d} {fixed(score(nodes), 8)}"
     )

@@ -13,9 +13,9 @@ from ganeti_tw.htools.tags import STANDBY_AUTO
 
 
 def run(call: Call) -> int:
-    cluster = call.load(evaluate_tags=True).cluster
+    cluster = call.load().cluster
     options = call.options
-    call.save(cluster, "original", "before hsqueeze run")
+    call.save_original(cluster, "before hsqueeze run")
     going, coming = may_go(cluster), may_come(cluster)
     call.say(f"Offline candidates: {_names(cluster, going)}", 2)
     call.say(f"Online candidates: {_names(cluster, coming)}", 2)
@@ -27,7 +27,7 @@ def run(call: Call) -> int:
         _say_nodes(call, cluster, "'Nodes to online'", trial)
         if not enough:
             call.say("Onlining all nodes will not yield enough capacity", 2)
-        commands = [*_power(cluster, trial, "on")[1:], *script(cluster, job_sets(trial.steps))]
+        commands = [*_power(cluster, trial, "on")[1:], *script(cluster, job_sets(trial.steps), whole_names=True)]
         when = "after hsqueeze expansion"
     else:
         enough = True
@@ -36,7 +36,7 @@ def run(call: Call) -> int:
         if trial.nodes:
             _say_nodes(call, cluster, "'Nodes to offline'", trial)
             commands = [
-                *script(cluster, job_sets(trial.steps)),
+                *script(cluster, job_sets(trial.steps), whole_names=True),
                 *_tagging(cluster, trial),
                 *_power(cluster, trial, "off"),
             ]

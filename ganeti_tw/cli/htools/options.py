@@ -142,6 +142,13 @@ def _float(owner: str) -> Callable[[str], float]:
     return lambda text: real(owner, text)
 
 
+def _cpu_ratio(text: str) -> float:
+    ratio = real("max-cpu", text)
+    if ratio <= 0:
+        raise BadValue("Invalid value of the max-cpu ratio, expected >0")
+    return ratio
+
+
 def _yes_no(text: str) -> bool:
     if text not in ("", "yes", "no"):
         raise BadValue(f"Invalid yes/no value: '{text}'")
@@ -230,7 +237,7 @@ _TABLE = (
        argument="DELTA", completes="float"),
     _o("min-gain-limit", "hbal hcheck", _value("min_gain_limit", _float("min-gain-limit")),
        "above this score any gain will do", argument="SCORE", completes="float"),
-    _o("max-cpu", "hbal hspace hcheck", _value("max_cpu", _float("max-cpu")),
+    _o("max-cpu", "hbal hspace hcheck", _value("max_cpu", _cpu_ratio),
        "virtual CPUs for each real one, on all nodes", argument="RATIO", completes="float"),
     _o("min-disk", "hbal hspace hcheck", _value("min_disk", lambda text: positive_real("min-disk", text)),
        "the part of each node's disk to keep free, 0 to 1", argument="RATIO", completes="float"),

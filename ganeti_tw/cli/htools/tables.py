@@ -28,9 +28,11 @@ def table(prefix: str, header: Sequence[str], rows: Sequence[Sequence[str]], num
 
 
 def component_table(nodes: Sequence[Node]) -> str:
+    """What the score is made of; a header alone where no node is online."""
     rows = [
-        (name, f"{value:.8f}", f"x{weight:.2f}")
+        (name, fixed(value, 8), f"x{weight:.2f}")
         for (name, weight), value in zip(COMPONENTS, components(nodes), strict=True)
+        if any(not node.offline for node in nodes)
     ]
     return table("  ", ("Field", "Value", "Weight"), rows, (False, True, True))
 
@@ -116,7 +118,7 @@ def instance_table(cluster: Cluster, indices: Iterable[int]) -> str:
                 str(instance.vcpus),
                 f"{instance.memory:5d}",
                 f"{instance.disk // _GIB:5d}",
-                *(f"{weight:.3f}" for weight in instance.load),
+                *(fixed(weight, 3) for weight in instance.load),
             ]
         )
     return table("", _INSTANCE_COLUMNS, rows, [column > 4 for column in range(len(_INSTANCE_COLUMNS))])

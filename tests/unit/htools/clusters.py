@@ -85,7 +85,7 @@ def with_own_spindles(text: str, spare: int) -> str:
 
 
 def cluster_of(text: str) -> Cluster:
-    return prepare(parse(text), Wishes(evaluate_tags=True)).cluster
+    return prepare(parse(text), Wishes()).cluster
 
 
 @st.composite
