@@ -7,6 +7,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -21,6 +22,8 @@ FILE_DEADLINE = 60.0
 OUTPUT_LIMIT = 64 * 1024 * 1024  # bytes of an answer: plans for thousands of instances are long
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 HAIL = "hail"
+
+T = TypeVar("T")
 
 _NAME = re.compile(r"[a-zA-Z0-9_-][a-zA-Z0-9_.-]*", re.ASCII)
 
@@ -53,7 +56,7 @@ class ProgramAllocators:
     def find(self, name: str) -> Deferred[None]:
         return Deferred.fromCoroutine(self._find(name))
 
-    def compose(self, make: Callable[[], str]) -> Deferred[str]:
+    def compose(self, make: Callable[[], T]) -> Deferred[T]:
         return self._blocking.run(make, deadline=FILE_DEADLINE)
 
     def run(self, name: str, document: str, arguments: Sequence[str], deadline: float) -> Deferred[ProgramEnd]:

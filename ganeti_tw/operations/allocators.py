@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
 from ganeti_tw.protocol.node import ProgramEnd
+
+T = TypeVar("T")
 
 
 class Allocators(Protocol):
@@ -16,8 +18,8 @@ class Allocators(Protocol):
     def find(self, name: str) -> Deferred[None]:
         """Whether there is a program of that name: NotFound, or BadRequest when there cannot be one."""
 
-    def compose(self, make: Callable[[], str]) -> Deferred[str]:
-        """What ``make`` gives, made aside: the document about a large cluster takes a while."""
+    def compose(self, make: Callable[[], T]) -> Deferred[T]:
+        """What ``make`` gives, made aside: the document about a large cluster takes a while, as does a long answer."""
 
     def run(self, name: str, document: str, arguments: Sequence[str], deadline: float) -> Deferred[ProgramEnd]:
         """The program of that name run to its end, with a file that has the document, then the arguments.

@@ -315,7 +315,7 @@ class Context:
         self._step()
         await self._hands.allocators.find(name)
 
-    async def compose(self, make: Callable[[], str]) -> str:
+    async def compose(self, make: Callable[[], T]) -> T:
         """What ``make`` gives, made aside since it takes a while."""
         self._step()
         return await self._hands.allocators.compose(make)

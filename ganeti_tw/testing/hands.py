@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, execute, fail, maybeDeferred, succeed
@@ -35,6 +35,8 @@ from ganeti_tw.protocol.node import (
 )
 
 POLITE, FORCED = "polite", "forced"
+
+T = TypeVar("T")
 
 
 class SimulatedHypervisor:
@@ -443,7 +445,7 @@ class SimulatedAllocators:
     def find(self, name: str) -> Deferred[None]:
         return succeed(None) if name in self.scripts else fail(NotFound(f"there is no iallocator {name!r}"))
 
-    def compose(self, make: Callable[[], str]) -> Deferred[str]:
+    def compose(self, make: Callable[[], T]) -> Deferred[T]:
         return execute(make)
 
     def run(self, name: str, document: str, arguments: Sequence[str], deadline: float) -> Deferred[ProgramEnd]:

@@ -90,7 +90,7 @@ async def ask(
     """
     text = await question(context, request, disk_template=disk_template)
     end = await run(context, name, text, arguments=arguments)
-    reply = read(name, end)
+    reply = await context.compose(lambda: read(name, end))
     if not reply.success:
         raise NoRoom(f"iallocator {name} finds no {request.subject}: {reply.info}")
     try:

@@ -108,9 +108,11 @@ class Answers:
 
     def __init__(self, result: Any) -> None:
         self.result, self.asked = result, []
+        self.aside: list[Any] = []
 
-    def compose(self, make: Any) -> Deferred[str]:
-        return succeed(make())
+    def compose(self, make: Any) -> Deferred[Any]:
+        self.aside.append(make())
+        return succeed(self.aside[-1])
 
     def run(self, name: str, text: str, arguments: Any, deadline: float) -> Deferred[ProgramEnd]:
         self.asked.append((name, json.loads(text)["request"]))
@@ -130,6 +132,12 @@ class OtherNodeTests(SynchronousTestCase):
         ((name, request),) = self.hands.allocators.asked
         self.assertEqual((name, request["type"], request["relocate_from"]), ("mine", "relocate", ["n2.example"]))
         self.assertEqual((request["required_nodes"], request["disk_space_total"]), (1, 512))
+
+    def test_long_texts_are_written_and_read_aside(self) -> None:
+        self.successResultOf(self.choose(with_shared(), ["n1.example"]))
+        question, reply = self.hands.allocators.aside
+        self.assertEqual(json.loads(question)["request"]["type"], "relocate")
+        self.assertEqual(reply.result, ["n1.example"])
 
     def test_drbd_gets_another_secondary(self) -> None:
         config = with_drbd()
