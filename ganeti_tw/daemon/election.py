@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from attrs import frozen
 
@@ -104,6 +104,20 @@ def check_promised(poll: Poll, promised: Mapping[str, Standing]) -> None:
     if not poll.is_majority(len(promised)):
         raise VoteSplit(
             f"only {len(promised)} of {poll.electorate} nodes accept {poll.own} as master{_reasons(poll)}; try again"
+        )
+
+
+def check_still_majority(poll: Poll, promised: Iterable[str], online: Collection[str], electorate: int) -> None:
+    """NoMajority unless those who promised are most of the nodes by the configuration that was found with them, too.
+
+    It may be later than the one by which they were asked.  Whoever changed it
+    counted by the later one from then on.
+    """
+    count = sum(1 for name in promised if name in online)
+    if 2 * count <= electorate:
+        raise NoMajority(
+            f"by the latest configuration only {count} of {electorate} nodes, those that are marked offline left out, "
+            f"accept {poll.own} as master; try again when more of them answer, or {OVERRIDE}"
         )
 
 

@@ -278,7 +278,10 @@ class Mastership:
             log.info("{name} takes what it lacks from {source}", name=host.name, source=source)
             await fetch_missing(_ask, host.directory.ref(source, "follower"), host.outside.store)
         # Now, and not before the promises: until then the follower went on storing what others acknowledged.
-        self._reign(await read_ledger(host.outside.store, host.outside.files), epoch, terms)
+        found = await read_ledger(host.outside.store, host.outside.files)
+        if terms.voting:
+            election.check_still_majority(poll, promised, *self._electorate(found.config, terms))
+        self._reign(found, epoch, terms)
         return Takeover(epoch, old, source, tuple(sorted(promised)), {**poll.silent, **refused})
 
     async def _promises(self, poll: Poll, epoch: int, terms: Terms) -> tuple[dict[str, Standing], dict[str, str]]:
@@ -333,12 +336,21 @@ class Mastership:
 
     async def _poll(self, config: Config, terms: Terms) -> Poll:
         host = self._host
-        online = [n.name for n in config.nodes.values() if not n.offline or n.name == host.name]
+        online, electorate = self._electorate(config, terms)
+        if host.name not in online:
+            raise WrongState(
+                f"the configuration that {host.name} has knows no node {host.name}: it was removed from the cluster; "
+                "run the command on another master candidate"
+            )
         heard, silent = await ask_all(host.directory, online, GetStanding())
         if host.name not in heard:
             raise WrongState(f"{host.name} has no ledger: {silent[host.name]}")
-        electorate = len(online) if terms.ignore_offline else len(config.nodes)
         return Poll(host.name, electorate, heard, silent)
+
+    def _electorate(self, config: Config, terms: Terms) -> tuple[list[str], int]:
+        """Who is asked, and how many there are to count."""
+        online = [n.name for n in config.nodes.values() if not n.offline or n.name == self._host.name]
+        return online, len(online) if terms.ignore_offline else len(config.nodes)
 
 
 def _ask(ref: Ref, message: Any, timeout: float) -> Deferred[Any]:

@@ -467,6 +467,23 @@ class RunningJobTests(MastershipCase):
         self.assertEqual([row for row in locks if row[1][1]], [])
 
 
+class ElectorateTests(MastershipCase):
+    def test_those_who_promise_are_most_by_the_latest_configuration_too(self) -> None:
+        """By the one that node3 has node2 is a node like others; node1 alone knows what it did without both."""
+        self.kill("node3")
+        done = self.cluster.run("gnt-node", "modify", "-f", "--offline", "yes", "node2")
+        self.assertEqual(done.code, 0, done)
+        self.add_tag("acknowledged")
+        self.kill("node1")
+        self.hosts["node3"].boot()
+        self.cluster.settle(1)
+        with self.assertRaises(NoMajority):
+            self.fail_over("node3")
+        self.hosts["node1"].boot()
+        self.cluster.settle(30)
+        self.assertEqual(self.tags(), {"acknowledged"})
+
+
 class AwayTests(MastershipCase):
     """node3 was away while node4 joined and became master; the candidates that node3 knows are so no longer."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti_tw.daemon.election import believed
+from ganeti_tw.daemon.election import Poll, believed, check_still_majority
+from ganeti_tw.errors import NoMajority
 from ganeti_tw.protocol.ledger import Position
 from ganeti_tw.protocol.mastership import Standing
 
@@ -31,3 +32,15 @@ class BelievedTests(SynchronousTestCase):
         honest = [says("n1", "n9", 6), says("n2", "n9", 6)]
         found = believed([says("n3", "n3", 1000), *honest], 3, 5)
         self.assertEqual(found, honest[0])
+
+
+class StillMajorityTests(SynchronousTestCase):
+    poll = Poll("n1", 3, {}, {})
+
+    def test_only_nodes_that_are_not_offline_count(self) -> None:
+        check_still_majority(self.poll, ["n1", "n2"], ["n1", "n2", "n3"], 3)
+        self.assertRaises(NoMajority, check_still_majority, self.poll, ["n1", "n2"], ["n1", "n3"], 3)
+
+    def test_half_is_not_most(self) -> None:
+        self.assertRaises(NoMajority, check_still_majority, self.poll, ["n1"], ["n1", "n3"], 2)
+        check_still_majority(self.poll, ["n1"], ["n1"], 1)
