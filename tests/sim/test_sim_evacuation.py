@@ -294,8 +294,9 @@ class DebugTests(EvacuationCase):
         ):
             answer = self.ask("--dir", "out", "-I", "hail", *argv)
             self.assertTrue(answer["success"], answer)
-        for argv in (("-m", "change-group", "web1"), ("-m", "allocate-secondary", "web1")):
-            self.assertFalse(self.ask("--dir", "out", *argv)["success"])
+        moved, failed, jobs = self.ask("--dir", "out", "-m", "change-group", "web1")["result"]
+        self.assertEqual((moved, [name for name, _ in failed], jobs), ([], ["web1.example"], []))
+        self.assertFalse(self.ask("--dir", "out", "-m", "allocate-secondary", "web1")["success"])
 
     def test_the_answer_agrees_with_what_is_done(self) -> None:
         answer = self.ask("--dir", "out", "-m", "allocate", "-t", "sharedfile", "--disks", "1g", "new.example")
