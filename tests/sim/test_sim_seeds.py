@@ -42,7 +42,8 @@ FOUND = [
     ("storm", 71025, "a job that ended while the simulator asked for it was said to have been another one before"),
     ("mixed", 50020, "an instance half made when its master ended was in the way of the end"),
     ("storm", 73028, "a majority by an old configuration was none by the one that it found"),
-    ("short", 1066, "the same"),
+    ("short", 687, "the same"),
+    ("short", 1066, "a host that was removed could not say so when it was told to become master"),
 ]
 
 
