@@ -254,9 +254,7 @@ def measure(made: VirtualCluster, report: Report, instances: int, large: int) ->
     client = made.client()
     found["list"] = milliseconds(lambda: made.run("gnt-instance", "list"), 10)
     report.line(f"gnt-instance list, {instances} instances", found["list"], "ms", 200)
-    found["tag"] = milliseconds(
-        lambda: made.run("gnt-cluster", "add-tags", f"t{next(number)}"), 10
-    )
+    found["tag"] = milliseconds(lambda: made.run("gnt-cluster", "add-tags", f"t{next(number)}"), 10)
     report.line(f"gnt-cluster add-tags, {instances} instances", found["tag"], "ms", None)
     found["delay"] = milliseconds(lambda: made.run("gnt-debug", "delay", "0"), 10)
     report.line("gnt-debug delay 0, the whole command", found["delay"], "ms", None)

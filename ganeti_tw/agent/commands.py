@@ -105,9 +105,7 @@ class ReactorRunner:
     Of what one says ``limit`` bytes are kept.
     """
 
-    def __init__(
-        self, reactor: ProcessReactor, setsid: str = "/usr/bin/setsid", *, limit: int = OUTPUT_LIMIT
-    ) -> None:
+    def __init__(self, reactor: ProcessReactor, setsid: str = "/usr/bin/setsid", *, limit: int = OUTPUT_LIMIT) -> None:
         self._reactor = reactor
         self._setsid = setsid
         self._limit = limit

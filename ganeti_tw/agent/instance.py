@@ -300,9 +300,7 @@ class InstanceActor(Actor):
         return True
 
 
-def look_after(
-    name: str, storages: Mapping[str, Storage], scripts: OsScripts, clock: IReactorTime
-) -> InstanceActor:
+def look_after(name: str, storages: Mapping[str, Storage], scripts: OsScripts, clock: IReactorTime) -> InstanceActor:
     """A new actor for an instance of which nothing is known yet."""
     return InstanceActor(name, storages, scripts, clock)
 
@@ -337,9 +335,7 @@ async def shut_down(hypervisor: Hypervisor, name: str, timeout: float, clock: IR
     return Phase.STOPPED
 
 
-async def reboot_guest(
-    hypervisor: Hypervisor, storages: Mapping[str, Storage], spec: InstanceSpec, kind: str
-) -> Phase:
+async def reboot_guest(hypervisor: Hypervisor, storages: Mapping[str, Storage], spec: InstanceSpec, kind: str) -> Phase:
     """Soft: ask the guest.  Hard: destroy and start.  One that does not run is started."""
     if kind == "soft" and await hypervisor.is_running(spec.name):
         await hypervisor.reboot(spec.name)

@@ -202,9 +202,7 @@ class NodeAgent(Actor):
 
     @receive(InstallOs)
     def install_os(self, m: InstallOs) -> Deferred[None]:
-        install = inside.Install(
-            m.spec, self._hypervisor(m.spec.hypervisor), m.reinstall, m.timeout, m.debug_level
-        )
+        install = inside.Install(m.spec, self._hypervisor(m.spec.hypervisor), m.reinstall, m.timeout, m.debug_level)
         return self.ask(self._instance(m.spec.name), install, m.timeout + STOP_MARGIN)
 
     @receive(RenameOs)

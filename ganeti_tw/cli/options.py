@@ -287,9 +287,7 @@ _CLUSTER = {
     "--rapi-certificate": _value("rapi_cert", "File with key and certificate for RAPI"),
     "--new-spice-certificate": Entry("new_spice_cert", "Make a new certificate for SPICE", "store_true"),
     "--spice-certificate": _value("spice_cert", "File with key and certificate for SPICE"),
-    "--spice-ca-certificate": _value(
-        "spice_cacert", "File with the certificate of who issued that for SPICE"
-    ),
+    "--spice-ca-certificate": _value("spice_cacert", "File with the certificate of who issued that for SPICE"),
     "--new-ssh-keys": _switch("new_ssh_keys", "Refused: nodes do not speak to each other by ssh"),
     "--no-etc-hosts": _off("modify_etc_hosts", "Leave /etc/hosts alone"),
     "--no-ssh-init": _off("modify_ssh_setup", "Leave the keys of ssh alone"),

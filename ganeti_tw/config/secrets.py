@@ -98,9 +98,7 @@ def secrets_of(rows: Mapping[tuple[str, str], bytes]) -> Secrets:
             renewal=msgspec.json.decode(rows.get((SECRET, RENEWAL), b"null"), type=Renewal | None),
         )
     except KeyError as e:
-        raise Corrupt(
-            f"the ledger has no secret {e.args[0][1]!r}: restore it from another master candidate"
-        ) from None
+        raise Corrupt(f"the ledger has no secret {e.args[0][1]!r}: restore it from another master candidate") from None
     except msgspec.MsgspecError as e:
         raise Corrupt(f"a secret in the ledger cannot be read: {e}; restore it from another candidate") from None
 

@@ -137,9 +137,7 @@ class MasterCertificates:
             if renewal is None or not renewal.coming:
                 return secrets
             leaving = authority_of(secrets.authority).certificate
-            return evolve(
-                secrets, authority=renewal.coming, renewal=Renewal(secrets.issued.last, leaving=leaving)
-            )
+            return evolve(secrets, authority=renewal.coming, renewal=Renewal(secrets.issued.last, leaving=leaving))
 
         await self._vault.change(change)
 

@@ -198,9 +198,7 @@ class HostActor(Actor):
         ledger = await self._roles.ledger()
         record = self._member()
         acting = self._roles.role() == "master"
-        return Standing(
-            self._name, record.epoch, record.master, acting, ledger, record.in_sync, record.in_sync_at
-        )
+        return Standing(self._name, record.epoch, record.master, acting, ledger, record.in_sync, record.in_sync_at)
 
     def _member(self) -> HostRecord:
         record = self._record()

@@ -202,9 +202,7 @@ class Shared:
             one.callback(result)
 
 
-async def list_guests(
-    host: Host, paths: Paths, placement: Placement, threads: ThreadBlocking
-) -> tuple[Guest, ...]:
+async def list_guests(host: Host, paths: Paths, placement: Placement, threads: ThreadBlocking) -> tuple[Guest, ...]:
     """What should run here beside what does."""
     record = host.record
     if record is None:

@@ -237,9 +237,7 @@ async def make_cluster(host: Host, new: NewCluster) -> None:
     await found_cluster(host, begin.cluster, begin.node, begin.rows())
 
 
-async def found_cluster(
-    host: Host, cluster: Cluster, node: Node, rows: Iterable[Put], *, voting: bool = True
-) -> None:
+async def found_cluster(host: Host, cluster: Cluster, node: Node, rows: Iterable[Put], *, voting: bool = True) -> None:
     """Put the ledger of a cluster that has these objects on the disk of a host, and make it its master."""
     outside, name = host.outside, host.name
     now = outside.now()

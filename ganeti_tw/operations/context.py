@@ -387,7 +387,6 @@ class Context:
         if failed:
             self.warn(f"left behind, see to it by hand: {', '.join(failed)}")
 
-
     @property
     def _past_return(self) -> bool:
         """Whether the operation goes on to its end, since what it changed cannot be taken back."""

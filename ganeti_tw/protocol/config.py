@@ -52,4 +52,3 @@ class Follow:
     """Tell ``ref`` ConfigChanged from now on, beginning with what is.  Answer: None."""
 
     ref: Any
-

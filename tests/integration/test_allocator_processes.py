@@ -47,9 +47,7 @@ class AllocatorCase(TestCase):
 
     def make(self, limit: int = 1000000, **environment: str) -> ProgramAllocators:
         runner = ReactorRunner(reactor, limit=limit)
-        return ProgramAllocators(
-            runner, InlineBlocking(), (self.first, self.second), self.run_directory, environment
-        )
+        return ProgramAllocators(runner, InlineBlocking(), (self.first, self.second), self.run_directory, environment)
 
     def script(self, directory: str, name: str, text: str, mode: int = 0o755) -> str:
         path = f"{directory}/{name}"

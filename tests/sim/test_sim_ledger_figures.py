@@ -26,10 +26,13 @@ class LedgerFiguresTests(SynchronousTestCase):
     def test_all_is_well(self) -> None:
         state = self.state()
         self.assertEqual((state["master"], state["problem"], state["waiting"]), ("node1", "", 0))
-        self.assertEqual([(f["name"], f["in_sync"], f["lag"]) for f in state["followers"]], [
-            ("node2", True, 0),
-            ("node3", True, 0),
-        ])
+        self.assertEqual(
+            [(f["name"], f["in_sync"], f["lag"]) for f in state["followers"]],
+            [
+                ("node2", True, 0),
+                ("node3", True, 0),
+            ],
+        )
         for follower in state["followers"]:
             self.assertEqual(follower["position"], state["position"])
 

@@ -41,7 +41,15 @@ def spec(root: str, cache: str, name: str, os_name: str) -> p.InstanceSpec:
     hv = {"kernel_path": "", "disk_type": "paravirtual", "nic_type": "paravirtual", "serial_console": True}
     be = {"minmem": 112, "maxmem": 112, "vcpus": 1}
     return p.InstanceSpec(
-        name, "ea4bfa79-e083-4f7e-ade4-c9a37db66e68", os_name, "kvm", hv, be, (disk,), (nic,), "node1",
+        name,
+        "ea4bfa79-e083-4f7e-ade4-c9a37db66e68",
+        os_name,
+        "kvm",
+        hv,
+        be,
+        (disk,),
+        (nic,),
+        "node1",
         osparams={"cache": cache},
     )
 
@@ -59,9 +67,7 @@ async def main(root: str, os_directory: str, cache: str, name: str, verbs: list[
         OsDefinitions([os_directory], blocking), ReactorSpawner(clock), paths.os_log, lambda: 1000000000.0
     )
     system = ActorSystem(clock)
-    node = system.spawn(
-        "node", lambda: NodeAgent(system, kvm, storages, scripts, Figures(blocking), clock, list(kvm))
-    )
+    node = system.spawn("node", lambda: NodeAgent(system, kvm, storages, scripts, Figures(blocking), clock, list(kvm)))
     os_name, _, instance = name.partition("@")
     it = spec(root, cache, instance, os_name)
     messages: dict[str, Any] = {

@@ -49,10 +49,13 @@ class SpreadTests(TestCase):
         run("gnt-cluster", "redist-conf")
         copy = self.below("node2", USERS)
         self.assertEqual((copy.read_text(), stat.S_IMODE(copy.stat().st_mode)), ("jack secret write\n", 0o640))
-        self.assertEqual((self.ssconf("node2", "master_node"), self.ssconf("node2", "node_list")), (
-            "node1\n",
-            "node1\nnode2\n",
-        ))
+        self.assertEqual(
+            (self.ssconf("node2", "master_node"), self.ssconf("node2", "node_list")),
+            (
+                "node1\n",
+                "node1\nnode2\n",
+            ),
+        )
 
         # A loopback address needs nothing done.
         for argv in (("activate-master-ip",), ("deactivate-master-ip", "--yes")):

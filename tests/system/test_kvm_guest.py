@@ -201,9 +201,7 @@ class DebianOsTests(HostTestCase):
         super().setUp()
         packages = os.path.join(self.root, "packages")
         os.mkdir(packages)
-        subprocess.run(
-            ["apt-get", "-qq", "download", "ganeti-os-noop"], cwd=packages, check=True, capture_output=True
-        )
+        subprocess.run(["apt-get", "-qq", "download", "ganeti-os-noop"], cwd=packages, check=True, capture_output=True)
         for name in os.listdir(packages):
             subprocess.run(["dpkg-deb", "-x", name, "tree"], cwd=packages, check=True)
         self.os_directory = os.path.join(packages, "tree/usr/share/ganeti/os")

@@ -38,9 +38,7 @@ def add_disks(devices: Element, spec: InstanceSpec, paths: Mapping[int, str]) ->
     _add_drives(devices, params)
 
 
-def add_disk(
-    devices: Element, params: Mapping[str, Any], disk: DiskSpec, path: str, target: str, bus: str
-) -> None:
+def add_disk(devices: Element, params: Mapping[str, Any], disk: DiskSpec, path: str, target: str, bus: str) -> None:
     """One disk, under the name ``target``."""
     block = path.startswith("/dev/")
     element = SubElement(devices, "disk", type="block" if block else "file", device="disk")

@@ -10,9 +10,7 @@ KVM_GET_API_VERSION = 0xAE00
 KVM_API_VERSION = 12
 
 
-def why_not_native(
-    cpuinfo: str, device: str = "/dev/kvm", version_of: Callable[[str], int] | None = None
-) -> str:
+def why_not_native(cpuinfo: str, device: str = "/dev/kvm", version_of: Callable[[str], int] | None = None) -> str:
     """Why guests must be emulated; empty when KVM can be used.
 
     The device alone proves nothing: in some virtual machines it opens and makes

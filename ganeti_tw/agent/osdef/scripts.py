@@ -103,8 +103,7 @@ class OsScripts:
         if not end.good:
             tail = "\n".join(end.tail) or "(it said nothing)"
             raise DriverError(
-                f"OS {name} script for {spec.name} {end.describe()}; "
-                f"the last lines of {output} on this node:\n{tail}"
+                f"OS {name} script for {spec.name} {end.describe()}; the last lines of {output} on this node:\n{tail}"
             )
 
     def _log_file(self, script: str, os_name: str, instance: str) -> str:

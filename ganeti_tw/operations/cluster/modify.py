@@ -131,7 +131,6 @@ class ClusterSetParams:
         jobs = network_jobs(config, self.instance_communication_network) if self.instance_communication_network else []
         return {"jobs": jobs} if jobs else None
 
-
     def _master_address(self) -> dict[str, Any]:
         given = {
             "netdev": self.master_netdev,

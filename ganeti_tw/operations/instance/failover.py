@@ -71,9 +71,7 @@ class InstanceFailover:
         }
         found = instance_hooks(config, "instance-failover", instance, own)
         nodes = (*config.secondary_nodes(instance), target.uuid)
-        return evolve(
-            found, pre=master_and(config, *nodes), post=master_and(config, *nodes, instance.primary_node)
-        )
+        return evolve(found, pre=master_and(config, *nodes), post=master_and(config, *nodes, instance.primary_node))
 
     async def run(self, context: Context) -> None:
         config = context.config

@@ -189,9 +189,7 @@ class InstanceSetParams:
     def _takes_disks(self) -> bool:
         return any(change.action in (REMOVE, DETACH) for change in changes_of("disk", self.disks))
 
-    def _changes(
-        self, config: Config, instance: Instance
-    ) -> tuple[tuple[DeviceChange, ...], tuple[DeviceChange, ...]]:
+    def _changes(self, config: Config, instance: Instance) -> tuple[tuple[DeviceChange, ...], tuple[DeviceChange, ...]]:
         own = communication.nic_changes(config, instance, self.instance_communication)
         return changes_of("nic", [*self.nics, *own]), changes_of("disk", self.disks)
 

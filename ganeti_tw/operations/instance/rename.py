@@ -113,9 +113,7 @@ def _renamed(disk: Disk, old: str, new: str) -> Disk:
     return evolve(disk, logical_id=(driver, f"{parent}/{new}/{name}")) if last == old else disk
 
 
-async def _rename_disk(
-    context: Context, instance: Instance, index: int, disk: Disk, to: Disk, new_name: str
-) -> None:
+async def _rename_disk(context: Context, instance: Instance, index: int, disk: Disk, to: Disk, new_name: str) -> None:
     """Rename it on its nodes; taken back unless the configuration has the new name by then."""
     there, back = disk_spec(index, disk), disk_spec(index, to)
 

@@ -145,9 +145,7 @@ class NodeSetParams:
                 await context.on_node(online, Ping(), PING_TIMEOUT)
         except GanetiError as e:
             raise WrongState(f"{node.name} stays offline, it does not answer: {e.text}") from None
-        context.warn(
-            f"{node.name} comes back as it is; if it was broken meanwhile, remove it and add it again instead"
-        )
+        context.warn(f"{node.name} comes back as it is; if it was broken meanwhile, remove it and add it again instead")
 
     # -- what it will be, from the configuration alone -------------------------------------------------------------
 

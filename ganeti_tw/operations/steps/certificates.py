@@ -76,9 +76,7 @@ async def _on_all(
     context: Context, do: Callable[[str], Awaitable[None]], problem: str, nodes: Iterable[Node] | None = None
 ) -> None:
     """Do something with all nodes at once; TryLater names those with which it failed, but for those marked offline."""
-    asked = [
-        (node, Deferred.fromCoroutine(_outcome(do(node.name)))) for node in (nodes or _in_order(context))
-    ]
+    asked = [(node, Deferred.fromCoroutine(_outcome(do(node.name)))) for node in (nodes or _in_order(context))]
     failed: list[str] = []
     for node, outcome in asked:
         error = await outcome

@@ -127,9 +127,7 @@ def _readdressed(
     return tuple({network.uuid: network for network in (*freed, *taken)}.values())
 
 
-def _finish(
-    config: Config, instance: Instance, slots: list[_Slot], fresh: Fresh | None, conflicts_check: bool
-) -> None:
+def _finish(config: Config, instance: Instance, slots: list[_Slot], fresh: Fresh | None, conflicts_check: bool) -> None:
     """Give new ones UUIDs and MACs, and see that nobody else has what changed."""
     changed = [s for s in slots if s.to_finish and (fresh is not None or s.nic.mac not in newnics.GENERATED)]
     if not changed:

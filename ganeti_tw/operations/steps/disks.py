@@ -61,9 +61,7 @@ async def remove_disks(context: Context, instance: Instance, *, ignore_failures:
         progress.at(index + 1)
 
 
-async def remove_disk(
-    context: Context, instance: Instance, index: int, disk: Disk, *, ignore_failures: bool
-) -> None:
+async def remove_disk(context: Context, instance: Instance, index: int, disk: Disk, *, ignore_failures: bool) -> None:
     """Remove one disk from all nodes that hold it."""
     config = context.config
     for uuid in holders(config, instance, disk):

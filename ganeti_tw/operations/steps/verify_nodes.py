@@ -297,9 +297,7 @@ def file_findings(
             yield Finding("ECLUSTERFILECHECK", "cluster", name, text, warning=True)
 
 
-def _only_elsewhere(
-    config: Config, nodes: Iterable[Node], files: Mapping[str, Mapping[str, str]]
-) -> Iterator[Finding]:
+def _only_elsewhere(config: Config, nodes: Iterable[Node], files: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:
     """Files that are copied from the master, but the master has none to copy."""
     for path in ancillary_paths(config):
         having = [n.name for n in nodes if path in files[n.name]]

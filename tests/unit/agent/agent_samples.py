@@ -82,9 +82,7 @@ class HostTestCase(SynchronousTestCase):
         self.blocking = InlineBlocking()
 
     def host(self) -> HypervisorHost:
-        return HypervisorHost(
-            "node1", self.directory, self.clock, self.blocking, lambda f, *a: f(*a)
-        )
+        return HypervisorHost("node1", self.directory, self.clock, self.blocking, lambda f, *a: f(*a))
 
     def result(self, work: Any) -> Any:
         """What a coroutine gives, at once."""

@@ -174,9 +174,7 @@ class CommandTests(ClusterCase):
     def test_all_online_nodes_the_master_last(self) -> None:
         self.answer()
         out = self.run_cluster("command", "ls", "-l")
-        self.assertEqual(
-            out, f"{RULE}\nnode: n2\nout\nreturn code = 0\n{RULE}\nnode: n1\nout\nreturn code = 0\n"
-        )
+        self.assertEqual(out, f"{RULE}\nnode: n2\nout\nreturn code = 0\n{RULE}\nnode: n1\nout\nreturn code = 0\n")
         self.assertEqual([c["command"] for c in self.world.client.asked("run_command")], ["ls -l", "ls -l"])
         self.assertIn("n3", self.world.err)
 

@@ -37,9 +37,7 @@ class ValueTests(SynchronousTestCase):
         rows = {(p.kind, p.key): p.value for p in SECRETS.puts()}
         for key, value in (("ca", None), ("hmac", b"7"), ("issued", b'{"last": "x"}'), ("renewal", b"[]")):
             wrong = {**rows, ("secret", key): value}
-            error = self.assertRaises(
-                Corrupt, secrets_of, {place: v for place, v in wrong.items() if v is not None}
-            )
+            error = self.assertRaises(Corrupt, secrets_of, {place: v for place, v in wrong.items() if v is not None})
             self.assertIn("candidate", error.text)
 
     def test_keys_are_not_shown(self) -> None:

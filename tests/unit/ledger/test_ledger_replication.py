@@ -194,7 +194,6 @@ class InSyncTests(SynchronousTestCase):
         self.cluster.settle()
         self.failureResultOf(answer, StaleEpoch)
 
-
     def test_a_replicator_that_crashes_is_replaced(self) -> None:
         self.w1.garbage = 1
         answer = self.cluster.commit("a")

@@ -301,8 +301,15 @@ class ValueTests(SynchronousTestCase):
         self.assertEqual(
             self.places(drbd),
             {
-                "PNODE": N2, "SNODE": N3, "PORT": 11000, "PMINOR": 0, "SMINOR": 1,
-                "DATA_VG": "vg", "DATA_ID": "lv.data", "META_VG": "vg2", "META_ID": "lv.meta",
+                "PNODE": N2,
+                "SNODE": N3,
+                "PORT": 11000,
+                "PMINOR": 0,
+                "SMINOR": 1,
+                "DATA_VG": "vg",
+                "DATA_ID": "lv.data",
+                "META_VG": "vg2",
+                "META_ID": "lv.meta",
             },
         )
 

@@ -137,8 +137,11 @@ class TagSearchTests(CommandCase):
         found = self.done(operation("OP_TAGS_SEARCH", pattern="^rack:"), config=config)
         self.assertEqual(
             sorted(found),
-            [("/cluster", "rack:a"), (f"/nodegroup/{next(iter(config.groups.values())).name}", "rack:a"),
-             ("/nodes/n1.example", "rack:a")],
+            [
+                ("/cluster", "rack:a"),
+                (f"/nodegroup/{next(iter(config.groups.values())).name}", "rack:a"),
+                ("/nodes/n1.example", "rack:a"),
+            ],
         )
 
     def test_bad_patterns(self) -> None:
