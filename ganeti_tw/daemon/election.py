@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ganeti_tw.errors import NoMajority, WrongState
 from ganeti_tw.protocol.mastership import Standing, order
@@ -114,7 +114,7 @@ def check_still_majority(poll: Poll, promised: Iterable[str], online: Collection
     counted by the later one from then on.
     """
     count = sum(1 for name in promised if name in online)
-    if 2 * count <= electorate:
+    if not evolve(poll, electorate=electorate).is_majority(count):
         raise NoMajority(
             f"by the latest configuration only {count} of {electorate} nodes, those that are marked offline left out, "
             f"accept {poll.own} as master; try again when more of them answer, or {OVERRIDE}"
