@@ -7,22 +7,21 @@ from attrs import evolve, frozen
 from ganeti_tw.errors import BadRequest, NodeOffline, WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.instance import Instance
-from ganeti_tw.model.node import Node
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import Hooks, instance_hooks, master_and
 from ganeti_tw.operations.inputs import Filled, MigrationMode
 from ganeti_tw.operations.registry import operation
-from ganeti_tw.operations.steps import openmoves
-from ganeti_tw.operations.steps.cleanup import clean_up, cleanup_target
+from ganeti_tw.operations.steps.cleanup import clean_up
 from ganeti_tw.operations.steps.failover import SHUTDOWN_TIMEOUT, fail_over
 from ganeti_tw.operations.steps.migration import migrate, why_not
-from ganeti_tw.operations.steps.moves import check_target, chooses_target, move_locks, move_variables, target_of
+from ganeti_tw.operations.steps.moves import move_variables
 from ganeti_tw.operations.steps.nodes import primary_of
+from ganeti_tw.operations.steps.onemove import OneMove
 
 
 @operation("OP_INSTANCE_MIGRATE", summary="instance_name")
 @frozen
-class InstanceMigrate:
+class InstanceMigrate(OneMove):
     """Give a running instance to another node that reaches its disks, without stopping it.
 
     One that cannot be given away as it runs is refused, or with ``allow_failover``
@@ -44,39 +43,19 @@ class InstanceMigrate:
     allow_failover: bool = False
     ignore_hvversions: bool = False
 
-    def locks(self, config: Config) -> dict[str, int]:
-        instance = self._instance(config)
-        if self._is_open(config, instance):
-            return openmoves.locks(config, instance)
-        return move_locks(config, instance, self._target(config, instance))
-
-    async def choose(self, context: Context) -> InstanceMigrate:
-        instance = self._instance(context.config)
-        if not self._is_open(context.config, instance):
-            return self
-        target = await openmoves.choose(context, instance, self.iallocator)
-        return evolve(self, iallocator=None, target_node=target.name, target_node_uuid=target.uuid)
-
     def check(self, config: Config) -> None:
         one_mode(self.mode, self.live)
-        instance = self._instance(config)
-        if self._is_open(config, instance):
-            openmoves.check(config, instance, self.iallocator)
-        else:
-            openmoves.check_named(config, instance, self.iallocator)
-            target = self._target(config, instance)
-            if self.cleanup:
-                return
-            check_target(config, instance, target, ignore_ipolicy=self.ignore_ipolicy)
+        instance = self.instance(config)
+        self.check_move(config, instance)
         source = primary_of(config, instance)
-        if source.offline and not self.allow_failover:
+        if source.offline and not self.allow_failover and not self.cleanup:
             raise NodeOffline(
                 f"{source.name}, primary node of {instance.name}, is marked offline: use gnt-instance failover"
             )
 
     def hooks(self, config: Config) -> Hooks:
-        instance = self._instance(config)
-        target = self._target(config, instance)
+        instance = self.instance(config)
+        target = self.target(config, instance)
         own = {
             "MIGRATE_LIVE": self._live(config, instance),
             "MIGRATE_CLEANUP": self.cleanup,
@@ -88,8 +67,8 @@ class InstanceMigrate:
 
     async def run(self, context: Context) -> None:
         config = context.config
-        instance = self._instance(config)
-        target = self._target(config, instance)
+        instance = self.instance(config)
+        target = self.target(config, instance)
         if self.cleanup:
             await clean_up(context, instance, target)
             return
@@ -105,18 +84,6 @@ class InstanceMigrate:
             await fail_over(context, instance, target, shutdown_timeout=SHUTDOWN_TIMEOUT, ignore_consistency=False)
         else:
             raise WrongState(f"{reason}: use gnt-instance failover, or --allow-failover")
-
-    def _instance(self, config: Config) -> Instance:
-        return config.instance(self.instance_name, self.instance_uuid)
-
-    def _is_open(self, config: Config, instance: Instance) -> bool:
-        given = self.target_node or self.target_node_uuid
-        return not self.cleanup and not given and chooses_target(config, instance)
-
-    def _target(self, config: Config, instance: Instance) -> Node:
-        if self.cleanup:
-            return cleanup_target(config, instance, self.target_node, self.target_node_uuid)
-        return target_of(config, instance, self.target_node, self.target_node_uuid)
 
     def _live(self, config: Config, instance: Instance) -> bool:
         if self.live is not None:
