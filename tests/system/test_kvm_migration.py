@@ -201,7 +201,24 @@ class KvmMigrationTests(TestCase):
         self.assertEqual(self.where("m1"), (True, False))
 
     def test_aborted_it_stays(self) -> None:
-        spec, disks = self.start("m2", migration_bandwidth=1)
+        sending = self.sending("m2")
+        done(self.one.end_migration("m2"))
+        failures = sending()
+        done(self.two.end_migration("m2"))
+        self.found("m2", failures)
+
+    def test_the_target_can_refuse_it_half_way(self) -> None:
+        sending = self.sending("m3")
+        done(self.two.end_migration("m3"))
+        there = done(self.two.is_running("m3"))
+        failures = sending()
+        done(self.one.end_migration("m3"))
+        self.assertEqual(there, not failures)
+        self.found("m3", failures)
+
+    def sending(self, name: str) -> Callable[[], list[str]]:
+        """Start one and begin to send it, slowly; waits for the end and tells why it failed, if it did."""
+        spec, disks = self.start(name, migration_bandwidth=1)
         door = self.accept(spec, disks)
         failures: list[str] = []
 
@@ -211,40 +228,21 @@ class KvmMigrationTests(TestCase):
             except DriverError as e:
                 failures.append(e.text)
 
+        def ended() -> list[str]:
+            thread.join(PATIENCE)
+            self.assertFalse(thread.is_alive())
+            return failures
+
         thread = threading.Thread(target=send)
         thread.start()
-        until(lambda: done(self.one.sent("m2"))[0] or not thread.is_alive())
-        done(self.one.end_migration("m2"))
-        thread.join(PATIENCE)
-        done(self.two.end_migration("m2"))
-        self.found("m2", failures)
+        until(lambda: done(self.one.sent(name))[0] or not thread.is_alive())
+        return ended
 
     def found(self, name: str, failures: list[str]) -> None:
         """It stayed, or on a machine with much else to do was there before it could be held back."""
         self.assertEqual(self.where(name), (True, False) if failures else (False, True))
         running = [g.state for kvm in (self.one, self.two) for g in done(kvm.list()) if g.name == name]
         self.assertEqual(running, ["running"])
-
-    def test_the_target_can_refuse_it_half_way(self) -> None:
-        spec, disks = self.start("m3", migration_bandwidth=1)
-        door = self.accept(spec, disks)
-        failures: list[str] = []
-
-        def send() -> None:
-            try:
-                done(self.one.send(spec, disks, door, True))
-            except DriverError as e:
-                failures.append(e.text)
-
-        thread = threading.Thread(target=send)
-        thread.start()
-        until(lambda: done(self.one.sent("m3"))[0] or not thread.is_alive())
-        done(self.two.end_migration("m3"))
-        there = done(self.two.is_running("m3"))
-        thread.join(PATIENCE)
-        done(self.one.end_migration("m3"))
-        self.assertEqual(there, not failures)
-        self.found("m3", failures)
 
     def test_one_that_does_not_run_goes_nowhere(self) -> None:
         spec = self.spec("m4")

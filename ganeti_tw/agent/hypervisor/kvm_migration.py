@@ -48,7 +48,10 @@ def moved(xml: str, here: Mapping[str, str], there: Mapping[str, str]) -> str:
 def send(
     libvirt: LibvirtConnection, name: str, door: Doorway, here: Mapping[str, str], port: int, live: bool, speed: Speed
 ) -> None:
-    """Give a running domain to the libvirt behind the door.  DriverError when it runs on here."""
+    """Give a running domain to the libvirt behind the door.
+
+    DriverError when it could not and the domain is still here; NotFound when it was not here at all.
+    """
 
     def migrate(domain: Any) -> None:
         xml = moved(domain.XMLDesc(_XML), here, door.places)
@@ -64,7 +67,13 @@ def send(
         domain.migrateSetMaxDowntime(speed.downtime, 0)
         domain.migrateToURI3(door.to, parameters, flags)
 
-    libvirt.on(name, f"give to {door.to}", migrate)
+    try:
+        libvirt.on(name, f"give to {door.to}", migrate)
+    except NotFound as e:
+        # The libvirt that takes it may be the one without the domain: it was refused there on the way.
+        if libvirt.state(name) is None:
+            raise
+        raise DriverError(f"{name} was refused by {door.to} on its way: {e.text}") from None
 
 
 def sent(libvirt: LibvirtConnection, name: str) -> tuple[int, int]:

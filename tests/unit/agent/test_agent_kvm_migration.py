@@ -24,6 +24,7 @@ class Domain:
     def __init__(self) -> None:
         self.jobs: list[Any] = [{"type": 0}]
         self.paused = (1, 0)
+        self.refused: Exception | None = None
         self.called: list[Any] = []
 
     def jobStats(self) -> dict[str, Any]:
@@ -45,6 +46,8 @@ class Domain:
         self.called.append(("downtime", milliseconds))
 
     def migrateToURI3(self, to: str, parameters: dict[str, Any], flags: int) -> None:
+        if self.refused is not None:
+            raise self.refused
         self.called.append((to, parameters, flags))
 
 
@@ -98,6 +101,21 @@ class SendTests(SynchronousTestCase):
             self.assertEqual((to, parameters["migrate_uri"], parameters["bandwidth"]), (door.to, uri, 32))
             self.assertEqual((flags & 1, flags & ~1), (int(live), 2 | 8 | 16 | 512))
             self.assertIn(("downtime", 30), libvirt.domain.called)
+
+    def test_one_that_the_target_forgets_on_the_way_stays(self) -> None:
+        libvirt: Any = Libvirt()
+        libvirt.domain.refused = NotFound("libvirt knows no such domain")
+        door = Doorway("qemu+tls://node2/system", "192.0.2.2")
+        with self.assertRaisesRegex(DriverError, "web1 was refused by qemu.tls://node2/system on its way"):
+            kvm_migration.send(libvirt, "web1", door, {}, 8102, True, Speed(32, 30))
+
+    def test_one_that_is_not_here_cannot_be_sent(self) -> None:
+        libvirt: Any = Libvirt()
+        libvirt.domain, libvirt.now = None, None
+        with self.assertRaises(NotFound):
+            kvm_migration.send(
+                libvirt, "web1", Doorway("qemu+tls://node2/system", "192.0.2.2"), {}, 8102, True, Speed(32, 30)
+            )
 
     def test_how_far_it_is(self) -> None:
         libvirt: Any = Libvirt()
