@@ -120,10 +120,11 @@ def _job(libvirt: LibvirtConnection, name: str) -> dict[str, Any]:
         return domain.jobStats()
 
     try:
-        return libvirt.on(name, "look how far it is with", stats)
-    except NotFound:
+        try:
+            return libvirt.on(name, "look how far it is with", stats)
+        except DriverError:  # only the source has figures
+            if tuple(libvirt.on(name, "look at", lambda d: d.state())) == _PAUSED_FOR_MIGRATION:
+                raise _Incoming from None
+            raise
+    except NotFound:  # it may leave at any moment
         return {}
-    except DriverError:  # only the source has figures
-        if tuple(libvirt.on(name, "look at", lambda d: d.state())) == _PAUSED_FOR_MIGRATION:
-            raise _Incoming from None
-        raise

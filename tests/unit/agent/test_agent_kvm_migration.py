@@ -23,7 +23,7 @@ class Domain:
 
     def __init__(self) -> None:
         self.jobs: list[Any] = [{"type": 0}]
-        self.paused = (1, 0)
+        self.paused: tuple[int, int] | Exception = (1, 0)
         self.refused: Exception | None = None
         self.called: list[Any] = []
 
@@ -34,6 +34,8 @@ class Domain:
         return dict(job)
 
     def state(self) -> list[int]:
+        if isinstance(self.paused, Exception):
+            raise self.paused
         return list(self.paused)
 
     def abortJob(self) -> None:
@@ -123,6 +125,12 @@ class SendTests(SynchronousTestCase):
         libvirt.domain.jobs = [{"type": 2, "memory_total": 100, "memory_remaining": 30}]
         self.assertEqual(kvm_migration.sent(libvirt, "web1"), (70, 100))
         libvirt.domain = None
+        self.assertEqual(kvm_migration.sent(libvirt, "web1"), (0, 0))
+
+    def test_one_that_leaves_between_two_looks_is_not_being_sent(self) -> None:
+        libvirt: Any = Libvirt()
+        libvirt.domain.jobs = [DriverError("no job information")]
+        libvirt.domain.paused = NotFound("it has just left")
         self.assertEqual(kvm_migration.sent(libvirt, "web1"), (0, 0))
 
 
