@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from attrs import evolve
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, DeferredLock, succeed
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -64,6 +64,7 @@ class Host:
         self.told: Callable[[HostRecord | None], None] = lambda record: None  # called with each new record
         self.expiry: ExpiryWatch | None = None
         self._invitation: Invitation | None = None
+        self._address_lock = DeferredLock()
         self._changing = False  # a cluster is being made or left
 
     # -- life ----------------------------------------------------------------------------------------------------
@@ -259,6 +260,7 @@ class Host:
         if record.is_master:
             self.mastership.seek(voting)
             return
+        self.drop_address()
         self.start_follower()
 
     async def follow(self) -> None:
@@ -333,19 +335,26 @@ class Host:
         return self.system.end(*MASTER_ACTORS, "config-data")
 
     def drop_address(self, config: Config | None = None) -> None:
-        """Take the address of the cluster off this host, which is the master no longer.
+        """Take the address of the cluster off this host, which is the master no longer, if a reign left it here.
 
         Without ``config`` it is the address that the ledger here knows.
         """
         self._in_background(self._drop_address(config or self.config))
 
     async def _drop_address(self, config: Config | None) -> None:
-        try:
-            config = config or (await read_ledger(self.outside.store, self.outside.files)).config
-        except GanetiError as e:
-            log.warn("the master IP may still be on {name}: {reason}", name=self.name, reason=e.text)
-            return
-        await masterip.take_down(self.directory, config, self.name)
+        async with self._address_lock:
+            reign = self.record.address_epoch if self.record is not None else 0
+            if not reign:
+                return
+            try:
+                config = config or (await read_ledger(self.outside.store, self.outside.files)).config
+                if not await masterip.take_down(self.directory, config, self.name):
+                    return  # the log says why; it is tried again at the next start
+                # On disk only when it is gone: who is killed before that takes it off when it starts again.
+                if self.record is not None and self.record.address_epoch == reign:
+                    self.keep(evolve(self.record, address_epoch=0))
+            except GanetiError as e:
+                log.warn("{name} takes the master IP off when it starts again: {reason}", name=self.name, reason=e.text)
 
     def _in_background(self, work: Coroutine[Any, Any, Any]) -> None:
         Deferred.fromCoroutine(work).addErrback(lambda f: log.failure("{name}: a bug", failure=f, name=self.name))

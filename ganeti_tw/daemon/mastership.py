@@ -122,16 +122,13 @@ class Mastership:
 
     async def step_down(self, reason: str) -> None:
         """Acknowledge nothing as master from now on, and follow."""
-        reigned = self._host.master is not None
-        if reigned:
+        if self._host.master is not None:
             log.warn("{name} is the master no longer: {reason}", name=self._host.name, reason=reason)
-        # One that was killed as master and waits to be master again may still have the address.
-        holds, config = reigned or self._host.membership().is_master, self._host.config
+        config = self._host.config
         ended = self._host.end_reign()
         self._interrupt()
         await ended
-        if holds:
-            self._host.drop_address(config)
+        self._host.drop_address(config)
         if self._work is None:
             # Who takes over does not wait for a follower that the attempt was just stopping.
             self._in_background(self._host.follow())
@@ -149,7 +146,7 @@ class Mastership:
             self._host.drop_address(config)
             if node:
                 await self._hear(node)
-            await self._seek(Terms(), holds=False)
+            await self._seek(Terms())
 
         self._in_background(look())
 
@@ -208,18 +205,18 @@ class Mastership:
         else:
             self._in_background(host.follow())
 
-    async def _seek(self, terms: Terms, holds: bool = True) -> None:
-        """Try until it is master or there is another; ``holds``: the address may be here from the reign before."""
+    async def _seek(self, terms: Terms) -> None:
+        """Try until it is master or there is another."""
         host, pause = self._host, FIRST_PAUSE
         while True:
             if not host.membership().is_master:  # the other one has said so meanwhile
-                await self._follow(holds)
+                await self._follow()
                 return
             try:
                 await self._attempt(terms)
             except StaleEpoch as e:
                 log.warn("{name} is not the master: {reason}", name=host.name, reason=e.text)
-                await self._follow(holds)
+                await self._follow()
                 return
             except GanetiError as e:
                 if e.text != self.obstacle:
@@ -237,10 +234,9 @@ class Mastership:
         except GanetiError as e:
             log.debug("{node} does not say in which epoch it is: {error}", node=node, error=e.text)
 
-    async def _follow(self, holds: bool) -> None:
+    async def _follow(self) -> None:
         """Be what a host is that is not the master."""
-        if holds:
-            self._host.drop_address()
+        self._host.drop_address()
         await self._host.follow()
 
     async def _take(self, terms: Terms) -> Takeover:
@@ -311,7 +307,7 @@ class Mastership:
         if record.epoch != epoch:
             raise StaleEpoch(f"epoch {record.epoch} has begun meanwhile")
         found, first = office(found, host.name, host.outside.now())
-        host.keep(evolve(record, master=host.name))
+        host.keep(evolve(record, master=host.name, address_epoch=epoch))
         master = host.begin_reign(Reign(found, first, terms.voting))
         log.info("{name} is the master, in epoch {epoch}", name=host.name, epoch=epoch)
         waiting, self._waiting = self._waiting, []

@@ -34,6 +34,7 @@ class HostRecord:
     in_sync: tuple[str, ...] = ()  # hosts that have all that was acknowledged, as last told
     in_sync_at: Position = EMPTY  # when that was
     data_collectors: dict[str, Any] = field(factory=dict)
+    address_epoch: int = 0  # of the reign that may have left the cluster's address on this host, 0: none
 
     @property
     def is_master(self) -> bool:

@@ -126,6 +126,23 @@ class FailoverTests(MastershipCase):
         self.assertEqual([len(host.master_ip.up) for host in self.hosts.values()], [0, 1, 0])
         self.assertEqual([m.up for m in self.hosts["node1"].master_ip.asked], [True, False])
 
+    def test_one_that_dies_before_it_could_take_it_off_does_so_when_it_starts_again(self) -> None:
+        node1 = self.hosts["node1"]
+        node1.master_ip.broken = "the power fails"
+        self.fail_over("node2")
+        self.cluster.settle(5)
+        self.kill("node1")
+        self.assertEqual(len(node1.master_ip.up), 1)
+        node1.master_ip.broken = ""
+        node1.boot()
+        self.cluster.settle(20)
+        self.assertEqual([len(host.master_ip.up) for host in self.hosts.values()], [0, 1, 0])
+        before = len(node1.master_ip.asked)
+        self.kill("node1")
+        node1.boot()
+        self.cluster.settle(20)
+        self.assertEqual(len(node1.master_ip.asked), before, "it was off already")
+
     def test_who_follows_a_job_is_told_where_to_look(self) -> None:
         job = self.cluster.call("submit", {"ops": [{"OP_ID": "OP_TEST_DELAY", "duration": 300}]})
         self.cluster.settle(1)

@@ -194,6 +194,7 @@ class World:
             self.invariants.died(host)
         if power:
             host.hypervisor.lose_power()
+            host.master_ip.up.clear()
 
     def boot(self, name: str) -> None:
         """Start a host."""
@@ -237,6 +238,8 @@ class World:
         master = acting[0]
         now = master.ledger.now()
         for host in self.hosts:
+            if bool(host.master_ip.up) != (host is master):
+                ills.append(f"{host.name} {'has' if host.master_ip.up else 'does not have'} the address of the cluster")
             node = self.cluster.config.find_node(host.name)
             if node is None:
                 continue
