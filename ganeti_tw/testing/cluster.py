@@ -41,20 +41,20 @@ from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.operations.allocators import Allocators
 from ganeti_tw.operations.bell import Bells
 from ganeti_tw.protocol.node import LeaveCluster
+from ganeti_tw.testing.allocators import SimulatedAllocators
+from ganeti_tw.testing.bells import SimulatedBells
 from ganeti_tw.testing.clock import VirtualClock
 from ganeti_tw.testing.hands import (
-    SimulatedAllocators,
     SimulatedAncillary,
-    SimulatedBells,
     SimulatedCommands,
     SimulatedFigures,
     SimulatedHooks,
-    SimulatedHypervisor,
     SimulatedMasterIp,
     SimulatedOses,
     SimulatedStorage,
     SimulatedSurvey,
 )
+from ganeti_tw.testing.hypervisor import SimulatedHypervisor
 from ganeti_tw.wire.certificates import CertificateAuthority, load_certificates, number_of
 from ganeti_tw.wire.delivery import Admit, Gate
 from ganeti_tw.wire.identity import Identity, Unjoined, trusts
