@@ -1,17 +1,20 @@
-"""The hands of a simulated host: storage, OS definitions, programs and files that exist in memory only."""
+"""The hands of a simulated host: an agent whose storage, OS definitions, programs and files exist in memory only."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
+from ganeti_tw.agent.node import NodeAgent
 from ganeti_tw.agent.storage.base import Abilities
-from ganeti_tw.agent.verify import Surroundings
+from ganeti_tw.agent.verify import Inspector, Surroundings
+from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.errors import BadRequest, DriverError
+from ganeti_tw.kernel import ActorSystem, InlineBlocking
 from ganeti_tw.protocol.ancillary import FileCopy, ReadAncillary, WriteAncillary
 from ganeti_tw.protocol.instance import DiskSpec, InstanceSpec
 from ganeti_tw.protocol.masterip import MasterIpEnd, SetMasterIp
@@ -27,6 +30,53 @@ from ganeti_tw.protocol.node import (
     RunRestricted,
     VerifyNode,
 )
+
+if TYPE_CHECKING:
+    from ganeti_tw.testing.host import SimulatedHost
+
+
+class SimulatedHands:
+    """The agent of a simulated host."""
+
+    def __init__(self, host: SimulatedHost, system: ActorSystem) -> None:
+        hypervisors: Any = {"fake": host.hypervisor}
+        scripts: Any = host.oses
+        figures: Any = host.figures
+        commands: Any = host.commands
+        hooks: Any = host.hooks
+        inspector = Inspector(
+            hypervisors,
+            host.storages,
+            host.oses,
+            figures,
+            host.survey,
+            InlineBlocking(),
+            lambda: host.now() + host.survey.skew,
+            host.survey,
+        )
+        self.agent = system.spawn(
+            "node",
+            lambda: NodeAgent(
+                system,
+                hypervisors,
+                host.storages,
+                scripts,
+                figures,
+                host.clock,
+                ("fake",),
+                commands,
+                inspector=inspector,
+                hooks=hooks,
+                master_ip=host.master_ip,
+                ancillary=host.ancillary,
+            ),
+        )
+
+    def enabled(self, record: HostRecord) -> tuple[str, ...]:
+        return tuple(name for name in record.hypervisors if name == "fake")
+
+    async def close(self) -> None:
+        return None
 
 
 class SimulatedStorage:

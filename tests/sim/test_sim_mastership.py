@@ -14,7 +14,8 @@ from ganeti_tw.errors import Cancelled, GanetiError, NoMajority, NotMaster, Refu
 from ganeti_tw.ledger.memory import MemoryStore
 from ganeti_tw.protocol.ledger import Change, GetChanges, Position
 from ganeti_tw.protocol.node import GetHostState
-from ganeti_tw.testing.cluster import Cluster, SimulatedHost
+from ganeti_tw.testing.cluster import Cluster
+from ganeti_tw.testing.host import SimulatedHost
 
 
 def tag(text: str) -> dict[str, Any]:
