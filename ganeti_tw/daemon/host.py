@@ -17,11 +17,12 @@ from ganeti_tw.daemon import masterip
 from ganeti_tw.daemon.candidate import View, ViewKeeper
 from ganeti_tw.daemon.door import HostApi
 from ganeti_tw.daemon.expiry import ExpiryWatch
+from ganeti_tw.daemon.found import read_ledger
 from ganeti_tw.daemon.hostactor import HostActor
 from ganeti_tw.daemon.importing import Imported, import_cluster
 from ganeti_tw.daemon.inquiry import Inquiry
 from ganeti_tw.daemon.lag import LagMeter
-from ganeti_tw.daemon.master import MASTER_ACTORS, Master, read_ledger
+from ganeti_tw.daemon.master import MASTER_ACTORS, Master
 from ganeti_tw.daemon.mastership import Mastership, Reign
 from ganeti_tw.daemon.newcluster import NewCluster, make_cluster
 from ganeti_tw.daemon.outside import Outside
