@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from ganeti_tw.agent.node import SetEnabled
@@ -296,27 +295,16 @@ class Host:
             self.links, self.directory, self.node_identity, vault, self.membership, self._resolve_peer
         )
         self.master = Master(
+            outside=outside,
             system=self.system,
-            store=outside.store,
-            reader=outside.reader,
             found=reign.found,
             first=reign.first,
             epoch=record.epoch,
             voting=reign.voting,
-            own_name=self.name,
             directory=self.directory,
             hosts=hosts,
-            bells=outside.bells,
-            allocators=outside.allocators,
             vault=vault,
-            clock=outside.clock,
-            now=outside.now,
-            random=outside.random,
-            new_uuid=outside.new_uuid,
-            random_bytes=outside.random_bytes,
-            pause=lambda: deferLater(outside.clock, 0),
             deposed=lambda reason: self.deposed(reason.text),
-            fatal=outside.fatal,
         )
         writer = outside.config_writer(self.system)
         if writer is not None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 
 from ganeti_tw.api.master import MasterApi
 from ganeti_tw.api.query.questions import Questions
@@ -16,12 +16,12 @@ from ganeti_tw.config.secrets import SecretKeeper, Vault
 from ganeti_tw.config.switches import Switches, SwitchKeeper
 from ganeti_tw.daemon.followers import FollowerKeeper
 from ganeti_tw.daemon.found import Found
+from ganeti_tw.daemon.outside import Outside
 from ganeti_tw.errors import GanetiError, StaleEpoch
 from ganeti_tw.jobs.places import Hosts, Places
 from ganeti_tw.jobs.queue import Queue
 from ganeti_tw.kernel import Actor, ActorSystem, Gone, Ref, receive
 from ganeti_tw.ledger.ledger import Ledger
-from ganeti_tw.ledger.seam import Store
 from ganeti_tw.locks.manager import LockManager
 from ganeti_tw.model.rows import Put
 from ganeti_tw.model.versions import RELEASE
@@ -29,8 +29,6 @@ from ganeti_tw.nodes.certificates import CertificateKeeper
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.nodes.updater import Spreader
 from ganeti_tw.nodes.witnesses import Witnesses
-from ganeti_tw.operations.allocators import Allocators
-from ganeti_tw.operations.bell import Bells
 from ganeti_tw.operations.registry import load_all
 from ganeti_tw.protocol.config import Follow
 
@@ -69,39 +67,31 @@ class Watchman(Actor):
 class Master:
     """Runs on the master node for the length of a reign.
 
-    ``reader`` is another way to the rows of ``store``, for reading much at a
-    time: what is written does not wait for it.  ``first`` is written by the
-    first change; ``deposed`` is called when there may be a later master.
+    ``first`` is written by the first change; ``deposed`` is called when there may be a later master.
     """
 
     def __init__(
         self,
         *,
+        outside: Outside,
         system: ActorSystem,
-        store: Store,
-        reader: Store,
         found: Found,
         epoch: int,
-        own_name: str,
         directory: Directory,
         hosts: Hosts,
-        bells: Bells,
-        allocators: Allocators,
         vault: Vault,
-        clock: IReactorTime,
-        now: Callable[[], float],
-        random: Callable[[], float],
-        new_uuid: Callable[[], str],
-        random_bytes: Callable[[int], bytes],
-        pause: Callable[[], Awaitable[None]],
         deposed: Callable[[GanetiError], None],
-        fatal: Callable[[str], None],
         first: tuple[Put, ...] = (),
         voting: bool = True,
     ) -> None:
         load_all()
         self.published = Published(found.config)
-        spawn = system.spawn
+        spawn, own_name = system.spawn, outside.name
+        store, reader = outside.store, outside.reader
+        clock, now, random, fatal = outside.clock, outside.now, outside.random, outside.fatal
+
+        def pause() -> Deferred[None]:
+            return deferLater(clock, 0)
 
         def ended(reason: GanetiError) -> None:
             if isinstance(reason, StaleEpoch):
@@ -133,14 +123,14 @@ class Master:
             published=self.published,
             directory=directory,
             hosts=hosts,
-            bells=bells,
-            allocators=allocators,
+            bells=outside.bells,
+            allocators=outside.allocators,
             spreader=self.spreader,
             questions=Questions(lambda: sources, switches, now, pause),
             clock=clock,
             now=now,
-            new_uuid=new_uuid,
-            random_bytes=random_bytes,
+            new_uuid=outside.new_uuid,
+            random_bytes=outside.random_bytes,
             switches=switches,
         )
 
