@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, succeed
@@ -16,15 +16,14 @@ from ganeti_tw.daemon import masterip
 from ganeti_tw.daemon.candidate import View, ViewKeeper
 from ganeti_tw.daemon.door import HostApi
 from ganeti_tw.daemon.expiry import ExpiryWatch
-from ganeti_tw.daemon.found import read_ledger
+from ganeti_tw.daemon.founding import Founding
 from ganeti_tw.daemon.hostactor import HostActor
-from ganeti_tw.daemon.importing import Imported, import_cluster
 from ganeti_tw.daemon.inquiry import Inquiry
 from ganeti_tw.daemon.lag import LagMeter
 from ganeti_tw.daemon.master import MASTER_ACTORS, Master
 from ganeti_tw.daemon.mastership import Mastership, Reign
-from ganeti_tw.daemon.newcluster import NewCluster, make_cluster
 from ganeti_tw.daemon.outside import Outside
+from ganeti_tw.daemon.readledger import read_ledger
 from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.errors import GanetiError, NoCluster, NotMaster, NotSent, Refused, WrongState
 from ganeti_tw.kernel import ActorSystem, Ref
@@ -40,7 +39,6 @@ from ganeti_tw.wire.certificates import digest
 from ganeti_tw.wire.identity import Identity, Unjoined
 from ganeti_tw.wire.token import Invitation, Token
 
-T = TypeVar("T")
 MASTER_ONLY = NODE_MASTER_ONLY | certificate_messages.MASTER_ONLY
 FOLLOWING = ("follower", "view", "config-data")
 """Paths of what keeps a copy of the ledger, and of the configuration in it."""
@@ -60,11 +58,11 @@ class Host:
         self.system = ActorSystem(outside.clock)
         self.mastership = Mastership(self)
         self.inquiry = Inquiry(self)
+        self.founding = Founding(self)
         self.lag: LagMeter | None = None  # of the process, where there is one
         self.told: Callable[[HostRecord | None], None] = lambda record: None  # called with each new record
         self.expiry: ExpiryWatch | None = None
         self._invitation: Invitation | None = None
-        self._changing = False  # a cluster is being made or left
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -174,6 +172,22 @@ class Host:
     def invitation(self) -> Invitation | None:
         """The token shown at the moment."""
         return self._invitation
+
+    async def show_token(self, ttl: float) -> Token:
+        """A new token to join a cluster with; it replaces the one before."""
+        unjoined = self.unjoined()
+        if unjoined is None or self.record is not None:
+            raise WrongState(f"{self.name} is in a cluster already; --leave makes it leave first")
+        token = Token(
+            name=self.name,
+            host=await self.outside.own_address(),
+            port=self.outside.port,
+            fingerprint=unjoined.fingerprint,
+            secret=self.outside.random_bytes(20),
+            expires=self.outside.now() + ttl,
+        )
+        self._invitation = Invitation(token, self.outside.random_bytes)
+        return token
 
     def certificate(self) -> str:
         """The digest of the certificate of this host, as Ganeti writes it."""
@@ -386,48 +400,3 @@ class Host:
         if self.record.is_master:
             return NotMaster(f"{self.name} is not the master yet: {self.mastership.obstacle}")
         return NotMaster(f"{self.name} is not the master, {self.record.master} is: run the command there")
-
-    # -- making a cluster ----------------------------------------------------------------------------------------
-
-    async def init_cluster(self, new: NewCluster) -> int:
-        """Make this host the master of a new cluster; gives the id of the first job."""
-        _, master = await self._begin_cluster(make_cluster(self, new))
-        return await master.api.submit([{"OP_ID": "OP_CLUSTER_POST_INIT", "reason": []}])
-
-    async def import_cluster(self, text: str, force: bool) -> Imported:
-        """Make this host the master of the cluster that a ``config.data`` describes."""
-        found, _ = await self._begin_cluster(import_cluster(self, text, force))
-        return found
-
-    async def _begin_cluster(self, begin: Coroutine[Any, Any, T]) -> tuple[T, Master]:
-        try:
-            if self.record is not None:
-                raise WrongState(f"{self.name} is in cluster {self.record.cluster} already")
-            if self._changing:
-                raise WrongState("a cluster is being made already")
-        except WrongState:
-            begin.close()
-            raise
-        self._changing = True
-        try:
-            made = await begin
-            self.hands.agent.tell(SetEnabled(self.hands.enabled(self.membership())))
-            return made, await self.mastership.sought()
-        finally:
-            self._changing = False
-
-    async def show_token(self, ttl: float) -> Token:
-        """A new token to join a cluster with; it replaces the one before."""
-        unjoined = self.unjoined()
-        if unjoined is None or self.record is not None:
-            raise WrongState(f"{self.name} is in a cluster already; --leave makes it leave first")
-        token = Token(
-            name=self.name,
-            host=await self.outside.own_address(),
-            port=self.outside.port,
-            fingerprint=unjoined.fingerprint,
-            secret=self.outside.random_bytes(20),
-            expires=self.outside.now() + ttl,
-        )
-        self._invitation = Invitation(token, self.outside.random_bytes)
-        return token

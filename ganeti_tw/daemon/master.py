@@ -15,8 +15,8 @@ from ganeti_tw.config.keeper import ConfigKeeper, Published
 from ganeti_tw.config.secrets import SecretKeeper, Vault
 from ganeti_tw.config.switches import Switches, SwitchKeeper
 from ganeti_tw.daemon.followers import FollowerKeeper
-from ganeti_tw.daemon.found import Found
 from ganeti_tw.daemon.outside import Outside
+from ganeti_tw.daemon.readledger import Found
 from ganeti_tw.errors import GanetiError, StaleEpoch
 from ganeti_tw.jobs.places import Hosts, Places
 from ganeti_tw.jobs.queue import Queue

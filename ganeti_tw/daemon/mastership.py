@@ -13,9 +13,9 @@ from twisted.python.failure import Failure
 
 from ganeti_tw.daemon import election
 from ganeti_tw.daemon.election import Poll, VoteSplit
-from ganeti_tw.daemon.found import Found, read_ledger
 from ganeti_tw.daemon.inquiry import ask_all, ask_host
 from ganeti_tw.daemon.master import Master
+from ganeti_tw.daemon.readledger import Found, read_ledger
 from ganeti_tw.errors import Cancelled, GanetiError, NotFound, StaleEpoch, WrongState
 from ganeti_tw.kernel import Ref
 from ganeti_tw.ledger.history import fetch_missing
