@@ -8,8 +8,7 @@ from attrs import Factory, frozen
 from ganeti_tw.config.secrets import Secrets, secrets_of
 from ganeti_tw.config.switches import KIND as SWITCH
 from ganeti_tw.config.switches import Positions, positions_of
-from ganeti_tw.jobs.queue import SERIAL
-from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, decode
+from ganeti_tw.jobs.record import KIND, LIVE, SERIAL, JobRecord, decode
 from ganeti_tw.kernel import Blocking
 from ganeti_tw.ledger.seam import Store
 from ganeti_tw.model.codec import CLASSES
