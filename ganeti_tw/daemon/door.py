@@ -34,7 +34,7 @@ class HostApi:
 
     async def init_cluster(self, **options: Any) -> dict[str, Any]:
         """Make a cluster of this host; the options are those of NewCluster.  ``{"job": id}``."""
-        return {"job": await self._host.init_cluster(parse(options))}
+        return {"job": await self._host.founding.init_cluster(parse(options))}
 
     async def import_cluster(self, text: str, force: bool = False) -> dict[str, Any]:
         """Make a cluster of this host from the text of a ``config.data``.
@@ -43,7 +43,7 @@ class HostApi:
         """
         if not isinstance(text, str) or not isinstance(force, bool):
             raise BadRequest("import: text must be the content of a config.data, and force true or false")
-        found = await self._host.import_cluster(text, force)
+        found = await self._host.founding.import_cluster(text, force)
         counts = Counter(put.kind for put in found.rows if put.kind in SECTIONS)
         return {"cluster": found.cluster.cluster_name, "counts": dict(sorted(counts.items())), "notes": found.notes}
 

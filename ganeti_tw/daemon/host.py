@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred, DeferredLock, succeed
-from twisted.internet.task import deferLater
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from ganeti_tw.agent.node import SetEnabled
 from ganeti_tw.api.master import call
 from ganeti_tw.config.secrets import Vault
-from ganeti_tw.daemon import masterip
 from ganeti_tw.daemon.candidate import View, ViewKeeper
 from ganeti_tw.daemon.door import HostApi
 from ganeti_tw.daemon.expiry import ExpiryWatch
+from ganeti_tw.daemon.founding import Founding
 from ganeti_tw.daemon.hostactor import HostActor
-from ganeti_tw.daemon.importing import Imported, import_cluster
 from ganeti_tw.daemon.inquiry import Inquiry
 from ganeti_tw.daemon.lag import LagMeter
-from ganeti_tw.daemon.master import MASTER_ACTORS, Master, read_ledger
+from ganeti_tw.daemon.master import MASTER_ACTORS, Master
+from ganeti_tw.daemon.masterip import ClusterAddress
 from ganeti_tw.daemon.mastership import Mastership, Reign
-from ganeti_tw.daemon.newcluster import NewCluster, make_cluster
 from ganeti_tw.daemon.outside import Outside
 from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.errors import GanetiError, NoCluster, NotMaster, NotSent, Refused, WrongState
@@ -40,7 +38,6 @@ from ganeti_tw.wire.certificates import digest
 from ganeti_tw.wire.identity import Identity, Unjoined
 from ganeti_tw.wire.token import Invitation, Token
 
-T = TypeVar("T")
 MASTER_ONLY = NODE_MASTER_ONLY | certificate_messages.MASTER_ONLY
 FOLLOWING = ("follower", "view", "config-data")
 """Paths of what keeps a copy of the ledger, and of the configuration in it."""
@@ -60,12 +57,12 @@ class Host:
         self.system = ActorSystem(outside.clock)
         self.mastership = Mastership(self)
         self.inquiry = Inquiry(self)
+        self.founding = Founding(self)
         self.lag: LagMeter | None = None  # of the process, where there is one
         self.told: Callable[[HostRecord | None], None] = lambda record: None  # called with each new record
         self.expiry: ExpiryWatch | None = None
         self._invitation: Invitation | None = None
-        self._address_lock = DeferredLock()
-        self._changing = False  # a cluster is being made or left
+        self.address = ClusterAddress(self)
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -176,6 +173,22 @@ class Host:
         """The token shown at the moment."""
         return self._invitation
 
+    async def show_token(self, ttl: float) -> Token:
+        """A new token to join a cluster with; it replaces the one before."""
+        unjoined = self.unjoined()
+        if unjoined is None or self.record is not None:
+            raise WrongState(f"{self.name} is in a cluster already; --leave makes it leave first")
+        token = Token(
+            name=self.name,
+            host=await self.outside.own_address(),
+            port=self.outside.port,
+            fingerprint=unjoined.fingerprint,
+            secret=self.outside.random_bytes(20),
+            expires=self.outside.now() + ttl,
+        )
+        self._invitation = Invitation(token, self.outside.random_bytes)
+        return token
+
     def certificate(self) -> str:
         """The digest of the certificate of this host, as Ganeti writes it."""
         return digest(self.identity.certificate)
@@ -260,7 +273,7 @@ class Host:
         if record.is_master:
             self.mastership.seek(voting)
             return
-        self.drop_address()
+        self.address.take_off()
         self.start_follower()
 
     async def follow(self) -> None:
@@ -297,34 +310,23 @@ class Host:
             self.links, self.directory, self.node_identity, vault, self.membership, self._resolve_peer
         )
         self.master = Master(
+            outside=outside,
             system=self.system,
-            store=outside.store,
-            reader=outside.reader,
             found=reign.found,
             first=reign.first,
             epoch=record.epoch,
             voting=reign.voting,
-            own_name=self.name,
             directory=self.directory,
             hosts=hosts,
-            bells=outside.bells,
-            allocators=outside.allocators,
             vault=vault,
-            clock=outside.clock,
-            now=outside.now,
-            random=outside.random,
-            new_uuid=outside.new_uuid,
-            random_bytes=outside.random_bytes,
-            pause=lambda: deferLater(outside.clock, 0),
             deposed=lambda reason: self.deposed(reason.text),
-            fatal=outside.fatal,
         )
         writer = outside.config_writer(self.system)
         if writer is not None:
             self.master.follow(writer)
         self.view.clear()
         self.start_confd()
-        self._in_background(masterip.bring_up(self.directory, self.master.published.config))
+        self.address.bring_up()
         return self.master
 
     def end_reign(self) -> Deferred[None]:
@@ -332,32 +334,8 @@ class Host:
         if self.master is None:
             return succeed(None)
         self.master = None
+        self.address.end_reign()
         return self.system.end(*MASTER_ACTORS, "config-data")
-
-    def drop_address(self, config: Config | None = None) -> None:
-        """Take the address of the cluster off this host, which is the master no longer, if a reign left it here.
-
-        Without ``config`` it is the address that the ledger here knows.
-        """
-        self._in_background(self._drop_address(config or self.config))
-
-    async def _drop_address(self, config: Config | None) -> None:
-        async with self._address_lock:
-            reign = self.record.address_epoch if self.record is not None else 0
-            if not reign:
-                return
-            try:
-                config = config or (await read_ledger(self.outside.store, self.outside.files)).config
-                if not await masterip.take_down(self.directory, config, self.name):
-                    return  # the log says why; it is tried again at the next start
-                # On disk only when it is gone: who is killed before that takes it off when it starts again.
-                if self.record is not None and self.record.address_epoch == reign:
-                    self.keep(evolve(self.record, address_epoch=0))
-            except GanetiError as e:
-                log.warn("{name} takes the master IP off when it starts again: {reason}", name=self.name, reason=e.text)
-
-    def _in_background(self, work: Coroutine[Any, Any, Any]) -> None:
-        Deferred.fromCoroutine(work).addErrback(lambda f: log.failure("{name}: a bug", failure=f, name=self.name))
 
     def membership(self) -> HostRecord:
         """The record; NoCluster."""
@@ -406,48 +384,3 @@ class Host:
         if self.record.is_master:
             return NotMaster(f"{self.name} is not the master yet: {self.mastership.obstacle}")
         return NotMaster(f"{self.name} is not the master, {self.record.master} is: run the command there")
-
-    # -- making a cluster ----------------------------------------------------------------------------------------
-
-    async def init_cluster(self, new: NewCluster) -> int:
-        """Make this host the master of a new cluster; gives the id of the first job."""
-        _, master = await self._begin_cluster(make_cluster(self, new))
-        return await master.api.submit([{"OP_ID": "OP_CLUSTER_POST_INIT", "reason": []}])
-
-    async def import_cluster(self, text: str, force: bool) -> Imported:
-        """Make this host the master of the cluster that a ``config.data`` describes."""
-        found, _ = await self._begin_cluster(import_cluster(self, text, force))
-        return found
-
-    async def _begin_cluster(self, begin: Coroutine[Any, Any, T]) -> tuple[T, Master]:
-        try:
-            if self.record is not None:
-                raise WrongState(f"{self.name} is in cluster {self.record.cluster} already")
-            if self._changing:
-                raise WrongState("a cluster is being made already")
-        except WrongState:
-            begin.close()
-            raise
-        self._changing = True
-        try:
-            made = await begin
-            self.hands.agent.tell(SetEnabled(self.hands.enabled(self.membership())))
-            return made, await self.mastership.sought()
-        finally:
-            self._changing = False
-
-    async def show_token(self, ttl: float) -> Token:
-        """A new token to join a cluster with; it replaces the one before."""
-        unjoined = self.unjoined()
-        if unjoined is None or self.record is not None:
-            raise WrongState(f"{self.name} is in a cluster already; --leave makes it leave first")
-        token = Token(
-            name=self.name,
-            host=await self.outside.own_address(),
-            port=self.outside.port,
-            fingerprint=unjoined.fingerprint,
-            secret=self.outside.random_bytes(20),
-            expires=self.outside.now() + ttl,
-        )
-        self._invitation = Invitation(token, self.outside.random_bytes)
-        return token

@@ -2,44 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
-from attrs import Factory, frozen
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
-from twisted.python.failure import Failure
+from twisted.internet.task import deferLater
 
 from ganeti_tw.api.master import MasterApi
 from ganeti_tw.api.query.questions import Questions
 from ganeti_tw.api.query.sources import ClusterSources
 from ganeti_tw.config.keeper import ConfigKeeper, Published
-from ganeti_tw.config.secrets import SecretKeeper, Secrets, Vault, secrets_of
-from ganeti_tw.config.switches import KIND as SWITCH
-from ganeti_tw.config.switches import Positions, Switches, SwitchKeeper, positions_of
+from ganeti_tw.config.secrets import SecretKeeper, Vault
+from ganeti_tw.config.switches import Switches, SwitchKeeper
+from ganeti_tw.daemon.followers import FollowerKeeper
+from ganeti_tw.daemon.outside import Outside
+from ganeti_tw.daemon.readledger import Found
 from ganeti_tw.errors import GanetiError, StaleEpoch
 from ganeti_tw.jobs.places import Hosts, Places
-from ganeti_tw.jobs.queue import SERIAL, Queue
-from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, decode
-from ganeti_tw.kernel import Actor, ActorSystem, Blocking, Gone, Overflow, Rank, Ref, receive
+from ganeti_tw.jobs.queue import Queue
+from ganeti_tw.kernel import Actor, ActorSystem, Gone, Ref, receive
 from ganeti_tw.ledger.ledger import Ledger
-from ganeti_tw.ledger.messages import SetFollowers
-from ganeti_tw.ledger.seam import Store
 from ganeti_tw.locks.manager import LockManager
-from ganeti_tw.model.codec import CLASSES
-from ganeti_tw.model.config import Config
-from ganeti_tw.model.rows import SECRET, Put
+from ganeti_tw.model.rows import Put
 from ganeti_tw.model.versions import RELEASE
 from ganeti_tw.nodes.certificates import CertificateKeeper
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.nodes.updater import Spreader
 from ganeti_tw.nodes.witnesses import Witnesses
-from ganeti_tw.operations.allocators import Allocators
-from ganeti_tw.operations.bell import Bells
 from ganeti_tw.operations.registry import load_all
-from ganeti_tw.protocol.config import ConfigChanged, Follow
+from ganeti_tw.protocol.config import Follow
 
 MASTER_ACTORS = (
     "watchman",
@@ -57,67 +48,6 @@ MASTER_ACTORS = (
     "certificates",
 )
 """Paths of all that runs for the length of a reign, and above those of its parts."""
-
-FOLLOWERS_TIMEOUT = 10.0
-READ_DEADLINE = 60.0
-
-log = Logger()
-
-
-@frozen
-class Found:
-    """What a master finds in its ledger when it begins."""
-
-    config: Config
-    secrets: Secrets
-    last_job: int
-    unfinished: list[JobRecord]
-    positions: Positions = Factory(Positions)
-
-
-async def read_ledger(store: Store, blocking: Blocking) -> Found:
-    """Everything a master needs to begin; Corrupt names the row that is wrong."""
-    snapshot = await store.load((*CLASSES, SECRET, SERIAL[0], LIVE, SWITCH))
-    rows = snapshot.rows
-    live = [key for kind, key in rows if kind == LIVE]
-    stored = await store.read(KIND, live)
-    ours = {place: value for place, value in rows.items() if place[0] in CLASSES}
-    return Found(
-        config=await blocking.run(Config.from_rows, ours, deadline=READ_DEADLINE),
-        secrets=secrets_of(rows),
-        last_job=msgspec.json.decode(rows.get(SERIAL, b"0"), type=int),
-        unfinished=sorted((decode(key, value) for key, value in stored.items()), key=lambda r: r.id),
-        positions=positions_of(rows),
-    )
-
-
-class FollowerKeeper(Actor):
-    """Tells the ledger which nodes are master candidates."""
-
-    rank = Rank.CONFIG
-    capacity = 100
-    overflow = Overflow.KEEP_LATEST
-
-    def __init__(self, own_name: str, ledger: Ref, directory: Directory) -> None:
-        self._own_name = own_name
-        self._ledger = ledger
-        self._directory = directory
-        self._refs: dict[str, Ref] = {}
-        self._told: frozenset[str] | None = None
-
-    @receive(ConfigChanged)
-    def config_changed(self, m: ConfigChanged) -> Deferred[None] | None:
-        names = frozenset(n.name for n in m.config.candidates if n.name != self._own_name and not n.offline)
-        if names == self._told:
-            return None
-        # The same ref for the same candidate: a new one would make the ledger begin anew with it.
-        self._refs = {name: self._refs.get(name) or self._directory.ref(name, "follower") for name in sorted(names)}
-        self._told = names
-        return self.ask(self._ledger, SetFollowers(dict(self._refs)), FOLLOWERS_TIMEOUT).addErrback(self._not_told)
-
-    def _not_told(self, failure: Failure) -> Failure:
-        self._told = None  # the next change of the configuration tries again
-        return failure
 
 
 class Watchman(Actor):
@@ -137,39 +67,31 @@ class Watchman(Actor):
 class Master:
     """Runs on the master node for the length of a reign.
 
-    ``reader`` is another way to the rows of ``store``, for reading much at a
-    time: what is written does not wait for it.  ``first`` is written by the
-    first change; ``deposed`` is called when there may be a later master.
+    ``first`` is written by the first change; ``deposed`` is called when there may be a later master.
     """
 
     def __init__(
         self,
         *,
+        outside: Outside,
         system: ActorSystem,
-        store: Store,
-        reader: Store,
         found: Found,
         epoch: int,
-        own_name: str,
         directory: Directory,
         hosts: Hosts,
-        bells: Bells,
-        allocators: Allocators,
         vault: Vault,
-        clock: IReactorTime,
-        now: Callable[[], float],
-        random: Callable[[], float],
-        new_uuid: Callable[[], str],
-        random_bytes: Callable[[int], bytes],
-        pause: Callable[[], Awaitable[None]],
         deposed: Callable[[GanetiError], None],
-        fatal: Callable[[str], None],
         first: tuple[Put, ...] = (),
         voting: bool = True,
     ) -> None:
         load_all()
         self.published = Published(found.config)
-        spawn = system.spawn
+        spawn, own_name = system.spawn, outside.name
+        store, reader = outside.store, outside.reader
+        clock, now, random, fatal = outside.clock, outside.now, outside.random, outside.fatal
+
+        def pause() -> Deferred[None]:
+            return deferLater(clock, 0)
 
         def ended(reason: GanetiError) -> None:
             if isinstance(reason, StaleEpoch):
@@ -201,14 +123,14 @@ class Master:
             published=self.published,
             directory=directory,
             hosts=hosts,
-            bells=bells,
-            allocators=allocators,
+            bells=outside.bells,
+            allocators=outside.allocators,
             spreader=self.spreader,
             questions=Questions(lambda: sources, switches, now, pause),
             clock=clock,
             now=now,
-            new_uuid=new_uuid,
-            random_bytes=random_bytes,
+            new_uuid=outside.new_uuid,
+            random_bytes=outside.random_bytes,
             switches=switches,
         )
 

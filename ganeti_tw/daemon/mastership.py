@@ -14,7 +14,8 @@ from twisted.python.failure import Failure
 from ganeti_tw.daemon import election
 from ganeti_tw.daemon.election import Poll, VoteSplit
 from ganeti_tw.daemon.inquiry import ask_all, ask_host
-from ganeti_tw.daemon.master import Found, Master, read_ledger
+from ganeti_tw.daemon.master import Master
+from ganeti_tw.daemon.readledger import Found, read_ledger
 from ganeti_tw.errors import Cancelled, GanetiError, NotFound, StaleEpoch, WrongState
 from ganeti_tw.kernel import Ref
 from ganeti_tw.ledger.history import fetch_missing
@@ -128,7 +129,7 @@ class Mastership:
         ended = self._host.end_reign()
         self._interrupt()
         await ended
-        self._host.drop_address(config)
+        self._host.address.take_off(config)
         if self._work is None:
             # Who takes over does not wait for a follower that the attempt was just stopping.
             self._in_background(self._host.follow())
@@ -143,7 +144,7 @@ class Mastership:
 
         async def look() -> None:
             await ended
-            self._host.drop_address(config)
+            self._host.address.take_off(config)
             if node:
                 await self._hear(node)
             await self._seek(Terms())
@@ -236,7 +237,7 @@ class Mastership:
 
     async def _follow(self) -> None:
         """Be what a host is that is not the master."""
-        self._host.drop_address()
+        self._host.address.take_off()
         await self._host.follow()
 
     async def _take(self, terms: Terms) -> Takeover:

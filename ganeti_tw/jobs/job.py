@@ -12,12 +12,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ganeti_tw.errors import GanetiError, MailboxFull, OutcomeUnknown
-from ganeti_tw.jobs.fields import log_after, same, values
 from ganeti_tw.jobs.perform import CANCELED, Advance, Say, Step, perform
 from ganeti_tw.jobs.places import Places
 from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, OpRecord, Stamp, error_result, not_begun, stamp
 from ganeti_tw.jobs.status import Status
 from ganeti_tw.jobs.stop import Stop
+from ganeti_tw.jobs.watchers import Watchers
 from ganeti_tw.kernel import Actor, Later, Outcome, Rank, Ref, receive
 from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.model.rows import Delete, Put
@@ -103,13 +103,6 @@ class _TellEnd:
     """The queue is yet to hear of the end."""
 
 
-@frozen
-class _Waiter:
-    question: WaitForChange
-    answer: Deferred[Any]
-    until: float
-
-
 class Job(Actor):
     """Runs its opcodes aside and stores each status before its effect.  Never restarted.
 
@@ -142,7 +135,7 @@ class Job(Actor):
         self._places = places
         self._queue = queue
         self._task: Any = None
-        self._waiters: list[_Waiter] = []
+        self._watchers = Watchers(places.clock)
         self._stop = Stop()
         self._urging: Later | None = None
         self._cancelling = self._killed = False
@@ -174,7 +167,7 @@ class Job(Actor):
         if m.status is Status.WAITING:
             for record in (self._newest, self._shown):
                 record.ops[m.index] = evolve(record.ops[m.index], status=m.status, start_timestamp=now)
-            self._notify()
+            self._watchers.tell(self._shown)
             self._urging = self.later(URGENCY, _Urge(m.index))
             return self._newest.ops[m.index].priority
         if m.status is Status.RUNNING:
@@ -199,7 +192,7 @@ class Job(Actor):
         for record in (self._newest, self._shown):
             record.ops[m.index] = evolve(record.ops[m.index], priority=priority)
         self._places.locks.tell(ChangeUrgency(self.me.path, priority))
-        self._notify()
+        self._watchers.tell(self._shown)
         self._urging = self.later(URGENCY, m)
 
     def _do_not_urge(self) -> None:
@@ -217,7 +210,7 @@ class Job(Actor):
             # Of how far it is, only the latest news are worth keeping.
             kept = op.log if m.kind != PROGRESS else tuple(e for e in op.log if e[2] != PROGRESS)
             record.ops[m.index] = evolve(op, log=(*kept, entry))
-        self._notify()
+        self._watchers.tell(self._shown)
 
     @receive(_Saved)
     def saved(self, m: _Saved) -> None:
@@ -229,7 +222,7 @@ class Job(Actor):
             return
         ops = [_with_news(op, newest) for op, newest in zip(m.record.ops, self._newest.ops, strict=True)]
         self._shown = evolve(m.record, ops=ops, log_serial=self._newest.log_serial)
-        self._notify()
+        self._watchers.tell(self._shown)
         m.answer.callback(None)
         if m.record.status.final and self._task is None:  # it had nothing to do, or was cancelled before it began
             self._end()
@@ -263,7 +256,7 @@ class Job(Actor):
             self._task = None  # it stopped before its work, and begins anew when it is stored
             self._newest = not_begun(self._newest)
             self._shown = self._newest.copy()
-            self._notify()
+            self._watchers.tell(self._shown)
             return
         failure = m.outcome.failure
         if failure is None and self._newest.status.final:
@@ -306,7 +299,7 @@ class Job(Actor):
                 for record in (self._newest, self._shown):
                     if record.ops[op].status is Status.RUNNING:
                         record.ops[op] = evolve(record.ops[op], status=Status.CANCELING)
-            self._notify()
+            self._watchers.tell(self._shown)
             self._stop.want()
         return True, f"Job {self._newest.id} will be canceled at its next step, unless it is too far for that"
 
@@ -322,34 +315,11 @@ class Job(Actor):
 
     @receive(WaitForChange)
     def wait_for_change(self, m: WaitForChange) -> Any:
-        change = self._change(m)
-        if change is not None:
-            return change
-        now = self._places.clock.seconds()
-        self._waiters = [w for w in self._waiters if w.until > now]
-        answer: Deferred[Any] = Deferred()
-        self._waiters.append(_Waiter(m, answer, now + m.seconds))
-        return answer
+        return self._watchers.ask(m, self._shown)
 
     @receive(Describe)
     def describe(self, m: Describe) -> JobRecord:
         return self._shown.copy()
-
-    def _change(self, m: WaitForChange) -> Any:
-        current = values(self._shown, m.fields)
-        entries = log_after(self._shown, m.log_serial)
-        if entries or self._shown.status.final or not same(current, m.previous):
-            return current, entries
-        return None
-
-    def _notify(self) -> None:
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            change = self._change(waiter.question)
-            if change is None:
-                self._waiters.append(waiter)
-            else:
-                waiter.answer.callback(change)
 
     def _end_rest(self, status: Status, result: Any) -> None:
         """End all opcodes that have not ended, in the same way."""

@@ -14,7 +14,8 @@ from ganeti_tw.kernel import Ref
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.operations.allocators import Allocators
 from ganeti_tw.operations.bell import Bells
-from ganeti_tw.operations.context import Certificates, Questions
+from ganeti_tw.operations.certificates import Certificates
+from ganeti_tw.operations.questions import Questions
 
 
 class Hosts(Protocol):

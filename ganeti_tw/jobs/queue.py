@@ -8,21 +8,21 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from attrs import evolve, frozen
+from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ganeti_tw.errors import BadRequest, OutcomeUnknown, TryLater, WrongState
+from ganeti_tw.jobs.admission import depended_on, first_record, placed
 from ganeti_tw.jobs.archive import ReadRows, Rows, archive, archive_old, stored_rows
-from ganeti_tw.jobs.dependencies import absolute
 from ganeti_tw.jobs.figures import EndedJobs, JobFigures, counted
 from ganeti_tw.jobs.filters import Rule, check, rules_of
 from ganeti_tw.jobs.job import Accepted, Describe, Doubtful, Hold, Job, Start
 from ganeti_tw.jobs.line import Line
 from ganeti_tw.jobs.lookup import ends, found, listed, what_became
-from ganeti_tw.jobs.perform import Step, trail
+from ganeti_tw.jobs.perform import Step
 from ganeti_tw.jobs.places import Places
-from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, OpRecord, decode, stamp, text_of
+from ganeti_tw.jobs.record import KIND, LIVE, SERIAL, JobRecord, decode, text_of
 from ganeti_tw.jobs.recovery import crashed, taken_over
 from ganeti_tw.jobs.retention import Limits, Round, put_away
 from ganeti_tw.kernel import Actor, ActorSystem, Gone, Later, Outcome, Rank, Ref, receive
@@ -30,7 +30,7 @@ from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.filter import Filter
 from ganeti_tw.model.rows import Delete, Put
-from ganeti_tw.operations.registry import input_of, parse
+from ganeti_tw.operations.registry import parse
 from ganeti_tw.protocol.config import Changes, Edit
 from ganeti_tw.protocol.jobs import (
     ArchiveJob,
@@ -57,7 +57,6 @@ PAUSE = 5.0  # seconds until something is stored again after that failed
 JUDGED_AT_ONCE = 100  # jobs, by all rules: some milliseconds
 FIRST_ROUND = 60.0  # seconds from the beginning until jobs that ended long ago are archived
 NEXT_TRY = 600.0  # the same after that failed
-SERIAL = ("queue", "serial")  # ledger row with the last job id given out
 
 log = Logger()
 
@@ -164,10 +163,10 @@ class Queue(Actor):
     def submit(self, m: SubmitJob) -> Deferred[int]:
         own = self._last_id + 1
         m.earlier.append(None)  # until it is known to be accepted
-        steps = [_placed(Step(*parse(opcode)), own, m.earlier[:-1]) for opcode in m.ops]
+        steps = [placed(Step(*parse(opcode)), own, m.earlier[:-1]) for opcode in m.ops]
         self.check_room(CheckRoom(1))
         self._last_id = m.earlier[-1] = own
-        record = _record(own, steps, self._places)
+        record = first_record(own, steps, self._places.now())
         answer = self._answers[record.id] = Deferred()
         self._admit(record, steps, self._serial_row)
         if steps:
@@ -399,8 +398,8 @@ class Queue(Actor):
         ref.watch(self.me)
         self._live[record.id] = ref
         if steps:
-            others = _depends(steps) & self._live.keys() - {record.id}
-            self._line.add(record.id, record.priority, others, _inputs(record))
+            others = depended_on(steps) & self._live.keys() - {record.id}
+            self._line.add(record.id, record.priority, others, [op.input for op in record.ops])
 
     def _start_jobs(self) -> None:
         for rejected in self._line.rejected():
@@ -427,18 +426,6 @@ class Queue(Actor):
             self._ended.popitem(last=False)
 
 
-def _placed(step: Step, own: int, earlier: list[int | None]) -> Step:
-    """A step of the job ``own``, with the jobs it depends on by their ids."""
-    if not step.common.depends:
-        return step
-    depends = absolute(step.common.depends, own, earlier)
-    return evolve(step, common=evolve(step.common, depends=depends))
-
-
-def _depends(steps: list[Step]) -> set[int]:
-    return {number for step in steps for number, _ in step.common.depends or ()}
-
-
 def _rules(config: Config) -> list[Rule]:
     """Those of the configuration, without any that this version does not understand."""
     good = []
@@ -450,20 +437,6 @@ def _rules(config: Config) -> list[Rule]:
         else:
             good.append(f)
     return rules_of(good)
-
-
-def _inputs(record: JobRecord) -> list[dict[str, Any]]:
-    return [op.input for op in record.ops]
-
-
-def _record(job_id: int, steps: list[Step], places: Places) -> JobRecord:
-    now = places.now()
-    ops = []
-    for index, step in enumerate(steps):
-        opcode = input_of(step.kind, step.op, step.common)
-        opcode["reason"] = trail(step, job_id, index, now)
-        ops.append(OpRecord(opcode, priority=step.common.priority))
-    return JobRecord(job_id, ops, stamp(now))
 
 
 async def _store_ended(ask: Callable[..., Deferred[Any]], ledger: Ref, records: list[JobRecord]) -> None:

@@ -14,6 +14,7 @@ from ganeti_tw.jobs.status import Status, job_status
 KIND = "job"  # of ledger rows
 ARCHIVED = "archived_job"  # of those of jobs that are out of the way
 LIVE = "live"  # of ledger rows that say which jobs have not ended
+SERIAL = ("queue", "serial")  # ledger row with the last job id given out
 Stamp = tuple[int, int]  # seconds and microseconds
 LogEntry = tuple[int, Stamp, str, Any]
 

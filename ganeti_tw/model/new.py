@@ -68,12 +68,7 @@ def new_cluster(
     ``node_secondary_ip`` the node has one address, without a ``node_uuid`` a new
     one; without ``master_netdev`` it is the link of the NIC parameters.
     """
-    for hypervisor in enabled_hypervisors:
-        if hypervisor not in HYPERVISORS:
-            raise BadRequest(f"there is no hypervisor {hypervisor!r}; there are {', '.join(HYPERVISORS)}")
-    for template in enabled_disk_templates:
-        if template not in defaults.DISK:
-            raise BadRequest(f"there is no disk template {template!r}; there are {', '.join(defaults.DISK)}")
+    _check_kinds(enabled_hypervisors, enabled_disk_templates)
     lvm = {"plain", "drbd"} & set(enabled_disk_templates)
     if lvm and volume_group_name is None:
         volume_group_name = "xenvg"
@@ -124,6 +119,15 @@ def new_cluster(
         **fields,
     )
     return Beginning(Top(CONFIG_VERSION, 1, now, now), cluster, group, node)
+
+
+def _check_kinds(hypervisors: tuple[str, ...], disk_templates: tuple[str, ...]) -> None:
+    for hypervisor in hypervisors:
+        if hypervisor not in HYPERVISORS:
+            raise BadRequest(f"there is no hypervisor {hypervisor!r}; there are {', '.join(HYPERVISORS)}")
+    for template in disk_templates:
+        if template not in defaults.DISK:
+            raise BadRequest(f"there is no disk template {template!r}; there are {', '.join(defaults.DISK)}")
 
 
 def _diskparams(vg: str | None, own: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

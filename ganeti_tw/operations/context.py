@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 
-from ganeti_tw.config.secrets import Renewal
 from ganeti_tw.errors import GanetiError, NodeOffline, Retry
 from ganeti_tw.kernel import Undo
 from ganeti_tw.ledger.messages import LedgerState
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.node import Node
-from ganeti_tw.operations.allocators import Allocators
 from ganeti_tw.operations.bell import Bell
+from ganeti_tw.operations.certificates import Certificates
+from ganeti_tw.operations.hands import Hands
 from ganeti_tw.operations.progress import PROGRESS, Progress
+from ganeti_tw.operations.questions import Questions
 from ganeti_tw.protocol.config import Changes
 from ganeti_tw.protocol.node import ProgramEnd
 from ganeti_tw.protocol.registry import only_looks
@@ -29,123 +30,6 @@ class Stopped(Exception):
 
     No GanetiError, so that no operation takes it for an answer.
     """
-
-
-class Certificates(Protocol):
-    """What the master does with the certificates of nodes; see :mod:`ganeti_tw.daemon.certificates`."""
-
-    def renewal(self) -> Renewal | None:
-        """The renewal that has begun and not ended."""
-
-    def outdated(self, names: Iterable[str]) -> list[str]:
-        """Those of the nodes that still have a certificate that the renewal replaces."""
-
-    def lowest(self) -> Mapping[str, int]:
-        """Numbers of the certificates that are good, by name of the node."""
-
-    async def begin(self, *, authority: bool) -> None:
-        """Renew all certificates, and with ``authority`` what vouches for them; one that has begun stays as it is."""
-
-    async def trust(self, name: str, *, leaving: bool) -> None:
-        """Tell a node which authorities to trust: all there are, or all but the one that is leaving."""
-
-    async def adopt(self) -> None:
-        """The coming authority issues from now on."""
-
-    async def renew(self, name: str) -> None:
-        """Give a node a new key and certificate, and see that it uses them."""
-
-    async def end(self, behind: Iterable[str]) -> None:
-        """The renewal is done; ``behind`` are the nodes that could not be reached."""
-
-    async def set_hmac_key(self, key: str) -> None:
-        """Store the key of confd that nodes are given from now on."""
-
-
-class Questions(Protocol):
-    """What the front door answers to clients, for operations that ask the same."""
-
-    async def query(self, what: str, fields: list[str], filter: Any = None) -> dict[str, Any]:
-        """Rows of ``[status, value]`` cells with their field descriptions."""
-
-    def query_fields(self, what: str, fields: list[str] | None = None) -> dict[str, Any]:
-        """Descriptions of fields; of all when none are named."""
-
-    def config_values(self, names: Sequence[str]) -> list[Any]:
-        """Single values by name; None for unknown ones."""
-
-
-class Hands(Protocol):
-    """What a context needs of the world; the job gives it."""
-
-    held: Mapping[str, int]
-    """Locks of the operation, by name."""
-
-    @property
-    def certificates(self) -> Certificates:
-        """Those of the nodes."""
-
-    @property
-    def allocators(self) -> Allocators:
-        """The programs that choose nodes."""
-
-    @property
-    def questions(self) -> Questions:
-        """What clients may ask."""
-
-    def config(self) -> Config:
-        """The latest stored configuration."""
-
-    def edit(self, change: Callable[[Config], Changes]) -> Awaitable[Config]:
-        """Change the configuration; safely stored when it answers."""
-
-    def on_node(self, node: str, path: str, message: Any, timeout: float) -> Awaitable[Any]:
-        """Ask an actor of a node, by node name."""
-
-    def join(self, name: str, token: str, uuid: str) -> Awaitable[dict[str, Any]]:
-        """Bring the host that shows this token into the cluster."""
-
-    def leave(self, name: str) -> Awaitable[None]:
-        """Tell a host to forget the cluster."""
-
-    def resolve(self, name: str) -> Awaitable[str]:
-        """The address of a host name; ResolverError."""
-
-    def answers(self, address: str) -> Awaitable[bool]:
-        """Whether something at an address answers on the node daemon's port."""
-
-    def leaving_hooks(self, node: str) -> Awaitable[None]:
-        """Run the hooks that follow this operation on a node that is about to leave the cluster."""
-
-    def sleep(self, seconds: float, *, stoppable: bool, until: Deferred[None] | None = None) -> Awaitable[None]:
-        """Wait, at most until something; a ``stoppable`` sleep ends early when the job is to stop."""
-
-    def open_bell(self) -> Bell:
-        """Something that wakes up."""
-
-    def stopping(self) -> bool:
-        """Whether the job has been cancelled."""
-
-    def interrupted(self, waiting: Deferred[T]) -> Deferred[T]:
-        """The same, cancelled when the job is to stop."""
-
-    def ledger_state(self) -> Awaitable[LedgerState]:
-        """How far the copies of the ledger are."""
-
-    def say(self, kind: str, text: Any) -> None:
-        """Add to the job's log."""
-
-    def now(self) -> float:
-        """Seconds since the epoch."""
-
-    def elapsed(self) -> float:
-        """Seconds since some moment, by a clock that nobody sets."""
-
-    def new_uuid(self) -> str:
-        """A fresh UUID."""
-
-    def random_bytes(self, count: int) -> bytes:
-        """Unpredictable bytes."""
 
 
 class Context:

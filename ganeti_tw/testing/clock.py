@@ -11,6 +11,7 @@ from twisted.internet.error import AlreadyCalled, AlreadyCancelled
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
+EPOCH_START = 1_795_000_000.0  # the time of day when virtual time begins
 SWEEP = 256  # entries, most of them cancelled, before those are swept out
 
 

@@ -1,26 +1,23 @@
-"""Hypervisor, storage and OS definitions that exist in memory only."""
+"""The hands of a simulated host: an agent whose storage, OS definitions, programs and files exist in memory only."""
 
 from __future__ import annotations
 
-import io
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from attrs import evolve
-from twisted.internet.defer import Deferred, execute, fail, maybeDeferred, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
+from ganeti_tw.agent.node import NodeAgent
 from ganeti_tw.agent.storage.base import Abilities
-from ganeti_tw.agent.verify import Surroundings
-from ganeti_tw.cli.htools.entry import main as hail
-from ganeti_tw.errors import BadRequest, DriverError, NotFound, WrongState
+from ganeti_tw.agent.verify import Inspector, Surroundings
+from ganeti_tw.daemon.record import HostRecord
+from ganeti_tw.errors import BadRequest, DriverError
+from ganeti_tw.kernel import ActorSystem, InlineBlocking
 from ganeti_tw.protocol.ancillary import FileCopy, ReadAncillary, WriteAncillary
-from ganeti_tw.protocol.instance import Console, DiskSpec, InstanceSpec, NicSpec, RunningInstance
+from ganeti_tw.protocol.instance import DiskSpec, InstanceSpec
 from ganeti_tw.protocol.masterip import MasterIpEnd, SetMasterIp
-from ganeti_tw.protocol.migration import Doorway
 from ganeti_tw.protocol.node import (
     HookEnd,
     NodeFigures,
@@ -34,158 +31,52 @@ from ganeti_tw.protocol.node import (
     VerifyNode,
 )
 
-POLITE, FORCED = "polite", "forced"
+if TYPE_CHECKING:
+    from ganeti_tw.testing.host import SimulatedHost
 
-T = TypeVar("T")
 
+class SimulatedHands:
+    """The agent of a simulated host."""
 
-class SimulatedHypervisor:
-    """Guests in a dictionary, which outlives the process of its host.
+    def __init__(self, host: SimulatedHost, system: ActorSystem) -> None:
+        hypervisors: Any = {"fake": host.hypervisor}
+        scripts: Any = host.oses
+        figures: Any = host.figures
+        commands: Any = host.commands
+        hooks: Any = host.hooks
+        inspector = Inspector(
+            hypervisors,
+            host.storages,
+            host.oses,
+            figures,
+            host.survey,
+            InlineBlocking(),
+            lambda: host.now() + host.survey.skew,
+            host.survey,
+        )
+        self.agent = system.spawn(
+            "node",
+            lambda: NodeAgent(
+                system,
+                hypervisors,
+                host.storages,
+                scripts,
+                figures,
+                host.clock,
+                ("fake",),
+                commands,
+                inspector=inspector,
+                hooks=hooks,
+                master_ip=host.master_ip,
+                ancillary=host.ancillary,
+            ),
+        )
 
-    ``deaf`` guests do not shut down when asked, ``immortal`` ones not even when
-    forced; starting those in ``broken`` fails; ``delay`` is how many seconds a
-    start takes.  ``calls`` is what was asked, in order.
-
-    Guests go to the ``peers`` of the host, by its name, in ``travel`` seconds, even
-    when the processes of both hosts die meanwhile; ``stranded`` ones do not arrive.
-    """
-
-    name = "fake"
-
-    def __init__(
-        self, clock: IReactorTime, host: str = "", peers: dict[str, SimulatedHypervisor] | None = None
-    ) -> None:
-        self._clock = clock
-        self._host = host
-        self._peers = {} if peers is None else peers
-        self._peers[host] = self
-        self.reason = ""
-        self.travel = 0.0
-        self.stranded: set[str] = set()
-        self.expected: set[str] = set()
-        self._ways: dict[str, tuple[float, Deferred[None], IDelayedCall]] = {}
-        self.guests: dict[str, RunningInstance] = {}
-        self.plugged: dict[str, set[str]] = {}  # UUIDs of the devices of each guest
-        self.deaf: set[str] = set()
-        self.immortal: set[str] = set()
-        self.broken: set[str] = set()
-        self.delay = 0.0
-        self.calls: list[tuple[str, str]] = []
-
-    async def start(self, spec: InstanceSpec, disks: Mapping[int, str], paused: bool = False) -> None:
-        self.calls.append((spec.name, "start"))
-        if self.delay:
-            await deferLater(self._clock, self.delay)
-        if spec.name in self.broken:
-            raise DriverError(f"{spec.name} does not start: simulated failure")
-        state = "paused" if paused else "running"
-        self.plugged[spec.name] = {device.uuid for device in spec.devices}
-        memory, vcpus = spec.beparams["maxmem"], spec.beparams["vcpus"]
-        self.guests[spec.name] = RunningInstance(spec.name, self.name, state, memory, vcpus)
-
-    async def stop(self, name: str, force: bool) -> None:
-        if name in self.guests:
-            self.calls.append((name, FORCED if force else POLITE))
-            if name not in self.immortal and (force or name not in self.deaf):
-                del self.guests[name]
-
-    async def forget(self, name: str) -> None:
-        return None
-
-    async def reboot(self, name: str) -> None:
-        self.calls.append((name, "reboot"))
-        if name not in self.guests:
-            raise WrongState(f"{name} does not run")
-
-    async def is_running(self, name: str) -> bool:
-        return name in self.guests
-
-    async def list(self) -> tuple[RunningInstance, ...]:
-        return tuple(self.guests[name] for name in sorted(self.guests))
-
-    async def console(self, spec: InstanceSpec) -> Console:
-        return Console(spec.name, "msg", message="simulated guests have no console")
+    def enabled(self, record: HostRecord) -> tuple[str, ...]:
+        return tuple(name for name in record.hypervisors if name == "fake")
 
     async def close(self) -> None:
         return None
-
-    # -- devices ---------------------------------------------------------------------------------------------------
-
-    async def plugging_obstacle(self) -> str:
-        return self.reason
-
-    async def plug(self, spec: InstanceSpec, device: DiskSpec | NicSpec, path: str) -> None:
-        if spec.name in self.broken:
-            raise DriverError(f"{spec.name} takes no device: simulated failure")
-        self.plugged.setdefault(spec.name, set()).add(device.uuid)
-
-    async def unplug(self, spec: InstanceSpec, device: DiskSpec | NicSpec) -> None:
-        if spec.name in self.broken:
-            raise DriverError(f"{spec.name} gives no device: simulated failure")
-        self.plugged.setdefault(spec.name, set()).discard(device.uuid)
-
-    # -- from host to host -----------------------------------------------------------------------------------------
-
-    async def obstacle(self) -> str:
-        return self.reason
-
-    async def accept(self, spec: InstanceSpec, disks: Mapping[int, str], address: str) -> Doorway:
-        self.calls.append((spec.name, "accept"))
-        self.expected.add(spec.name)
-        return Doorway(self._host, address)
-
-    async def send(self, spec: InstanceSpec, disks: Mapping[int, str], door: Doorway, live: bool) -> None:
-        self.calls.append((spec.name, "send live" if live else "send"))
-        if spec.name not in self.guests:
-            raise WrongState(f"{spec.name} does not run")
-        ended: Deferred[None] = Deferred()
-        timer = self._clock.callLater(self.travel, self._arrive, spec.name, self._peers[door.to])
-        self._ways[spec.name] = self._clock.seconds(), ended, timer
-        mine: Deferred[None] = Deferred()
-        ended.addBoth(lambda end: None if mine.called else mine.callback(end))
-        await mine
-
-    async def sent(self, name: str) -> tuple[int, int]:
-        if name not in self._ways:
-            return 0, 0
-        total = self.guests[name].memory_mib * 2**20
-        return int(total * (self._clock.seconds() - self._ways[name][0]) / self.travel), total
-
-    async def end_migration(self, name: str) -> None:
-        self.expected.discard(name)
-        self._end(name, f"{name} was not sent: that was aborted")
-
-    async def set_memory(self, name: str, memory_mib: int) -> None:
-        self.calls.append((name, f"memory {memory_mib}"))
-        self.guests[name] = evolve(self.guests[name], memory_mib=memory_mib)
-
-    def lose_power(self) -> None:
-        """All guests are gone, also those on their way from or to here."""
-        for name in list(self._ways):
-            self._end(name, "the power failed")
-        self.guests.clear()
-        self.expected.clear()
-
-    def receive(self, guest: RunningInstance) -> None:
-        """A guest has arrived."""
-        self.expected.discard(guest.name)
-        self.guests[guest.name] = guest
-
-    def _arrive(self, name: str, peer: SimulatedHypervisor) -> None:
-        if name in self.stranded or name not in peer.expected or name not in self.guests:
-            self._end(name, f"{name} was not sent: nobody expects it there")
-            return
-        peer.plugged[name] = self.plugged.pop(name, set())
-        peer.receive(self.guests.pop(name))
-        _, ended, _ = self._ways.pop(name)
-        ended.callback(None)
-
-    def _end(self, name: str, error: str) -> None:
-        if name in self._ways:
-            _, ended, timer = self._ways.pop(name)
-            if timer.active():
-                timer.cancel()
-            ended.errback(DriverError(error))
 
 
 class SimulatedStorage:
@@ -305,9 +196,14 @@ class SimulatedHooks:
 
 
 class SimulatedMasterIp:
-    """The addresses a host has; ``broken`` says what its script fails with, empty when it works."""
+    """The addresses a host has.
 
-    def __init__(self) -> None:
+    ``broken`` says what its script fails with, empty when it works; ``taken``
+    gives a place that another host in reach has.
+    """
+
+    def __init__(self, taken: Callable[[str], bool] = lambda place: False) -> None:
+        self._taken = taken
         self.up: set[str] = set()
         self.asked: list[SetMasterIp] = []
         self.broken = ""
@@ -318,6 +214,8 @@ class SimulatedMasterIp:
             raise DriverError(f"'master-ip-setup' failed: {self.broken}")
         place = f"{m.address.ip}/{m.address.netmask} on {m.address.netdev}"
         if m.up:
+            if place not in self.up and self._taken(place):
+                raise DriverError(f"'master-ip-setup' failed: {m.address.ip} answers, so another host has it")
             self.up.add(place)
         else:
             self.up.discard(place)
@@ -389,86 +287,3 @@ class SimulatedSurvey:
             forbidden_paths=self.forbidden_paths,
             paths={path: problem for path, problem in self.paths.items() if path in m.paths},
         )
-
-
-class SimulatedBell:
-    """One that is rung by its path."""
-
-    def __init__(self, bells: SimulatedBells, path: str) -> None:
-        self.path = path
-        self.reached: Deferred[None] = Deferred()
-        self.rung: Deferred[None] = Deferred()
-        self._bells = bells
-
-    def close(self) -> None:
-        del self._bells.open_ones[self.path]
-
-
-class SimulatedBells:
-    """Bells without sockets; ``open_ones`` by path."""
-
-    def __init__(self) -> None:
-        self.open_ones: dict[str, SimulatedBell] = {}
-        self._opened = 0
-
-    def open(self) -> SimulatedBell:
-        self._opened += 1
-        bell = SimulatedBell(self, f"/simulated/bell-{self._opened}")
-        self.open_ones[bell.path] = bell
-        return bell
-
-    def ring(self, path: str) -> bool:
-        """Connect and send a byte; whether anybody listens."""
-        bell = self.open_ones.get(path)
-        for deferred in (bell.reached, bell.rung) if bell is not None else ():
-            if not deferred.called:
-                deferred.callback(None)
-        return bell is not None
-
-
-Script = Callable[[dict[str, Any], Sequence[str]], Any]
-"""What an iallocator says, or how it ends, about a document and its arguments; or a Deferred of it."""
-
-
-class SimulatedAllocators:
-    """Programs that are functions, by name; there is our own ``hail``.
-
-    ``asked``: name, document and arguments of each run; ``running``: names of those without an end yet.
-    """
-
-    def __init__(self, clock: IReactorTime) -> None:
-        self._clock = clock
-        self.scripts: dict[str, Script] = {"hail": _hail}
-        self.asked: list[tuple[str, dict[str, Any], tuple[str, ...]]] = []
-        self.running: list[str] = []
-
-    def find(self, name: str) -> Deferred[None]:
-        return succeed(None) if name in self.scripts else fail(NotFound(f"there is no iallocator {name!r}"))
-
-    def compose(self, make: Callable[[], T]) -> Deferred[T]:
-        return execute(make)
-
-    def run(self, name: str, document: str, arguments: Sequence[str], deadline: float) -> Deferred[ProgramEnd]:
-        if name not in self.scripts:
-            return fail(NotFound(f"there is no iallocator {name!r}"))
-        self.asked.append((name, json.loads(document), tuple(arguments)))
-        self.running.append(name)
-        said: Deferred[Any] = maybeDeferred(self.scripts[name], json.loads(document), arguments)
-        said.addTimeout(deadline, self._clock, onTimeoutCancel=_late)
-
-        def ended(result: Any) -> Any:
-            self.running.remove(name)
-            return ProgramEnd(0, "", result, result) if isinstance(result, str) else result
-
-        return said.addBoth(ended)
-
-
-def _late(result: Any, deadline: float) -> ProgramEnd:
-    return ProgramEnd(None, "its time was up", "", "")
-
-
-def _hail(document: dict[str, Any], arguments: Sequence[str]) -> ProgramEnd:
-    """The real one, without a process."""
-    out, err = io.StringIO(), io.StringIO()
-    status = hail("hail", ["-", *arguments], stdin=io.StringIO(json.dumps(document)), stdout=out, stderr=err)
-    return ProgramEnd(status, "", out.getvalue(), err.getvalue() + out.getvalue())

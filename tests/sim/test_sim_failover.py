@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.model.verify import verify_config
 from ganeti_tw.testing.cluster import Cluster, Command
-from ganeti_tw.testing.hands import FORCED, POLITE
+from ganeti_tw.testing.hypervisor import FORCED, POLITE
 
 ADD = ("-o", "noop", "--no-name-check", "--no-ip-check", "-n", "node2")
 SHARED = ("-t", "sharedfile", "--disk", "0:size=1g")

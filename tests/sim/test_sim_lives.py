@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.testing.cluster import Cluster, Command
-from ganeti_tw.testing.hands import FORCED, POLITE
+from ganeti_tw.testing.hypervisor import FORCED, POLITE
 
 ADD = ("-t", "file", "--disk", "0:size=1g", "-o", "noop", "--no-name-check", "--no-ip-check", "-n", "node2")
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.protocol.instance import InstanceSpec, RunningInstance
-from ganeti_tw.testing.cluster import Cluster, SimulatedHost
-from ganeti_tw.testing.hands import SimulatedHypervisor
+from ganeti_tw.testing.cluster import Cluster
+from ganeti_tw.testing.host import SimulatedHost
+from ganeti_tw.testing.hypervisor import SimulatedHypervisor
 
 WEB = "web1.example"
 CREATE = {

@@ -21,7 +21,8 @@ from ganeti_tw.ledger.ledger import Ledger
 from ganeti_tw.model.config import Config
 from ganeti_tw.protocol.ledger import Position
 from ganeti_tw.protocol.mastership import FROM_ANY_EPOCH
-from ganeti_tw.testing.cluster import Cluster, SimulatedMemory
+from ganeti_tw.testing.cluster import Cluster
+from ganeti_tw.testing.host import SimulatedMemory
 from ganeti_tw.testing.simulator.hosts import WatchedHost, WatchedProcess
 from ganeti_tw.testing.simulator.main import Setting, simulate
 

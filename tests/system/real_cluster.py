@@ -1,4 +1,4 @@
-"""A cluster of real processes on loopback addresses, for tests."""
+"""Clusters of real processes, for tests."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ ENDED = ("success", "error", "canceled")
 NOOP = {"OP_ID": "OP_TEST_DELAY", "duration": 0, "reason": []}
 
 
-class RealCluster:
-    """``hosts`` virtual hosts; :meth:`form` makes a cluster of them."""
+class Hosts:
+    """Hosts with a process each: commands are run on them, and looked at what they say.
 
-    def __init__(self, hosts: int) -> None:
-        self.top = Path(tempfile.mkdtemp(prefix="rc", dir="/tmp"))
-        self.directory = self.top / "c"
-        self.names = [f"node{i}" for i in range(1, hosts + 1)]
-        self.vcluster("create", "--hosts", str(hosts))
-        self.vcluster("start")
+    ``names`` are theirs, ``directory`` has the file system of each under its name.
+    """
 
-    def destroy(self) -> None:
-        self.vcluster("destroy")
-        shutil.rmtree(self.top)
+    names: list[str]
+    directory: Path
 
-    def vcluster(self, command: str, *words: str) -> str:
-        argv = [sys.executable, "-m", "ganeti_tw.daemon.vcluster", command, str(self.directory), *words]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=120, env=self._environ(), cwd="/")
-        if done.returncode:
-            raise RuntimeError(f"ganeti-vcluster {command}: {done.stdout}{done.stderr}")
-        return done.stdout
+    def on(self, host: str, argv: list[str]) -> list[str]:
+        """The command line that runs another one on a host."""
+        return argv
+
+    def environ_of(self, host: str) -> dict[str, str]:
+        """What commands on a host have in their environment."""
+        return own_environ()
+
+    def start(self, *hosts: str) -> None:
+        """Start the processes of these, or of all."""
+        raise NotImplementedError
 
     def run(
         self, program: str, *words: str, host: str = "node1", check: bool = True
@@ -61,42 +61,28 @@ class RealCluster:
         """One of the htools that goes on, its output behind a pipe."""
         argv = [sys.executable, "-m", "ganeti_tw.cli.htools", tool, *words]
         return subprocess.Popen(
-            argv,
+            self.on(host, argv),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=self._environ_of(host),
+            env=self.environ_of(host),
             cwd="/",
             stdin=subprocess.DEVNULL,
         )
 
     def _done(self, argv: list[str], host: str, check: bool) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            argv,
+            self.on(host, argv),
             capture_output=True,
             text=True,
             timeout=120,
-            env=self._environ_of(host),
+            env=self.environ_of(host),
             cwd="/",
             stdin=subprocess.DEVNULL,
         )
         if check and done.returncode:
             raise RuntimeError(f"{argv}: {done.stdout}{done.stderr}")
         return done
-
-    def _environ_of(self, host: str) -> dict[str, str]:
-        return {**self._environ(), "GANETI_ROOTDIR": str(self.directory / host)}
-
-    def _environ(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("GANETI_")}
-        return {**kept, "PYTHONPATH": str(ROOT)}
-
-    def form(self, templates: str = "diskless,file") -> None:
-        """Make a cluster with all hosts as master candidates."""
-        enabled = f"--enabled-disk-templates={templates}"
-        self.run("gnt-cluster", "init", "--enabled-hypervisors=fake", enabled, "cluster")
-        for name in self.names[1:]:
-            self.run("gnt-node", "add", "--token", self.token(name), name)
 
     def token(self, host: str) -> str:
         return self.run("gnt-node", "token", host=host).stdout.strip()
@@ -110,15 +96,8 @@ class RealCluster:
     def pid(self, host: str) -> int:
         return int(Path(self.paths(host).pid).read_text())
 
-    def address(self, host: str) -> str:
-        lines = self.vcluster("status", "--no-headers", "--separator=|").splitlines()
-        return next(line.split("|")[1] for line in lines if line.startswith(f"{host}|"))
-
     def kill(self, host: str) -> None:
         os.kill(self.pid(host), signal.SIGKILL)
-
-    def start(self, *hosts: str) -> None:
-        self.vcluster("start", *hosts)
 
     def state(self, host: str) -> dict[str, Any]:
         with self.client(host) as client:
@@ -143,3 +122,48 @@ class RealCluster:
             if time.monotonic() > end:
                 raise AssertionError(f"did not become true in {seconds} s")
             time.sleep(0.05)
+
+
+class RealCluster(Hosts):
+    """``hosts`` virtual hosts on loopback addresses; :meth:`form` makes a cluster of them."""
+
+    def __init__(self, hosts: int) -> None:
+        self.top = Path(tempfile.mkdtemp(prefix="rc", dir="/tmp"))
+        self.directory = self.top / "c"
+        self.names = [f"node{i}" for i in range(1, hosts + 1)]
+        self.vcluster("create", "--hosts", str(hosts))
+        self.vcluster("start")
+
+    def destroy(self) -> None:
+        self.vcluster("destroy")
+        shutil.rmtree(self.top)
+
+    def vcluster(self, command: str, *words: str) -> str:
+        argv = [sys.executable, "-m", "ganeti_tw.daemon.vcluster", command, str(self.directory), *words]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=120, env=own_environ(), cwd="/")
+        if done.returncode:
+            raise RuntimeError(f"ganeti-vcluster {command}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def environ_of(self, host: str) -> dict[str, str]:
+        return {**own_environ(), "GANETI_ROOTDIR": str(self.directory / host)}
+
+    def start(self, *hosts: str) -> None:
+        self.vcluster("start", *hosts)
+
+    def form(self, templates: str = "diskless,file") -> None:
+        """Make a cluster with all hosts as master candidates."""
+        enabled = f"--enabled-disk-templates={templates}"
+        self.run("gnt-cluster", "init", "--enabled-hypervisors=fake", enabled, "cluster")
+        for name in self.names[1:]:
+            self.run("gnt-node", "add", "--token", self.token(name), name)
+
+    def address(self, host: str) -> str:
+        lines = self.vcluster("status", "--no-headers", "--separator=|").splitlines()
+        return next(line.split("|")[1] for line in lines if line.startswith(f"{host}|"))
+
+
+def own_environ() -> dict[str, str]:
+    """The environment of commands, with this checkout."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("GANETI_")}
+    return {**kept, "PYTHONPATH": str(ROOT)}

@@ -10,7 +10,7 @@ from ganeti_tw.cli.htools.call import Call, ProgramError, later
 from ganeti_tw.cli.htools.explain import Balancing
 from ganeti_tw.cli.htools.planning import cost_line, cost_of_all, steps_of
 from ganeti_tw.cli.htools.tables import component_table, instance_table, node_table
-from ganeti_tw.htools.balance import Step
+from ganeti_tw.htools.balance import Limits, Step
 from ganeti_tw.htools.cluster import NOWHERE, Cluster, Place
 from ganeti_tw.htools.group import Group
 from ganeti_tw.htools.health import bad_instances, bad_nodes, breaks_policy
@@ -59,19 +59,7 @@ def run(call: Call) -> int:
         return 0
     call.say("Trying to minimize the CV...")
     original = nodes
-    steps = []
-    explained = Balancing(call, cluster, group.index, wanted)
-    now = start
-    for step in steps_of(call, cluster, group.index, wanted):
-        steps.append(step)
-        call.say(_move_line(cluster, group, instances, len(steps), step))
-        if wanted.price:
-            call.say(cost_line(step, now, wanted.price))
-        now = step.score
-        explained.step(step)
-    explained.end()
-    if wanted.price:
-        call.say(cost_of_all(steps, start, wanted.price))
+    steps = _balance(call, cluster, group, wanted, start)
     nodes = _nodes(cluster, group)
     _say_result(call, nodes, start, steps)
     if call.options.commands is not None:
@@ -85,6 +73,25 @@ def run(call: Call) -> int:
     if call.options.execute and steps:
         _execute(call, cluster, steps)
     return 0
+
+
+def _balance(call: Call, cluster: Cluster, group: Group, wanted: Limits, start: float) -> list[Step]:
+    """Move instances of the group, telling of each move, until nothing is gained; ``start`` is the score before."""
+    instances = cluster.instances_of(group.index)
+    explained = Balancing(call, cluster, group.index, wanted)
+    steps: list[Step] = []
+    now = start
+    for step in steps_of(call, cluster, group.index, wanted):
+        steps.append(step)
+        call.say(_move_line(cluster, group, instances, len(steps), step))
+        if wanted.price:
+            call.say(cost_line(step, now, wanted.price))
+        now = step.score
+        explained.step(step)
+    explained.end()
+    if wanted.price:
+        call.say(cost_of_all(steps, start, wanted.price))
+    return steps
 
 
 def _nodes(cluster: Cluster, group: Group) -> list[Node]:

@@ -21,8 +21,11 @@ from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.hooks import HookFailure, Hooks
 from ganeti_tw.operations.inputs import VERIFY_CODES, Filled
 from ganeti_tw.operations.registry import SHARED, operation
-from ganeti_tw.operations.steps import verify_nodes as nodes_step
-from ganeti_tw.operations.steps.verify_nodes import Answer
+from ganeti_tw.operations.steps.verify_files import file_findings
+from ganeti_tw.operations.steps.verify_instances import disk_findings, instance_findings, memory_findings
+from ganeti_tw.operations.steps.verify_ledger import ledger_figures, ledger_findings
+from ganeti_tw.operations.steps.verify_nodes import node_findings, os_findings
+from ganeti_tw.operations.steps.verify_question import Answer, ancillary_paths, question
 from ganeti_tw.operations.steps.verify_report import Optional, Report
 from ganeti_tw.protocol.node import NodeReport, VerifyNode
 
@@ -133,8 +136,8 @@ class ClusterVerifyGroup:
         await self._nodes(context, report, members, own, failed)
         report.heading("Verifying replication of the ledger")
         state = await context.ledger_state()
-        report.tell(nodes_step.ledger_findings(config, group, state))
-        for line in nodes_step.ledger_figures(config, group, state):
+        report.tell(ledger_findings(config, group, state))
+        for line in ledger_figures(config, group, state):
             report.notice(line)
         report.heading("Verifying instance status")
         tags: list[Finding] = []
@@ -144,14 +147,14 @@ class ClusterVerifyGroup:
             tags += (f for f in configured if f.code == TAGS)
             await context.sleep(0)  # others may come in between
         for answer in own:
-            report.tell(nodes_step.instance_findings(config, [answer]))
+            report.tell(instance_findings(config, [answer]))
             await context.sleep(0)
         for answer in answers:
-            report.tell(nodes_step.disk_findings(config, [answer], group))
+            report.tell(disk_findings(config, [answer], group))
             await context.sleep(0)
         if "nplusone_mem" not in self.skip_checks:
             report.heading("Verifying N+1 Memory redundancy")
-            report.tell(nodes_step.memory_findings(config, own))
+            report.tell(memory_findings(config, own))
         report.heading("Verifying exclusion tags")
         report.tell(tags)
         if self.debug_simulate_errors:
@@ -174,7 +177,7 @@ class ClusterVerifyGroup:
             await context.sleep(pause)
             files |= await _files_of(context, [*nodes, master])
         changing = context.config.serial != serial
-        report.tell(nodes_step.file_findings(context.config, nodes, files, changing=changing))
+        report.tell(file_findings(context.config, nodes, files, changing=changing))
 
     async def _nodes(
         self, context: Context, report: Report, members: list[Node], answers: list[Answer], failed: list[Finding]
@@ -188,9 +191,9 @@ class ClusterVerifyGroup:
                 continue
             report.detail(f"Verifying node {node.name} ({ROLES[role(node, config.cluster.master_node)]})")
             if node.uuid in by_uuid:
-                report.tell(nodes_step.node_findings(config, by_uuid[node.uuid]))
+                report.tell(node_findings(config, by_uuid[node.uuid]))
             await context.sleep(0)
-        report.tell(nodes_step.os_findings(answers))
+        report.tell(os_findings(answers))
 
 
 def _outside(config: Config, group: Group) -> list[Node]:
@@ -226,21 +229,20 @@ async def _gather(context: Context, nodes: Iterable[Node]) -> tuple[list[Answer]
 
 async def _ask(context: Context, node: Node) -> Answer:
     begin = context.now()
-    question = nodes_step.question(context.config, node)
-    found: NodeReport = await context.on_node(node, question, NODE_TIMEOUT)
+    found: NodeReport = await context.on_node(node, question(context.config, node), NODE_TIMEOUT)
     return Answer(node, found, begin, context.now())
 
 
 async def _files_of(context: Context, nodes: Iterable[Node]) -> dict[str, Mapping[str, str]]:
     """Checksums of the nodes that answer."""
     several = {n.uuid: n for n in nodes}.values()
-    question = VerifyNode(hypervisors=(), files=nodes_step.ancillary_paths(context.config))
-    answers = await context.on_nodes(several, question, FILES_TIMEOUT, "comparing files")
+    checksums = VerifyNode(hypervisors=(), files=ancillary_paths(context.config))
+    answers = await context.on_nodes(several, checksums, FILES_TIMEOUT, "comparing files")
     return {node.name: found.files for node, found in answers if isinstance(found, NodeReport)}
 
 
 def _unequal(config: Config, nodes: list[Node], files: Files) -> bool:
-    return any(True for _ in nodes_step.file_findings(config, nodes, files, changing=False))
+    return any(True for _ in file_findings(config, nodes, files, changing=False))
 
 
 def _notes(config: Config, members: list[Node], report: Report) -> None:

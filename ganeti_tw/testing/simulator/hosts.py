@@ -18,8 +18,9 @@ from ganeti_tw.ledger.seam import Snapshot
 from ganeti_tw.protocol.instance import DiskSpec, InstanceSpec, RunningInstance
 from ganeti_tw.protocol.ledger import Change
 from ganeti_tw.protocol.migration import Doorway
-from ganeti_tw.testing.cluster import Cluster, SimulatedHost
-from ganeti_tw.testing.hands import SimulatedHypervisor
+from ganeti_tw.testing.cluster import Cluster
+from ganeti_tw.testing.host import SimulatedHost
+from ganeti_tw.testing.hypervisor import SimulatedHypervisor
 from ganeti_tw.testing.simulator.writers import Counted
 
 

@@ -12,7 +12,9 @@ from twisted.logger import Logger
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.config.secrets import Secrets
-from ganeti_tw.daemon.master import FollowerKeeper, Watchman, read_ledger
+from ganeti_tw.daemon.followers import FollowerKeeper
+from ganeti_tw.daemon.master import Watchman
+from ganeti_tw.daemon.readledger import read_ledger
 from ganeti_tw.errors import Corrupt, DriverError, NoCluster
 from ganeti_tw.jobs.record import JobRecord, OpRecord
 from ganeti_tw.jobs.status import Status

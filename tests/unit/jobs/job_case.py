@@ -28,7 +28,8 @@ from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.registry import Common, Kind, load_all
 from ganeti_tw.protocol.jobs import JobEnded, WaitForChange
 from ganeti_tw.protocol.locks import Acquire, ListLocks, Release
-from ganeti_tw.testing.hands import SimulatedAllocators, SimulatedBells
+from ganeti_tw.testing.allocators import SimulatedAllocators
+from ganeti_tw.testing.bells import SimulatedBells
 from ganeti_tw.wire.memory import MemoryNetwork
 
 load_all()

@@ -552,15 +552,6 @@ class WaiterTests(JobCase):
         final = ["success", ["success"], [None]]
         self.assertEqual(self.result(self.wait(final)), (final, []))
 
-    def test_those_that_gave_up_are_forgotten(self) -> None:
-        self.start(step(), begin=False)
-        queued = ["queued", ["queued"], [None]]
-        for _ in range(50):
-            self.wait(queued, seconds=1.0)
-            self.turn(1.5)
-        job: Any = self.system._cells["job/7"]._actor
-        self.assertEqual(len(job._waiters), 1)
-
 
 class FaultyLedgerTests(JobCase):
     def test_running_that_cannot_be_stored_means_no_work(self) -> None:

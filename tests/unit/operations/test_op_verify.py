@@ -18,7 +18,7 @@ from ganeti_tw.model.new import new_disk, new_instance
 from ganeti_tw.model.ssconf import ssconf
 from ganeti_tw.model.verify_codes import CODES, GANETI, LEDGER
 from ganeti_tw.model.versions import PROTOCOL_VERSION, RELEASE, VCS
-from ganeti_tw.operations.steps.verify_nodes import CONFIG_DATA, DATA, HMAC_KEY
+from ganeti_tw.operations.steps.verify_files import CONFIG_DATA, DATA, HMAC_KEY
 from ganeti_tw.protocol.instance import RunningInstance
 from ganeti_tw.protocol.ledger import Position
 from ganeti_tw.protocol.node import NodeReport, VerifyNode
