@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 from collections.abc import Mapping
 
+import msgspec
 from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -15,6 +16,7 @@ from ganeti_tw.ledger.seam import Snapshot, Store
 from ganeti_tw.model.codec import CLASSES
 from ganeti_tw.model.config_data import config_data
 from ganeti_tw.model.paths import Paths
+from ganeti_tw.model.rows import TOP
 from ganeti_tw.protocol.config import ConfigChanged
 
 DEADLINE = 60.0
@@ -103,18 +105,19 @@ class ConfigDataWriter(Actor):
         self.later(pause, _Due())
 
     def _go_on(self) -> None:
+        # The configuration that a reign begins with is told before its first change is in the ledger.
         if self._busy or self._wanted == self._written:
             return
         self._busy = True
-        work = _write(self._path, self._wanted, self._store, self._blocking, self._clock)
-        self.aside(work, then=_Written)
+        self.aside(_write(self._path, self._store, self._blocking, self._clock), then=_Written)
 
 
-async def _write(path: str, serial: int, store: Store, blocking: Blocking, clock: IReactorTime) -> tuple[int, float]:
+async def _write(path: str, store: Store, blocking: Blocking, clock: IReactorTime) -> tuple[int, float]:
+    """The serial of what was written, and how many seconds it took."""
     begin = clock.seconds()
     snapshot = await store.load(tuple(CLASSES))
     await blocking.run(_write_file, path, snapshot, deadline=DEADLINE)
-    return serial, clock.seconds() - begin
+    return int(msgspec.json.decode(snapshot.rows[TOP])["serial_no"]), clock.seconds() - begin
 
 
 def _write_file(path: str, snapshot: Snapshot) -> None:

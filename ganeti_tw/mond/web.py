@@ -30,6 +30,7 @@ class ReportSite(Site):
     """What to listen with.  ``access_log``: a file that gets a line per request, in the combined format."""
 
     displayTracebacks = False
+    noisy = False
 
     def __init__(
         self, monitor: Monitor, exposition: Exposition, clock: IReactorTime, access_log: str | None = None

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from struct import pack
 from typing import Any, ClassVar, cast
 
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IPushProducer, ITransport
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
@@ -140,7 +141,8 @@ class BoxProtocol(amp.BinaryBoxProtocol):
 
     def peer(self) -> str:
         """Who the other end is, for the log."""
-        return str(getattr(self.transport, "getPeer", lambda: "nobody")())
+        there = getattr(self.transport, "getPeer", lambda: None)()
+        return f"{there.host} port {there.port}" if isinstance(there, IPv4Address | IPv6Address) else "nobody"
 
     def dataReceived(self, data: bytes) -> None:
         if self.broken:

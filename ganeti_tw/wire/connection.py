@@ -7,7 +7,7 @@ from typing import Any
 
 from cryptography import x509
 from OpenSSL.crypto import X509
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IDelayedCall, IHandshakeListener, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.protocols import amp
@@ -92,7 +92,8 @@ class PeerConnection(BoxProtocol):
             self._timer.cancel()
         if not self.why:
             self.why = reason_of(reason)
-            if not self.proven and not reason.check(ConnectionDone):
+            # Who only knocks, as verify and monitoring do, is no news.
+            if not self.proven and not reason.check(ConnectionDone, ConnectionLost):
                 self.log.warn("no TLS with {peer}: {reason}", peer=self.peer(), reason=self.why)
         super().connectionLost(reason)
         self.ended()

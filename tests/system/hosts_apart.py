@@ -88,7 +88,9 @@ class HostsApart(Hosts):
         self._do("switch", f"ip link set {self._port(host)} master br0")
 
     def has_address(self, host: str) -> bool:
-        """Whether the address of the cluster is on its interface."""
+        """Whether the address of the cluster is on its interface; not while it has no power."""
+        if host not in self._inside:
+            return False
         shown = self._do(host, f"ip -o addr show dev eth0 to {CLUSTER_ADDRESS}/32")
         return CLUSTER_ADDRESS in shown
 

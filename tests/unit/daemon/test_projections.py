@@ -22,6 +22,7 @@ from ganeti_tw.ledger.seam import Snapshot
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.config_data import config_data, rows_from_config_data
 from ganeti_tw.model.paths import Paths
+from ganeti_tw.model.rows import TOP
 from ganeti_tw.protocol.config import ConfigChanged
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "config.data.json"
@@ -117,6 +118,18 @@ class ConfigDataTests(SynchronousTestCase):
         self.store.failing = False
         self.turn(10)
         self.assertEqual(self.path.read_bytes(), config_data(self.rows))
+
+    def test_what_the_ledger_has_only_a_moment_later_is_written_too(self) -> None:
+        coming = {**self.rows, TOP: json.dumps({**json.loads(self.rows[TOP]), "serial_no": 200}).encode()}
+        self.writer.tell(ConfigChanged(Config.from_rows(coming)))
+        self.turn()
+        self.assertEqual(self.path.read_bytes(), config_data(self.rows))
+        self.install(200, serial_no=200)
+        self.turn(INTERVAL)
+        self.assertEqual(self.path.read_bytes(), config_data(coming))
+        self.path.unlink()
+        self.turn(10)
+        self.assertFalse(self.path.exists())
 
     def test_nothing_is_written_twice(self) -> None:
         self.changed()
