@@ -181,13 +181,3 @@ def one_by_one(members: Sequence[int], candidates: Sequence[int], limits: Limits
         return Best(*winner.what, winner.score, winner.worth) if winner is not None and winner.worth < now else None
 
     return search
-
-
-def try_move(cluster: Cluster, members: Sequence[int], instance: Instance, move: Move, force: bool) -> Best | None:
-    """The move with its score over these nodes; None when a check forbids it."""
-    outcome = attempt(cluster, instance, move, force)
-    if isinstance(outcome, Fail):
-        return None
-    nodes = [outcome.nodes[n] if n in outcome.nodes else cluster.nodes[n] for n in members]
-    value = score(nodes)
-    return Best(instance, move, outcome, value, value)
