@@ -134,7 +134,7 @@ def drbd_minors(config: Config, node: Node) -> list[list[Any]]:
     """Node, minor, instance, disk, role and peer for every DRBD device on a node."""
     return [
         [node.name, minor, instance.name, f"disk/{index}", part, peer]
-        for instance in sorted((*config.primaries(node.uuid), *config.secondaries_on(node.uuid)), key=_uuid)
+        for instance in sorted(config.instances_on(node.uuid), key=_uuid)
         for index, disk in enumerate(config.disks_of(instance))
         for minor, part, peer in _minors(config, instance, disk, node)
     ]

@@ -170,11 +170,6 @@ def write_message(message: Message, rsalt: str, key: Key) -> bytes:
     return datagram if len(datagram) <= LARGEST_REPLY else write_message(TOO_LONG, rsalt, key)
 
 
-def write_reply(reply: Reply, rsalt: str, key: Key) -> bytes:
-    """:func:`write_message` for one reply."""
-    return write_message(Message(reply), rsalt, key)
-
-
 def salt_of(datagram: bytes) -> str:
     """The salt of what is perhaps an answer: the ``rsalt`` of its request.  BadPacket for anything malformed."""
     return _outer(datagram).salt

@@ -36,7 +36,7 @@ from ganeti_tw.protocol.mastership import FROM_ANY_EPOCH
 from ganeti_tw.protocol.node import MASTER_ONLY as NODE_MASTER_ONLY
 from ganeti_tw.wire.certificates import digest
 from ganeti_tw.wire.identity import Identity, Unjoined
-from ganeti_tw.wire.token import Invitation, Token
+from ganeti_tw.wire.token import SECRET_BYTES, Invitation, Token
 
 MASTER_ONLY = NODE_MASTER_ONLY | certificate_messages.MASTER_ONLY
 FOLLOWING = ("follower", "view", "config-data")
@@ -183,7 +183,7 @@ class Host:
             host=await self.outside.own_address(),
             port=self.outside.port,
             fingerprint=unjoined.fingerprint,
-            secret=self.outside.random_bytes(20),
+            secret=self.outside.random_bytes(SECRET_BYTES),
             expires=self.outside.now() + ttl,
         )
         self._invitation = Invitation(token, self.outside.random_bytes)

@@ -157,7 +157,7 @@ def _wanted_in(config: Config, uuid: str) -> tuple[Guest, ...]:
 
 
 def _volumes_in(config: Config, uuid: str) -> dict[str, str]:
-    instances = (*config.primaries(uuid), *config.secondaries_on(uuid))
+    instances = config.instances_on(uuid)
     return owners_of_volumes(({"name": i.name}, [to_json(d) for d in config.disks_of(i)]) for i in instances)
 
 

@@ -4,7 +4,7 @@ A :class:`~ganeti_tw.htools.cluster.Cluster` comes from a reader (``text``,
 ``simulate``, ``iallocator``), is completed by ``prepare`` and answers the
 questions of the command line tools: how good is it (``score``), which moves make
 it better (``balance``), where does an instance fit (``allocate``), how many more
-fit (``capacity``).
+fit (``space``).
 
 Decisions equal those of Ganeti's htools bit for bit, ties included, so sums are
 formed in node order, one addition after the other.  Values here are plain

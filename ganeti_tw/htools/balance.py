@@ -8,11 +8,11 @@ move by move, with the same result.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ganeti_tw.htools.cluster import NOWHERE, Cluster, Place
 from ganeti_tw.htools.cost import penalty
-from ganeti_tw.htools.estimate import Contest
+from ganeti_tw.htools.estimate import Contest, Ranking
 from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.instance import Instance
 from ganeti_tw.htools.moves import Kind, Move, Outcome, attempt
@@ -21,6 +21,9 @@ from ganeti_tw.htools.templates import EXTERNAL
 
 # From this many candidate moves in a step on, importing NumPy pays.
 _MANY = 300
+
+Moved: TypeAlias = tuple[Instance, Move, Outcome]
+"""An instance, where it would go, and what would become of the nodes."""
 
 
 class Limits(NamedTuple):
@@ -162,32 +165,33 @@ def leaving_offline(cluster: Cluster, place: Place) -> bool:
     )
 
 
+def enter_moves(
+    contest: Contest[Moved] | Ranking[Moved],
+    cluster: Cluster,
+    members: Sequence[int],
+    candidates: Sequence[int],
+    limits: Limits,
+) -> None:
+    """Every move of a candidate that is possible competes."""
+    targets = [n for n in members if not cluster.nodes[n].offline]
+    for index in candidates:
+        instance = cluster.instances[index]
+        if limits.evacuating and not leaving_offline(cluster, cluster.places[index]):
+            continue
+        for move in moves_of(cluster, instance, targets, limits):
+            outcome = attempt(cluster, instance, move, limits.ignore_soft_errors)
+            if not isinstance(outcome, Fail):
+                price = penalty(instance, move.kind, limits.price)
+                contest.enter(outcome.nodes, (instance, move, outcome), price)
+
+
 def one_by_one(members: Sequence[int], candidates: Sequence[int], limits: Limits) -> Search:
     """A search that tries one move after the other."""
 
     def search(cluster: Cluster, now: float) -> Best | None:
-        targets = [n for n in members if not cluster.nodes[n].offline]
-        contest = Contest[tuple[Instance, Move, Outcome]](cluster, members)
-        for index in candidates:
-            instance = cluster.instances[index]
-            if limits.evacuating and not leaving_offline(cluster, cluster.places[index]):
-                continue
-            for move in moves_of(cluster, instance, targets, limits):
-                outcome = attempt(cluster, instance, move, limits.ignore_soft_errors)
-                if not isinstance(outcome, Fail):
-                    price = penalty(instance, move.kind, limits.price)
-                    contest.enter(outcome.nodes, (instance, move, outcome), price)
+        contest = Contest[Moved](cluster, members)
+        enter_moves(contest, cluster, members, candidates, limits)
         winner = contest.first()
         return Best(*winner.what, winner.score, winner.worth) if winner is not None and winner.worth < now else None
 
     return search
-
-
-def try_move(cluster: Cluster, members: Sequence[int], instance: Instance, move: Move, force: bool) -> Best | None:
-    """The move with its score over these nodes; None when a check forbids it."""
-    outcome = attempt(cluster, instance, move, force)
-    if isinstance(outcome, Fail):
-        return None
-    nodes = [outcome.nodes[n] if n in outcome.nodes else cluster.nodes[n] for n in members]
-    value = score(nodes)
-    return Best(instance, move, outcome, value, value)

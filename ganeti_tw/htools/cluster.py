@@ -20,14 +20,6 @@ class BadData(GanetiError):
     code = "wrong_input"
 
 
-class Loader(Protocol):
-    """A source of cluster data: a file, the RAPI, the master's socket."""
-
-    def __call__(self) -> Cluster:
-        """The data as it came, before ``prepare``; BadData when there is none to be had."""
-        ...
-
-
 class Place(NamedTuple):
     """Where an instance runs, and how many location tags its two nodes share."""
 

@@ -37,14 +37,3 @@ class Group:
     @property
     def allocable(self) -> bool:
         return self.allocation != "unallocable"
-
-    def with_allocation(self, allocation: str) -> Group:
-        return Group(
-            self.index,
-            self.name,
-            self.uuid,
-            allocation,
-            tags=self.tags,
-            networks=self.networks,
-            policy=self.policy,
-        )

@@ -12,13 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from ganeti_tw.htools.balance import Best, Limits, Step, balance, leaving_offline, movable, moves_of, wants_arrays
+from ganeti_tw.htools.balance import Best, Limits, Moved, Step, balance, enter_moves, movable, wants_arrays
 from ganeti_tw.htools.cluster import Cluster, Place
-from ganeti_tw.htools.cost import penalty
 from ganeti_tw.htools.estimate import Ranking
 from ganeti_tw.htools.failures import Fail
-from ganeti_tw.htools.instance import Instance
-from ganeti_tw.htools.moves import Move, Outcome, attempt
+from ganeti_tw.htools.moves import attempt
 from ganeti_tw.htools.score import lower_bound, score
 from ganeti_tw.htools.trim import trimmed, worth
 
@@ -141,17 +139,8 @@ def _ranked(cluster: Cluster, members: Sequence[int], candidates: Sequence[int],
 
 def _one_by_one(members: Sequence[int], candidates: Sequence[int], limits: Limits) -> Ranked:
     def ranked(cluster: Cluster, count: int) -> list[Best]:
-        targets = [n for n in members if not cluster.nodes[n].offline]
-        ranking = Ranking[tuple[Instance, Move, Outcome]](cluster, members, count)
-        for index in candidates:
-            instance = cluster.instances[index]
-            if limits.evacuating and not leaving_offline(cluster, cluster.places[index]):
-                continue
-            for move in moves_of(cluster, instance, targets, limits):
-                outcome = attempt(cluster, instance, move, limits.ignore_soft_errors)
-                if not isinstance(outcome, Fail):
-                    price = penalty(instance, move.kind, limits.price)
-                    ranking.enter(outcome.nodes, (instance, move, outcome), price)
+        ranking = Ranking[Moved](cluster, members, count)
+        enter_moves(ranking, cluster, members, candidates, limits)
         return [Best(*won.what, won.score, won.worth) for won in ranking.first()]
 
     return ranked

@@ -139,14 +139,6 @@ class Occupancy:
         return _part(self.unused_memory, self.hardware.memory)
 
     @property
-    def planned_free_memory_part(self) -> float:
-        return _part(self.planned_free_memory, self.hardware.memory)
-
-    @property
-    def reserved_part(self) -> float:
-        return _part(self.reserved, self.hardware.memory)
-
-    @property
     def free_disk_part(self) -> float:
         if self.hardware.exclusive_storage:
             return _part_or_all(self.free_spindles, self.hardware.spindles)
@@ -163,21 +155,8 @@ class Occupancy:
         return _part(self.used_cpus, self.hardware.cpus)
 
     @property
-    def speed_ratio(self) -> float:
-        """Virtual CPUs for each real one of speed 1."""
-        return _part(self.cpu_ratio, self.hardware.cpu_speed)
-
-    @property
-    def planned_speed_ratio(self) -> float:
-        return _part(_part(self.planned_cpus, self.hardware.cpus), self.hardware.cpu_speed)
-
-    @property
     def spindle_ratio(self) -> float:
         return _part(self.instance_spindles, self.hardware.max_spindles)
-
-    @property
-    def planned_spindle_ratio(self) -> float:
-        return _part(self.planned_spindles, self.hardware.max_spindles)
 
     def metrics(self) -> tuple[float, ...]:
         """The values whose spread over the nodes is scored, in the order of ``score.SPREAD``."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeAlias
 
 from twisted.internet.defer import Deferred
 
-from ganeti_tw.jobs.record import ARCHIVED, KIND, JobRecord, decode
+from ganeti_tw.jobs.record import ARCHIVED, KIND, JobRecord, decode, seconds_of
 from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.model.rows import Delete, Put
 
@@ -34,18 +34,19 @@ async def stored_rows(read: ReadRows, keys: tuple[str, ...] | None, *, archived:
     return found
 
 
-def move(key: str, row: bytes) -> Commit:
-    """The row of a job goes to the archive."""
-    return Commit((Put(ARCHIVED, key, row),), (Delete(KIND, key),))
+def moved(rows: Mapping[str, bytes], keys: Iterable[str]) -> Commit:
+    """Those of the rows of jobs go to the archive."""
+    several = tuple(keys)
+    return Commit(tuple(Put(ARCHIVED, key, rows[key]) for key in several), tuple(Delete(KIND, key) for key in several))
 
 
 async def archive(read: ReadRows, commit: Callable[[Commit], Awaitable[None]], job_id: int) -> bool:
     """Whether the job was one that has ended, and is in the archive now."""
     key = str(job_id)
-    row = (await read(KIND, (key,))).get(key)
-    if row is None or not decode(key, row).status.final:
+    rows = await read(KIND, (key,))
+    if key not in rows or not decode(key, rows[key]).status.final:
         return False
-    await commit(move(key, row))
+    await commit(moved(rows, [key]))
     return True
 
 
@@ -68,8 +69,7 @@ async def archive_old(
         part = keys[start : start + MOVED_AT_ONCE]
         old = [key for key in part if _is_old(decode(key, rows[key]), begin, age)]
         if old:
-            moves = [move(key, rows[key]) for key in old]
-            await commit(Commit(tuple(m.puts[0] for m in moves), tuple(m.deletes[0] for m in moves)))
+            await commit(moved(rows, old))
             archived += len(old)
         await pause()
     return archived, 0
@@ -79,4 +79,4 @@ def _is_old(job: JobRecord, now: float, age: float) -> bool:
     if not job.status.final:
         return False
     last = job.end_timestamp or job.start_timestamp or job.received_timestamp
-    return age == ALL or last is None or last[0] + last[1] / 1e6 < now - age
+    return age == ALL or last is None or seconds_of(last) < now - age

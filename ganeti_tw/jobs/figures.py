@@ -10,7 +10,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from ganeti_tw.errors import GanetiError
-from ganeti_tw.jobs.record import JobRecord, Stamp
+from ganeti_tw.jobs.record import JobRecord, seconds_of
 from ganeti_tw.jobs.status import Status
 
 # Upper bounds in seconds: a start takes milliseconds, moving a disk hours.
@@ -76,12 +76,12 @@ class EndedJobs:
         self.ended[record.status] += 1
         if record.start_timestamp is None:
             return
-        start = _seconds(record.start_timestamp)
+        start = seconds_of(record.start_timestamp)
         if record.received_timestamp is not None:
-            self.starts.add(start - _seconds(record.received_timestamp))
+            self.starts.add(start - seconds_of(record.received_timestamp))
         if record.end_timestamp is not None:
             operation = str(record.ops[0].input.get("OP_ID", "")) if record.ops else ""
-            self.runs.setdefault(operation, Clocked(RUNS)).add(_seconds(record.end_timestamp) - start)
+            self.runs.setdefault(operation, Clocked(RUNS)).add(seconds_of(record.end_timestamp) - start)
 
 
 async def counted(running: Sequence[Deferred[JobRecord]], queued: int, ended: EndedJobs) -> JobFigures:
@@ -97,7 +97,3 @@ async def counted(running: Sequence[Deferred[JobRecord]], queued: int, ended: En
     runs = {operation: clocked.times() for operation, clocked in sorted(ended.runs.items())}
     final = {status: ended.ended[status] for status in Status if status.final}
     return JobFigures(dict(now), final, ended.starts.times(), runs)
-
-
-def _seconds(stamp: Stamp) -> float:
-    return stamp[0] + stamp[1] / 1e6

@@ -25,6 +25,11 @@ def stamp(now: float) -> Stamp:
     return micros // 1_000_000, micros % 1_000_000
 
 
+def seconds_of(time: Stamp) -> float:
+    """Time of a record in seconds since the epoch."""
+    return time[0] + time[1] / 1e6
+
+
 def text_of(time: Stamp | None) -> str:
     """For people, the same wherever they are."""
     if time is None:

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from attrs import frozen
 
-from ganeti_tw.jobs.archive import MOVED_AT_ONCE, ReadRows, move
-from ganeti_tw.jobs.record import ARCHIVED, KIND, JobRecord, decode
+from ganeti_tw.jobs.archive import MOVED_AT_ONCE, ReadRows, moved
+from ganeti_tw.jobs.record import ARCHIVED, KIND, JobRecord, decode, seconds_of
 from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.model.rows import Delete, Put
 
@@ -63,8 +63,7 @@ async def _retire(read: ReadRows, commit: CommitRows, pause: PauseWork, now: flo
     surplus = len(ended) - limits.fewest if len(ended) > limits.most else 0
     old = [job_id for place, (end, job_id) in enumerate(ended) if place < surplus or end <= now - limits.age]
     for start in range(0, len(old), MOVED_AT_ONCE):
-        moves = [move(str(i), rows[str(i)]) for i in old[start : start + MOVED_AT_ONCE]]
-        await commit(Commit(tuple(m.puts[0] for m in moves), tuple(m.deletes[0] for m in moves)))
+        await commit(moved(rows, map(str, old[start : start + MOVED_AT_ONCE])))
         await pause()
     left = ended[len(old) :]
     return Round(len(left), left[0][0] + limits.age - now if left else None)
@@ -95,5 +94,4 @@ async def _forget(
 
 def _end(job: JobRecord) -> float:
     """When a job ended, in seconds since the epoch."""
-    seconds, microseconds = job.end_timestamp or job.start_timestamp or job.received_timestamp or (0, 0)
-    return seconds + microseconds / 1e6
+    return seconds_of(job.end_timestamp or job.start_timestamp or job.received_timestamp or (0, 0))

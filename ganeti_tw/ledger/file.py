@@ -156,11 +156,6 @@ class LedgerFile:
                 found.append(decode_change(body))
             return tuple(found)
 
-    def save_copy(self, path: str) -> None:
-        """Write all to a new file, as it is at this moment; whoever writes meanwhile does not wait."""
-        with self._translated():
-            self._open().execute("vacuum into ?", (path,))
-
     def look(self, use: Callable[[sqlite3.Connection], None]) -> None:
         """Hand ``use`` the open file, in a transaction."""
         with self._reading() as db:

@@ -230,6 +230,10 @@ class Config:
         """Instances that have disks here and their primary node elsewhere, by name."""
         return self._sorted(self._secondaries.get(node_uuid, ()))
 
+    def instances_on(self, node_uuid: str) -> tuple[Instance, ...]:
+        """All of the two kinds above, those whose primary node it is first."""
+        return (*self.primaries(node_uuid), *self.secondaries_on(node_uuid))
+
     def primary_count(self, node_uuid: str) -> int:
         return len(self._primaries.get(node_uuid, ()))
 

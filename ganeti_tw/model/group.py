@@ -9,8 +9,6 @@ from attrs import frozen
 
 from ganeti_tw.model.base import EMPTY, NOTHING_ABSENT, Shared, sparse
 
-ALLOC_POLICIES = ("preferred", "last_resort", "unallocable")
-
 
 @frozen(weakref_slot=False, kw_only=True)
 class Group:

@@ -69,8 +69,3 @@ class Instance:
     def os_name(self) -> str:
         """The OS definition without its variant."""
         return self.os.partition("+")[0]
-
-    @property
-    def os_variant(self) -> str:
-        """Empty when there is none."""
-        return self.os.partition("+")[2]

@@ -75,13 +75,6 @@ def same_host(name: str, asked: str) -> bool:
     return full == start or full.startswith(start + ".")
 
 
-def matching_hosts(names: Collection[str], asked: str) -> list[str]:
-    """All names meant by a full or short name; an exact match is the only one."""
-    if asked in names:
-        return [asked]
-    return [name for name in names if same_host(name, asked)]
-
-
 def check_tag(tag: str) -> str:
     """The tag.  BadRequest when it is too long or has other characters than letters, digits and . + * / : @ _ -"""
     if len(tag) > MAX_TAG_LENGTH:

@@ -21,7 +21,7 @@ from attrs import field, frozen
 from ganeti_tw.errors import BadRequest, Refused
 
 PREFIX = "gtw1."
-SECRET_BYTES = 32
+SECRET_BYTES = 20
 MASTERS = 16  # hellos remembered at a time
 
 

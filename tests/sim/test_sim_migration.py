@@ -4,49 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
-from ganeti_tw.testing.cluster import Cluster, Command
+from ganeti_tw.testing.cluster import Command
+from move_case import WEB, MoveCase
 
 ADD = ("-o", "noop", "--no-name-check", "--no-ip-check", "-n", "node2", "-t", "sharedfile", "--disk", "0:size=1g")
-WEB = "web1.example"
 MIGRATE = {"OP_ID": "OP_INSTANCE_MIGRATE", "instance_name": "web1", "target_node": "node3"}
 
 
-class MigrationCase(SynchronousTestCase):
+class MigrationCase(MoveCase):
+    options = ADD
+    verb = "migrate"
+
     def setUp(self) -> None:
-        self.cluster = Cluster()
-        self.one, self.two, self.three = (self.cluster.hosts[f"node{i}"] for i in (1, 2, 3))
+        super().setUp()
         for host in self.cluster.hosts.values():
             host.hypervisor.travel = 10.0
 
-    def done(self, program: str, *argv: str) -> Command:
-        done = self.cluster.run(program, *argv)
-        self.assertEqual(done.code, 0, done)
-        return done
-
-    def add(self, *more: str, name: str = WEB) -> None:
-        self.done("gnt-instance", "add", *ADD, *more, name)
-
     def migrate(self, *argv: str) -> Command:
-        return self.cluster.run("gnt-instance", "migrate", "-f", *argv)
-
-    def refused(self, *argv: str, word: str) -> None:
-        """Nothing changes."""
-        before, guests = self.cluster.config.serial, self.guests()
-        done = self.migrate(*argv)
-        self.assertEqual(done.code, 1, done)
-        self.assertIn(word, done.err)
-        self.assertEqual((self.cluster.config.serial, self.guests()), (before, guests))
-
-    def guests(self) -> dict[str, list[str]]:
-        return {host.name: list(host.hypervisor.guests) for host in self.cluster.hosts.values()}
-
-    def where(self, name: str = WEB) -> tuple[str, list[str]]:
-        """The node it should be on, and those it is on."""
-        config = self.cluster.config
-        running = [host for host, names in self.guests().items() if name in names]
-        return config.node(config.instance(name).primary_node).name, running
+        return self.move(*argv)
 
     @property
     def on_its_way(self) -> bool:

@@ -79,7 +79,7 @@ def splits(config: Config, groups: Mapping[str, str]) -> tuple[list[Instance], l
     ``groups``: node UUID -> UUID of its new group.  Only instances with a part on
     one of these nodes are looked at; both lists are sorted by name.
     """
-    touched = {i.uuid: i for node in groups for i in (*config.primaries(node), *config.secondaries_on(node))}
+    touched = {i.uuid: i for node in groups for i in config.instances_on(node)}
     newly: list[Instance] = []
     before: list[Instance] = []
     for instance in sorted(touched.values(), key=lambda i: i.name):

@@ -72,5 +72,5 @@ class EvacuateGroup:
     def _instances(self, config: Config) -> list[Instance]:
         """Those that have a node in the group."""
         uuids = [node.uuid for node in config.nodes_of(self._group(config).uuid)]
-        found = {i.uuid: i for uuid in uuids for i in (*config.primaries(uuid), *config.secondaries_on(uuid))}
+        found = {i.uuid: i for uuid in uuids for i in config.instances_on(uuid)}
         return sorted(found.values(), key=lambda i: i.name)

@@ -52,7 +52,7 @@ class GroupSetParams:
         group = config.group(self.group_name)
         wanted = {f"nodegroup/{group.uuid}": EXCLUSIVE}
         for node in config.nodes_of(group.uuid):
-            for instance in (*config.primaries(node.uuid), *config.secondaries_on(node.uuid)):
+            for instance in config.instances_on(node.uuid):
                 wanted[f"instance/{instance.name}"] = SHARED
         return wanted
 

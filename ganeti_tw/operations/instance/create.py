@@ -10,6 +10,7 @@ from ganeti_tw.errors import BadRequest, WrongState
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.disk import Disk
 from ganeti_tw.model.group import Group
+from ganeti_tw.model.hvparams import NEEDS_PORT
 from ganeti_tw.model.instance import Instance, Nic
 from ganeti_tw.model.names import added_tags, host_name
 from ganeti_tw.model.node import Node
@@ -36,7 +37,6 @@ from ganeti_tw.protocol.node import GetFigures
 
 INSTALL_TIMEOUT = 3600.0
 NODE_TIMEOUT = 30.0
-HYPERVISORS_WITH_PORT = ("kvm", "xen-hvm")  # their consoles need a TCP port
 
 
 @operation(
@@ -308,7 +308,7 @@ class InstanceCreate:
             )
             puts: list[Any] = [*disks]
             port = None
-            if draft.hypervisor in HYPERVISORS_WITH_PORT:
+            if draft.hypervisor in NEEDS_PORT:
                 port, cluster = port_taken(config.cluster)
                 puts.append(cluster)
             nics, networks = addresses_taken(config, self._group(config), draft.nics, self.conflicts_check)

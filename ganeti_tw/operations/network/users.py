@@ -13,9 +13,7 @@ from ganeti_tw.model.names import natural_key
 def instances_of(config: Config, group: Group) -> list[Instance]:
     """Those with a node in the group, in natural order."""
     found = {
-        instance.uuid: instance
-        for node in config.nodes_of(group.uuid)
-        for instance in (*config.primaries(node.uuid), *config.secondaries_on(node.uuid))
+        instance.uuid: instance for node in config.nodes_of(group.uuid) for instance in config.instances_on(node.uuid)
     }
     return sorted(found.values(), key=lambda instance: natural_key(instance.name))
 

@@ -70,7 +70,7 @@ class NodeSetParams:
         chosen = sorted(config.nodes) if fill else [node.uuid]
         wanted = {f"{level}/{uuid}": EXCLUSIVE for level in ("node", "node-res") for uuid in chosen}
         if self.secondary_ip is not None:
-            for instance in (*config.primaries(node.uuid), *config.secondaries_on(node.uuid)):
+            for instance in config.instances_on(node.uuid):
                 wanted[f"instance/{instance.name}"] = SHARED
         return wanted
 
@@ -181,7 +181,7 @@ class NodeSetParams:
         if self.master_candidate and not (node.master_capable if self.master_capable is None else self.master_capable):
             raise WrongState(f"{node.name} is not master_capable: it cannot be a master candidate")
         if self.vm_capable is False:
-            held = (*config.primaries(node.uuid), *config.secondaries_on(node.uuid))
+            held = config.instances_on(node.uuid)
             if held:
                 raise WrongState(f"{node.name} holds instances, so it must stay vm_capable: {names(held)}")
 
@@ -257,7 +257,7 @@ class NodeSetParams:
             )
 
     def _check_users(self, config: Config, node: Node) -> None:
-        users = (*config.primaries(node.uuid), *config.secondaries_on(node.uuid))
+        users = config.instances_on(node.uuid)
         mirrored = [i for i in users if config.disk_template(i) == "drbd"]
         if mirrored and node.offline:
             raise WrongState(f"{node.name} is offline and holds instances that use its address: {names(mirrored)}")

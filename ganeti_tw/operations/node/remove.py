@@ -31,7 +31,7 @@ class NodeRemove:
         if node.uuid == config.cluster.master_node:
             raise WrongState(f"{node.name} is the master: move the master to another node first")
         coming = [i for i in config.instances_by_name() if i.migrating_to == node.uuid]
-        held = (*config.primaries(node.uuid), *config.secondaries_on(node.uuid), *coming)
+        held = (*config.instances_on(node.uuid), *coming)
         if held:
             raise WrongState(f"{node.name} still holds instances: {names(held)}; move or remove them first")
 

@@ -73,7 +73,7 @@ def _peers(config: Config, node: Node) -> Iterator[tuple[str, str]]:
 
 def disks_on(config: Config, node: Node) -> Iterator[InstanceDisk]:
     """The disks that a node should have."""
-    for instance in (*config.primaries(node.uuid), *config.secondaries_on(node.uuid)):
+    for instance in config.instances_on(node.uuid):
         if instance.forthcoming:
             continue
         for index, disk in enumerate(config.disks_of(instance)):
@@ -93,7 +93,7 @@ def path_uses(config: Config, node: Node) -> Iterator[PathUse]:
             for parameter in _path_parameters(hypervisor):
                 if values.get(parameter.name) != parameter.default:
                     yield from _use(hypervisor, parameter, values.get(parameter.name), "the cluster")
-        for instance in (*config.primaries(node.uuid), *config.secondaries_on(node.uuid)):
+        for instance in config.instances_on(node.uuid):
             if instance.forthcoming:
                 continue
             values = config.filled_hvparams(instance)

@@ -18,7 +18,7 @@ from txaio import aio, tx
 from confd_samples import KEY
 from ganeti_tw.confd.client.exchange import Candidates, Exchange
 from ganeti_tw.confd.client.waiting import Client
-from ganeti_tw.confd.packet import Reply, read_request, write_reply
+from ganeti_tw.confd.packet import Message, Reply, read_request, write_message
 from ganeti_tw.errors import BadRequest, Expired, NotSent, WrongState
 
 NOW = 1_700_000_000.0
@@ -31,7 +31,7 @@ def candidates(*addresses: str) -> Candidates:
 
 
 def reply(answer: Any, serial: int, rsalt: str = "r0", status: int = 0) -> bytes:
-    return write_reply(Reply(status, answer, serial), rsalt, KEY)
+    return write_message(Message(Reply(status, answer, serial)), rsalt, KEY)
 
 
 class ExchangeTests(TestCase):

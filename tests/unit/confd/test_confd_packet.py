@@ -20,7 +20,6 @@ from ganeti_tw.confd.packet import (
     read_reply,
     read_request,
     write_message,
-    write_reply,
     write_request,
 )
 from ganeti_tw.errors import BadRequest
@@ -111,12 +110,12 @@ class PacketTests(TestCase):
                 write_request(2, query, "r", KEY, NOW)
 
     def test_an_answer_too_large_for_a_datagram_is_an_error_that_fits(self) -> None:
-        datagram = write_reply(Reply(0, ["x" * 100] * 1000, 5), "r", KEY)
+        datagram = write_message(Message(Reply(0, ["x" * 100] * 1000, 5)), "r", KEY)
         self.assertLess(len(datagram), LARGEST_REPLY)
         self.assertEqual(read_reply(datagram, KEY, "r").status, 1)
 
     def test_answers_to_other_requests_are_dropped(self) -> None:
-        datagram = write_reply(Reply(0, "a", 5), "r", KEY)
+        datagram = write_message(Message(Reply(0, "a", 5)), "r", KEY)
         self.assertEqual(read_reply(datagram, KEY, "r"), Reply(0, "a", 5))
         for key, rsalt in ((KEY, "s"), (Key(b"other\n"), "r")):
             with self.assertRaises(BadPacket):

@@ -7,6 +7,7 @@ from random import Random
 from hypothesis import strategies as st
 
 from ganeti_tw.htools.cluster import Cluster
+from ganeti_tw.htools.instance import Instance
 from ganeti_tw.htools.prepare import Wishes, prepare
 from ganeti_tw.htools.text import parse
 
@@ -93,3 +94,21 @@ def clusters(draw: st.DrawFn, most_nodes: int = 7, most_instances: int = 25) -> 
     nodes = draw(st.integers(2, most_nodes))
     instances = draw(st.integers(1, most_instances))
     return cluster_of(text_of(draw(st.integers(0, 10**9)), nodes, instances, plain=draw(st.booleans())))
+
+
+def new_instance(cluster: Cluster, memory: int, template: str, tags: tuple[str, ...] = ()) -> Instance:
+    """One that has no place yet."""
+    instance = Instance(
+        len(cluster.instances),
+        "new",
+        memory=memory,
+        disk=10240,
+        disks=[10240],
+        disk_spindles=None,
+        vcpus=1,
+        status="running",
+        auto_balance=True,
+        template=template,
+    )
+    instance.exclusion = tags
+    return instance

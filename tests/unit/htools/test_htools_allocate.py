@@ -7,7 +7,7 @@ from unittest import TestCase
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clusters import cluster_of, clusters, text_of, with_own_spindles
+from clusters import cluster_of, clusters, new_instance, text_of, with_own_spindles
 from ganeti_tw.htools.allocate import Rules, in_best_group, with_instance
 from ganeti_tw.htools.cluster import NOWHERE, Cluster
 from ganeti_tw.htools.failures import Fail
@@ -17,21 +17,6 @@ from ganeti_tw.htools.redundancy import failing
 from ganeti_tw.htools.score import score
 
 properties = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-
-
-def new_instance(cluster: Cluster, memory: int, template: str) -> Instance:
-    return Instance(
-        len(cluster.instances),
-        "new",
-        memory=memory,
-        disk=10240,
-        disks=[10240],
-        disk_spindles=None,
-        vcpus=1,
-        status="running",
-        auto_balance=True,
-        template=template,
-    )
 
 
 class AllocationTests(TestCase):

@@ -9,36 +9,18 @@ from unittest import TestCase
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clusters import cluster_of, clusters, text_of
+from clusters import cluster_of, clusters, new_instance, text_of
 from ganeti_tw.cli.htools.explain import comparison
 from ganeti_tw.htools.allocate import Rules, in_best_group
 from ganeti_tw.htools.balance import Limits, balance
 from ganeti_tw.htools.cluster import Cluster
 from ganeti_tw.htools.failures import Fail
-from ganeti_tw.htools.instance import Instance
 from ganeti_tw.htools.score import score
 from ganeti_tw.htools.why import Placing, parts_of
 from ganeti_tw.htools.why_balance import Explainer
 from runs import DATA, InFolder
 
 properties = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-
-
-def new_instance(cluster: Cluster, memory: int, template: str, tags: tuple[str, ...] = ()) -> Instance:
-    instance = Instance(
-        len(cluster.instances),
-        "new",
-        memory=memory,
-        disk=10240,
-        disks=[10240],
-        disk_spindles=None,
-        vcpus=1,
-        status="running",
-        auto_balance=True,
-        template=template,
-    )
-    instance.exclusion = tags
-    return instance
 
 
 class PlacingTests(TestCase):

@@ -8,12 +8,11 @@ from unittest import TestCase
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clusters import cluster_of, text_of
+from clusters import cluster_of, new_instance, text_of
 from ganeti_tw.htools.allocate import Rules, in_best_group
 from ganeti_tw.htools.cluster import Cluster
 from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.health import health
-from ganeti_tw.htools.instance import Instance
 from ganeti_tw.htools.node import Node
 
 properties = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -70,18 +69,7 @@ class OrderTests(TestCase):
         found: list[tuple[int, dict[Fail, int], float | None]] = []
         for content in (text, shuffled(text, order)):
             cluster = cluster_of(content)
-            instance = Instance(
-                len(cluster.instances),
-                "new",
-                memory=memory,
-                disk=10240,
-                disks=[10240],
-                disk_spindles=None,
-                vcpus=1,
-                status="running",
-                auto_balance=True,
-                template=template,
-            )
+            instance = new_instance(cluster, memory, template)
             choice = in_best_group(cluster, instance, 2 if template == "drbd" else 1, Rules(capacity_checks=False))
             if choice.chosen is None:
                 found.append((0, {}, None))

@@ -124,6 +124,17 @@ class RelationTests(SynchronousTestCase):
         found = [config.primaries(N2), config.secondaries_on(N1), config.primaries(N1), config.secondaries_on(N2)]
         self.assertEqual([[i.name for i in each] for each in found], [["web"], ["web"], [], []])
 
+    def test_those_of_a_node_begin_with_those_it_is_primary_of(self) -> None:
+        config = with_things(
+            instance(1, "a", N2, (uuid(11),)),
+            drbd(11),
+            instance(2, "b", N1, (uuid(12),)),
+            drbd(12),
+            instance(3, "c", N3),
+        )
+        self.assertEqual([i.name for i in config.instances_on(N1)], ["b", "a"])
+        self.assertEqual([i.name for i in config.instances_on(N2)], ["a", "b"])
+
     def test_a_failover_swaps_primary_and_secondary(self) -> None:
         config = with_things(instance(1, "web", N1, (uuid(11),)), drbd(11))
         config = config.apply([row(attrs.evolve(config.instance("web"), primary_node=N2))])

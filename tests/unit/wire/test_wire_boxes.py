@@ -6,9 +6,11 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
 from twisted.logger import LogLevel, capturedLogs
 from twisted.protocols.amp import AmpBox
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.cli.client import Boxes
@@ -164,9 +166,6 @@ class CallTests(SynchronousTestCase):
         self.assertFalse(transport.disconnecting or transport.aborted)
 
     def test_closed_connection_sends_nothing(self) -> None:
-        from twisted.internet.error import ConnectionDone
-        from twisted.python.failure import Failure
-
         protocol, _ = connected()
         asked = protocol.boxReceiver.call(b"Do", {"body": b""})
         protocol.connectionLost(Failure(ConnectionDone()))
@@ -197,4 +196,10 @@ class StreamTests(SynchronousTestCase):
         protocol, transport = connected()
         transport.lazy = True
         protocol.boxReceiver.say(b"Large", cut("body", bytes(STREAM_FROM + 300000)))
-        transport.producer.stopProducing()
+        written = transport.value()
+        self.assertLess(len(written), STREAM_FROM)
+        outlet = transport.producer
+        outlet.stopProducing()
+        outlet.resumeProducing()
+        self.assertFalse(outlet.busy)
+        self.assertEqual(transport.value(), written)

@@ -130,6 +130,7 @@ class MakeWayTests(SynchronousTestCase):
 
     def test_nothing_there(self) -> None:
         make_way(self.path)
+        self.assertFalse(os.path.lexists(self.path))
 
     def test_live_socket_stays(self) -> None:
         with socket.socket(socket.AF_UNIX) as s:

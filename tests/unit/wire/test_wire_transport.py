@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import itertools
 
+from attrs import evolve
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.errors import (
@@ -141,8 +143,6 @@ class AskTests(Case):
 
         async def late() -> None:
             await d
-
-        from twisted.internet.defer import Deferred
 
         self.failureResultOf(Deferred.fromCoroutine(late()), NoRoom)
 
@@ -329,8 +329,6 @@ class TrustTests(Case):
 
     def test_client_with_a_strangers_certificate_that_trusts_us_is_not_sent(self) -> None:
         other = member(authority("other.example.com"), "master.example.com")
-        from attrs import evolve
-
         self.world.identity = evolve(other, ca=NODE.ca)
         self.failed(self.world.worker.ask(Echo(b"x"), 10), NotSent)
         self.assertEqual((self.world.notes, self.world.gated), ([], []))
