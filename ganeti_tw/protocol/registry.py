@@ -19,19 +19,21 @@ T = TypeVar("T")
 _by_name: dict[str, type[Any]] = {}
 _names: dict[type[Any], str] = {}
 _answers: dict[str, Any] = {}
+_words: dict[str, str] = {}
 _looks: set[type[Any]] = set()
 
 
-def wire(name: str, answer: Any = None, *, looks: bool = False) -> Callable[[type[T]], type[T]]:
+def wire(name: str, *, what: str, answer: Any = None, looks: bool = False) -> Callable[[type[T]], type[T]]:
     """Let messages of this class travel as ``name``; ``answer`` is the type of its answer.
 
+    ``what``: the receiver is to do, for administrators who read that it was not: "node1 could not be asked to ...".
     ``looks``: the receiver only looks; whoever asked may leave it at that.
     """
 
     def register(cls: type[T]) -> type[T]:
         if name in _by_name:
             raise ValueError(f"two messages are called {name}")
-        _by_name[name], _names[cls], _answers[name] = cls, name, answer
+        _by_name[name], _names[cls], _answers[name], _words[name] = cls, name, answer, what
         if looks:
             _looks.add(cls)
         return cls
@@ -42,6 +44,11 @@ def wire(name: str, answer: Any = None, *, looks: bool = False) -> Callable[[typ
 def names() -> list[str]:
     """The names of all messages that may travel, sorted."""
     return sorted(_by_name)
+
+
+def what(name: str) -> str:
+    """What whoever gets the message of that name is to do, in the words of administrators."""
+    return _words.get(name, name)
 
 
 def only_looks(message: Any) -> bool:

@@ -10,8 +10,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from ganeti_tw.errors import Expired, NotSent
+from ganeti_tw.errors import Expired, NotSent, OutcomeUnknown
 from ganeti_tw.kernel.asking import Unheard
+from ganeti_tw.protocol.registry import what
 
 _numbers = count()  # in the order they were made
 
@@ -89,6 +90,15 @@ class Request:
         if answer is not None:
             answer.errback(error)
 
+    def not_sent(self, why: str) -> None:
+        """Settle it, unless it is: it did not leave this host."""
+        self.fail(NotSent(f"{self.peer} could not be asked to {what(self.name)}: {why}"))
+
+    def lost(self, why: str) -> None:
+        """Settle it, unless it is: the connection went away while it was under way."""
+        asked = f"{self.peer} was asked to {what(self.name)}"
+        self.fail(OutcomeUnknown(f"{asked}, and the connection was lost before the answer came: {why}"))
+
     def drop(self) -> None:
         """Nobody is told anything; no timer is left."""
         self._settle()
@@ -96,10 +106,12 @@ class Request:
     def _expired(self) -> None:
         self._timer = None
         if self._sent:
-            self.fail(Expired(f"{self}: no answer within {self.timeout:g} s"))
+            self.fail(
+                Expired(f"{self.peer} was asked to {what(self.name)} and did not answer within {self.timeout:g} s")
+            )
         else:
             why = self._withdraw(self)
-            self.fail(NotSent(f"{self}: no connection within {self.timeout:g} s{': ' if why else ''}{why}"))
+            self.not_sent(f"no connection within {self.timeout:g} s{': ' if why else ''}{why}")
 
     def _cancelled(self, answer: Deferred[bytes]) -> None:
         # The caller of cancel() settles the answer itself.

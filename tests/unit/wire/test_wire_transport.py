@@ -167,7 +167,7 @@ class DeadlineTests(Case):
         d = self.world.worker.ask(Wait(), 3)
         self.world.settle(2)
         self.assertNoResult(d)
-        self.assertIn("test.wait/1 to worker on node1", self.failed(d, Expired, 2))
+        self.assertIn("node1.example.com was asked to wait and did not answer within 3 s", self.failed(d, Expired, 2))
 
     def test_late_answers_are_dropped(self) -> None:
         d = self.world.worker.ask(Wait(), 3)
