@@ -56,6 +56,11 @@ def only_looks(message: Any) -> bool:
     return type(message) in _looks
 
 
+def is_question(name: str) -> bool:
+    """Whether the message of that name only looks."""
+    return _by_name.get(name) in _looks
+
+
 def name_of(message: Any) -> str:
     """The name a message travels under; BadRequest when it may not."""
     try:

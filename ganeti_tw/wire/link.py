@@ -23,7 +23,7 @@ from ganeti_tw.wire.request import Request
 
 ATTEMPT = 5.0  # seconds for name, TCP, TLS and greeting together
 SILENT = f"no connection within {ATTEMPT:g} s {IS_IT_UP}"
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds between attempts
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 1.0  # seconds between attempts, of which there are none unless something waits
 STEADY = 10.0  # a connection that lasted longer is not counted as a failure
 CLOSED = "the link is closed"
 QUEUE = 1000  # messages that may wait for the connection
@@ -50,7 +50,8 @@ class Link:
     1, for the pauses between attempts.
 
     What is asked while there is no connection waits for one attempt to end,
-    and no longer than its time-out.
+    and no longer than its time-out; a question, when the last attempt failed or
+    the connection was lost, no longer than ``request.PATIENCE``.
     """
 
     log: ClassVar[Logger] = Logger()
@@ -161,6 +162,8 @@ class Link:
             request.not_sent(f"{QUEUE} messages wait for the connection already")
         else:
             self._queue.append(request)
+            if self._failures:
+                request.again()
             self._connect()
 
     def _withdraw(self, request: Request) -> str:

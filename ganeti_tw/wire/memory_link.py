@@ -104,9 +104,11 @@ class MemoryLink:
     def _send(self, request: Request) -> None:
         obstacle, after = self._obstacle()
         if obstacle:
+            if self._error:
+                request.again()
             self._clock.callLater(after, self._not_sent, request, obstacle)
             return
-        self._up = True
+        self._up, self._error = True, ""
         left, body = request.left(), request.body
         envelope = Envelope(request.path, request.name, body, self._epoch(), left)
         request.sent()
@@ -183,6 +185,8 @@ class MemoryLink:
 
     def _not_sent(self, request: Request, why: str) -> None:
         self._pending.discard(request)
+        if not self._up:
+            self._error = why
         request.not_sent(why)
 
     def _fail(self, request: Request, error: GanetiError) -> None:

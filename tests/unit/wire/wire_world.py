@@ -46,6 +46,12 @@ class Wait:
     """Answered by :meth:`Worker.release`."""
 
 
+@wire("test.look/1", what="look", answer=str, looks=True)
+@frozen
+class Look:
+    """Answered as :class:`Wait`."""
+
+
 @wire("test.note/1", what="note something", answer=None)
 @frozen
 class Note:
@@ -89,6 +95,10 @@ class Worker(Actor):
     def wait(self, m: Wait) -> Any:
         self.waiting.append(Deferred())
         return self.waiting[-1]
+
+    @receive(Look)
+    def look(self, m: Look) -> Any:
+        return self.wait(Wait())
 
     @receive(Fail)
     def fail(self, m: Fail) -> Any:
