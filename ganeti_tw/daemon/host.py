@@ -34,6 +34,7 @@ from ganeti_tw.protocol.config import Follow
 from ganeti_tw.protocol.ledger import Position
 from ganeti_tw.protocol.mastership import FROM_ANY_EPOCH
 from ganeti_tw.protocol.node import MASTER_ONLY as NODE_MASTER_ONLY
+from ganeti_tw.protocol.registry import what
 from ganeti_tw.wire.certificates import digest
 from ganeti_tw.wire.identity import Identity, Unjoined
 from ganeti_tw.wire.token import SECRET_BYTES, Invitation, Token
@@ -112,7 +113,7 @@ class Host:
             self.inquiry.begin()
         seen = record.seen(peer, epoch)
         if name in MASTER_ONLY and peer != seen.master:
-            raise Refused(f"{name} is for the master only, which is {seen.master}, not {peer}")
+            raise Refused(f"only the master, {seen.master}, may ask a node to {what(name)}, not {peer}")
         if seen is not record:
             # On disk before it is obeyed; happens once in a reign.
             self.keep(seen)

@@ -9,7 +9,7 @@ from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
-from ganeti_tw.errors import GanetiError, Retry, TryLater
+from ganeti_tw.errors import ActorStopped, GanetiError, Retry, TryLater
 from ganeti_tw.jobs.dependencies import DependencyCanceled, judge
 from ganeti_tw.jobs.hooks import HookRunner
 from ganeti_tw.jobs.places import Places
@@ -212,6 +212,8 @@ class _Failed(Exception):
 def _release(locks: Ref, owner: str) -> None:
     try:
         locks.tell(Release(owner))
+    except ActorStopped:
+        pass  # all locks went with their manager; why it stopped is told once, and not by each job
     except GanetiError as e:  # what the manager is not told now it learns from the end of the job
         log.warn("{owner} could not give back its locks: {reason}", owner=owner, reason=e.text)
 

@@ -16,7 +16,7 @@ class FileCopy:
     mtime: float
 
 
-@wire("node.read_ancillary/1", answer=tuple[FileCopy, ...], looks=True)
+@wire("node.read_ancillary/1", what="read files that all nodes have", answer=tuple[FileCopy, ...], looks=True)
 @frozen
 class ReadAncillary:
     """Answer: those of these files that are there.
@@ -28,7 +28,7 @@ class ReadAncillary:
     paths: tuple[str, ...]
 
 
-@wire("node.write_ancillary/1", answer=tuple[str, ...])
+@wire("node.write_ancillary/1", what="store files that all nodes have", answer=tuple[str, ...])
 @frozen
 class WriteAncillary:
     """Have these files with these contents; their modes are known by their paths.

@@ -9,13 +9,13 @@ from attrs import frozen
 from ganeti_tw.protocol.registry import wire
 
 
-@wire("host.request_certificate/1", answer=str)
+@wire("host.request_certificate/1", what="make a new key", answer=str)
 @frozen
 class RequestCertificate:
     """Make a new key.  Answer: a signing request for it, PEM; the key in use stays in use."""
 
 
-@wire("host.use_certificate/1", answer=None)
+@wire("host.use_certificate/1", what="use a new certificate", answer=None)
 @frozen
 class UseCertificate:
     """Use the certificate of the last request, with its key, and trust these authorities.
@@ -29,7 +29,7 @@ class UseCertificate:
     ca: str  # PEM, one or several
 
 
-@wire("host.trust/1", answer=None)
+@wire("host.trust/1", what="trust the authorities of the cluster", answer=None)
 @frozen
 class Trust:
     """Believe peers with certificates of these authorities, and no others.

@@ -113,7 +113,7 @@ class Console:
     message: str | None = None
 
 
-@wire("node.start_instance/1", answer=None)
+@wire("node.start_instance/1", what="start an instance", answer=None)
 @frozen
 class StartInstance:
     """Answer: None once the hypervisor has started it.  DriverError when it does not start."""
@@ -122,7 +122,7 @@ class StartInstance:
     paused: bool = False
 
 
-@wire("node.stop_instance/1", answer=None)
+@wire("node.stop_instance/1", what="shut an instance down", answer=None)
 @frozen
 class StopInstance:
     """Answer: None once it is down.  ``timeout``: seconds between asking politely and pulling the plug."""
@@ -132,7 +132,7 @@ class StopInstance:
     timeout: float
 
 
-@wire("node.reboot_instance/1", answer=None)
+@wire("node.reboot_instance/1", what="reboot an instance", answer=None)
 @frozen
 class RebootInstance:
     """Answer: None.  ``kind`` soft (asked of the guest) or hard (destroyed and started).  The stopped are started."""
@@ -141,7 +141,7 @@ class RebootInstance:
     kind: str
 
 
-@wire("node.list_instances/1", answer=tuple[RunningInstance, ...], looks=True)
+@wire("node.list_instances/1", what="list the instances it runs", answer=tuple[RunningInstance, ...], looks=True)
 @frozen
 class ListInstances:
     """Answer: what the hypervisors named know, without asking the guests; of these instances only, if any are named."""
@@ -150,7 +150,7 @@ class ListInstances:
     names: tuple[str, ...] = ()
 
 
-@wire("node.get_console/1", answer=Console, looks=True)
+@wire("node.get_console/1", what="tell where a console is", answer=Console, looks=True)
 @frozen
 class GetConsole:
     """Answer: a Console.  WrongState when the instance does not run."""
@@ -158,7 +158,7 @@ class GetConsole:
     spec: InstanceSpec
 
 
-@wire("node.create_disk/1", answer=str)
+@wire("node.create_disk/1", what="create a disk", answer=str)
 @frozen
 class CreateDisk:
     """Answer: the path of the device or file.  NoRoom, DriverError."""
@@ -167,7 +167,7 @@ class CreateDisk:
     disk: DiskSpec
 
 
-@wire("node.remove_disk/1", answer=None)
+@wire("node.remove_disk/1", what="remove a disk", answer=None)
 @frozen
 class RemoveDisk:
     """Answer: None, also when it is gone already."""
@@ -176,7 +176,7 @@ class RemoveDisk:
     disk: DiskSpec
 
 
-@wire("node.find_disk/1", answer=str | None, looks=True)
+@wire("node.find_disk/1", what="look for a disk", answer=str | None, looks=True)
 @frozen
 class FindDisk:
     """Answer: the path of the disk, None when it is not there."""
@@ -185,7 +185,7 @@ class FindDisk:
     disk: DiskSpec
 
 
-@wire("node.rename_disk/1", answer=None)
+@wire("node.rename_disk/1", what="rename a disk", answer=None)
 @frozen
 class RenameDisk:
     """Put the data of ``disk`` where ``to``, the same disk, says it is.  They differ in ``logical_id``.
@@ -199,7 +199,7 @@ class RenameDisk:
     to: DiskSpec
 
 
-@wire("node.copy_disk/1", answer=None)
+@wire("node.copy_disk/1", what="copy a disk", answer=None)
 @frozen
 class CopyDisk:
     """Put what is on a part of ``disk``, in MiB, to the same place on ``to``, another disk on this node.
@@ -214,7 +214,7 @@ class CopyDisk:
     size_mib: int
 
 
-@wire("node.install_os/1", answer=None)
+@wire("node.install_os/1", what="install an OS", answer=None)
 @frozen
 class InstallOs:
     """Run the OS definition's ``create`` script.
@@ -229,7 +229,7 @@ class InstallOs:
     debug_level: int = 0
 
 
-@wire("node.rename_os/1", answer=None)
+@wire("node.rename_os/1", what="tell an OS its new name", answer=None)
 @frozen
 class RenameOs:
     """Run the OS definition's ``rename`` script for an instance that had another name.

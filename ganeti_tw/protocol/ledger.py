@@ -28,13 +28,13 @@ class Position:
     epoch: int
 
 
-@wire("follower.get_position/1", answer=Position)
+@wire("follower.get_position/1", what="tell how far its copy of the ledger is", answer=Position)
 @frozen
 class GetPosition:
     """Answer: Position."""
 
 
-@wire("follower.append/1", answer=Position)
+@wire("follower.append/1", what="store changes of the ledger", answer=Position)
 @frozen
 class Append:
     """Changes in order, to be stored after ``previous``.
@@ -49,7 +49,7 @@ class Append:
     changes: tuple[Change, ...]
 
 
-@wire("follower.install/1", answer=Position)
+@wire("follower.install/1", what="store a copy of the ledger", answer=Position)
 @frozen
 class Install:
     """One part of a whole copy that replaces what the follower has.
@@ -66,7 +66,7 @@ class Install:
     last: bool = True
 
 
-@wire("follower.get_changes/1", answer=tuple[Change, ...] | None)
+@wire("follower.get_changes/1", what="hand over changes of the ledger", answer=tuple[Change, ...] | None)
 @frozen
 class GetChanges:
     """For a new master that may lack changes a candidate has.
@@ -89,7 +89,7 @@ class CopyPart:
     last: bool
 
 
-@wire("follower.get_copy/1", answer=CopyPart)
+@wire("follower.get_copy/1", what="hand over its copy of the ledger", answer=CopyPart)
 @frozen
 class GetCopy:
     """Answer: CopyPart number ``part``; part 0 is a fresh copy.

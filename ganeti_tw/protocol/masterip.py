@@ -26,7 +26,7 @@ class MasterIpEnd:
     warnings: tuple[str, ...] = ()
 
 
-@wire("node.set_master_ip/1", answer=MasterIpEnd)
+@wire("node.set_master_ip/1", what="set up or give up the master IP", answer=MasterIpEnd)
 @frozen
 class SetMasterIp:
     """Have the address on this node, or not; hooks run before and after.  Answer: MasterIpEnd.

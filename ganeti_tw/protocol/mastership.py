@@ -21,13 +21,13 @@ class Standing:
     in_sync_at: Position  # when that was
 
 
-@wire("host.get_standing/1", answer=Standing)
+@wire("host.get_standing/1", what="tell whom it follows", answer=Standing)
 @frozen
 class GetStanding:
     """Answer: Standing.  Any node may ask, in whatever epoch it believes."""
 
 
-@wire("host.promise/1", answer=Standing)
+@wire("host.promise/1", what="accept a new master", answer=Standing)
 @frozen
 class Promise:
     """Obey nobody of an earlier epoch any more, and in this one ``leader`` alone; who is master steps down.
@@ -40,7 +40,7 @@ class Promise:
     leader: str
 
 
-@wire("host.witness/1", answer=None)
+@wire("host.witness/1", what="note which hosts have all changes", answer=None)
 @frozen
 class Witness:
     """These hosts have all that was acknowledged; to be told to who wants to be master.

@@ -13,7 +13,7 @@ from ganeti_tw.protocol.instance import InstanceSpec
 from ganeti_tw.protocol.registry import wire
 
 
-@wire("node.ask_migration/1", answer=str, looks=True)
+@wire("node.ask_migration/1", what="tell whether instances can migrate", answer=str, looks=True)
 @frozen
 class AskMigration:
     """Answer: why guests of the hypervisor can neither leave nor come to this node alive; empty when they can."""
@@ -34,7 +34,7 @@ class Doorway:
     places: dict[str, str] = field(factory=dict)
 
 
-@wire("node.accept_guest/1", answer=Doorway)
+@wire("node.accept_guest/1", what="get ready for a running instance", answer=Doorway)
 @frozen
 class AcceptGuest:
     """Get ready for a guest that runs on another node.
@@ -46,7 +46,7 @@ class AcceptGuest:
     address: str
 
 
-@wire("node.send_guest/1", answer=None)
+@wire("node.send_guest/1", what="send a running instance to another node", answer=None)
 @frozen
 class SendGuest:
     """Begin to send a running guest to another node.  Answer: None once it has begun; WatchSending tells the rest.
@@ -69,7 +69,7 @@ class Sending:
     error: str = ""
 
 
-@wire("node.watch_sending/1", answer=Sending, looks=True)
+@wire("node.watch_sending/1", what="tell how far a migration is", answer=Sending, looks=True)
 @frozen
 class WatchSending:
     """Answer: a Sending, at once when it has ended, else after ``seconds``.
@@ -82,7 +82,7 @@ class WatchSending:
     seconds: float
 
 
-@wire("node.end_migration/1", answer=bool)
+@wire("node.end_migration/1", what="end a migration", answer=bool)
 @frozen
 class EndMigration:
     """Abort what is still under way, from here or to here.
@@ -94,7 +94,7 @@ class EndMigration:
     hypervisor: str
 
 
-@wire("node.set_guest_memory/1", answer=None)
+@wire("node.set_guest_memory/1", what="change the memory of a running instance", answer=None)
 @frozen
 class SetGuestMemory:
     """Give a running guest this much memory.  Answer: None once it was asked to make do with it."""

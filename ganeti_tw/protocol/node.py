@@ -25,7 +25,7 @@ class NodeFigures:
     boot_id: str
 
 
-@wire("node.get_figures/1", answer=NodeFigures, looks=True)
+@wire("node.get_figures/1", what="tell how much memory and disk space it has", answer=NodeFigures, looks=True)
 @frozen
 class GetFigures:
     """Answer: NodeFigures.  ``storage`` is the directory or volume group asked about."""
@@ -49,13 +49,13 @@ class OsStatus:
     trusted: bool
 
 
-@wire("node.list_oses/1", answer=tuple[OsStatus, ...], looks=True)
+@wire("node.list_oses/1", what="list its OS definitions", answer=tuple[OsStatus, ...], looks=True)
 @frozen
 class ListOses:
     """Answer: every OS definition of the node, sorted by name; the first on the search path wins."""
 
 
-@wire("node.check_os/1", answer=None)
+@wire("node.check_os/1", what="check the parameters of an OS", answer=None)
 @frozen
 class CheckOs:
     """Let the ``verify`` script of an OS look at parameters.
@@ -97,7 +97,7 @@ class NodeReport:
     unreachable: dict[str, str] = field(factory=dict)  # peers asked about -> why they cannot be reached
 
 
-@wire("node.verify/1", answer=NodeReport, looks=True)
+@wire("node.verify/1", what="verify itself", answer=NodeReport, looks=True)
 @frozen
 class VerifyNode:
     """Look at everything; change nothing.  Answer: NodeReport."""
@@ -110,7 +110,7 @@ class VerifyNode:
     peers: dict[str, str] = field(factory=dict)  # what to call it -> address of another node
 
 
-@wire("node.ping/1", answer=str, looks=True)
+@wire("node.ping/1", what="show that it is there", answer=str, looks=True)
 @frozen
 class Ping:
     """Answer: ``text``."""
@@ -132,7 +132,7 @@ class ProgramEnd:
         return self.status == 0 and not self.reason
 
 
-@wire("node.run_oob/1", answer=ProgramEnd)
+@wire("node.run_oob/1", what="run an out-of-band helper", answer=ProgramEnd)
 @frozen
 class RunOob:
     """Run an out-of-band helper: ``program command node``.  Answer: ProgramEnd.  DriverError when it cannot start."""
@@ -143,7 +143,7 @@ class RunOob:
     timeout: float
 
 
-@wire("node.run_restricted/1", answer=str)
+@wire("node.run_restricted/1", what="run a restricted command", answer=str)
 @frozen
 class RunRestricted:
     """Run a program of the node's directory of restricted commands, without arguments and environment.
@@ -155,7 +155,7 @@ class RunRestricted:
     command: str
 
 
-@wire("node.run_command/1", answer=ProgramEnd)
+@wire("node.run_command/1", what="run a command", answer=ProgramEnd)
 @frozen
 class RunCommand:
     """Run a line of the shell.  Answer: ProgramEnd.  Only from the master."""
@@ -164,7 +164,7 @@ class RunCommand:
     timeout: float
 
 
-@wire("node.put_file/1", answer=None)
+@wire("node.put_file/1", what="store a file", answer=None)
 @frozen
 class PutFile:
     """Replace a file, whole, in a directory that exists.  Only from the master.  Answer: None."""
@@ -175,7 +175,7 @@ class PutFile:
     mtime: float
 
 
-@wire("node.powercycle/1", answer=str)
+@wire("node.powercycle/1", what="reboot its machine", answer=str)
 @frozen
 class PowercycleNode:
     """Reboot the machine at once, as the hypervisor does it.  Answer: what will happen.  BadRequest when it cannot."""
@@ -192,7 +192,7 @@ class HookEnd:
     output: str
 
 
-@wire("node.run_hooks/1", answer=tuple[HookEnd, ...])
+@wire("node.run_hooks/1", what="run hooks", answer=tuple[HookEnd, ...])
 @frozen
 class RunHooks:
     """Run the scripts of a hook one after the other; all of them have ``timeout`` seconds together.
@@ -237,13 +237,13 @@ class HostState:
     certificate: str = ""  # SHA-1 of the one it shows to others, ``AA:BB:...``; empty without a cluster
 
 
-@wire("host.get_state/1", answer=HostState, looks=True)
+@wire("host.get_state/1", what="tell who it is", answer=HostState, looks=True)
 @frozen
 class GetHostState:
     """Answer: HostState."""
 
 
-@wire("host.update/1", answer=None)
+@wire("host.update/1", what="note what changed in the cluster", answer=None)
 @frozen
 class UpdateHost:
     """All a node must know of the cluster; the whole of it each time, the latest serial wins."""
@@ -260,13 +260,13 @@ class UpdateHost:
     lowest: dict[str, int] = field(factory=dict)  # numbers of certificates that are good, by name of the node
 
 
-@wire("host.leave/1", answer=None)
+@wire("host.leave/1", what="leave the cluster", answer=None)
 @frozen
 class LeaveCluster:
     """Forget the cluster: certificates, ssconf, ledger.  Guests are left alone.  Answer: None."""
 
 
-@wire("join.hello/1", answer=dict[str, Any])
+@wire("join.hello/1", what="join the cluster", answer=dict[str, Any])
 @frozen
 class JoinHello:
     """First words of a master to a host that shows a token: answered with a nonce and a signing request."""
@@ -275,7 +275,7 @@ class JoinHello:
     node: str
 
 
-@wire("join.welcome/1", answer=None)
+@wire("join.welcome/1", what="join the cluster", answer=None)
 @frozen
 class JoinWelcome:
     """Proof that the master knows the token, and all the host needs to be a node, also under the next master.

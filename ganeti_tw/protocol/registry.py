@@ -19,19 +19,21 @@ T = TypeVar("T")
 _by_name: dict[str, type[Any]] = {}
 _names: dict[type[Any], str] = {}
 _answers: dict[str, Any] = {}
+_words: dict[str, str] = {}
 _looks: set[type[Any]] = set()
 
 
-def wire(name: str, answer: Any = None, *, looks: bool = False) -> Callable[[type[T]], type[T]]:
+def wire(name: str, *, what: str, answer: Any = None, looks: bool = False) -> Callable[[type[T]], type[T]]:
     """Let messages of this class travel as ``name``; ``answer`` is the type of its answer.
 
+    ``what``: the receiver is to do, for administrators who read that it was not: "node1 could not be asked to ...".
     ``looks``: the receiver only looks; whoever asked may leave it at that.
     """
 
     def register(cls: type[T]) -> type[T]:
         if name in _by_name:
             raise ValueError(f"two messages are called {name}")
-        _by_name[name], _names[cls], _answers[name] = cls, name, answer
+        _by_name[name], _names[cls], _answers[name], _words[name] = cls, name, answer, what
         if looks:
             _looks.add(cls)
         return cls
@@ -44,9 +46,19 @@ def names() -> list[str]:
     return sorted(_by_name)
 
 
+def what(name: str) -> str:
+    """What whoever gets the message of that name is to do, in the words of administrators."""
+    return _words.get(name, name)
+
+
 def only_looks(message: Any) -> bool:
     """Whether nothing is another way than before when the message was handled."""
     return type(message) in _looks
+
+
+def is_question(name: str) -> bool:
+    """Whether the message of that name only looks."""
+    return _by_name.get(name) in _looks
 
 
 def name_of(message: Any) -> str:

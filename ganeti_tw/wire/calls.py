@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.error import ConnectionRefusedError, NoRouteError, TCPTimedOutError, TimeoutError
 from twisted.logger import Logger
 from twisted.protocols import amp
 from twisted.python.failure import Failure
@@ -131,11 +132,21 @@ STRANGER = (
     f"{UNTRUSTED}: the host has not joined this cluster ('gnt-node token' there and 'gnt-node add --readd' on the "
     "master), or its certificate is good no longer"
 )
+IS_IT_UP = "(is it up, and in the network?)"
+REFUSED = "connection refused (does ganeti run there?)"
+NOT_CONNECTED = (
+    (ConnectionRefusedError, REFUSED),
+    (NoRouteError, f"no route to it {IS_IT_UP}"),
+    ((TCPTimedOutError, TimeoutError), f"no connection in time {IS_IT_UP}"),
+)
 
 
 def reason_of(failure: Failure) -> str:
     """Why a connection failed, in one line."""
     error: Any = failure.value
+    for kinds, words in NOT_CONNECTED:
+        if isinstance(error, kinds):
+            return words
     # OpenSSL's errors hold a list of (library, function, reason).
     if error.args and isinstance(error.args[0], list):
         text = "; ".join(str(entry[-1]) for entry in error.args[0]) or type(error).__name__

@@ -11,7 +11,7 @@ from twisted.logger import Logger
 
 from ganeti_tw.errors import GanetiError, NotFound, Refused
 from ganeti_tw.kernel import ActorSystem
-from ganeti_tw.protocol.registry import pack_answer, unpack
+from ganeti_tw.protocol.registry import pack_answer, unpack, what
 from ganeti_tw.wire.envelope import Envelope, Sender
 
 Gate = Callable[[str, int, str], None]
@@ -83,7 +83,7 @@ class Delivery:
         if sender.name is not None:
             self._gate(sender.name, envelope.epoch, envelope.name)
         elif envelope.name not in self._open_names:
-            raise Refused(f"this host is in no cluster and takes no {envelope.name}")
+            raise Refused(f"this host is in no cluster: it cannot be asked to {what(envelope.name)}")
         ref = self._system.find(envelope.path)
         if ref is None:
             raise NotFound(f"no actor {envelope.path} on this host")

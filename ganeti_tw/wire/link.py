@@ -14,15 +14,16 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ganeti_tw.errors import GanetiError, NotSent, OutcomeUnknown
+from ganeti_tw.errors import GanetiError, OutcomeUnknown
 from ganeti_tw.kernel import Gone, Rank, Ref
-from ganeti_tw.wire.calls import reason_of
+from ganeti_tw.wire.calls import IS_IT_UP, reason_of
 from ganeti_tw.wire.outbound import Outbound
 from ganeti_tw.wire.remote import RemoteRef
 from ganeti_tw.wire.request import Request
 
 ATTEMPT = 5.0  # seconds for name, TCP, TLS and greeting together
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds between attempts
+SILENT = f"no connection within {ATTEMPT:g} s {IS_IT_UP}"
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 1.0  # seconds between attempts, of which there are none unless something waits
 STEADY = 10.0  # a connection that lasted longer is not counted as a failure
 CLOSED = "the link is closed"
 QUEUE = 1000  # messages that may wait for the connection
@@ -49,7 +50,8 @@ class Link:
     1, for the pauses between attempts.
 
     What is asked while there is no connection waits for one attempt to end,
-    and no longer than its time-out.
+    and no longer than its time-out; a question, when the last attempt failed or
+    the connection was lost, no longer than ``request.PATIENCE``.
     """
 
     log: ClassVar[Logger] = Logger()
@@ -155,11 +157,13 @@ class Link:
         if self._connection is not None:
             self._connection.send(request, self._epoch())
         elif self._closed:
-            request.fail(NotSent(f"{request}: {CLOSED}"))
+            request.not_sent(CLOSED)
         elif len(self._queue) >= QUEUE:
-            request.fail(NotSent(f"{request}: {QUEUE} messages wait for the connection already"))
+            request.not_sent(f"{QUEUE} messages wait for the connection already")
         else:
             self._queue.append(request)
+            if self._failures:
+                request.again()
             self._connect()
 
     def _withdraw(self, request: Request) -> str:
@@ -206,7 +210,7 @@ class Link:
     def _too_long(self, attempt: Outbound) -> None:
         self._timer = None
         dialling = self._dialling
-        attempt.why = attempt.why or f"no connection within {ATTEMPT:g} s"
+        attempt.why = attempt.why or SILENT
         self._down(attempt)
         attempt.abort()
         if dialling is not None:
@@ -259,7 +263,7 @@ class Link:
     def _fail_queue(self, why: str) -> None:
         queue, self._queue = self._queue, deque()
         for request in queue:
-            request.fail(NotSent(f"{request}: {why}"))
+            request.not_sent(why)
 
     def _tell_watchers(self, why: str) -> None:
         watchers, self._watchers = self._watchers, {}

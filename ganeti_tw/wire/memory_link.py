@@ -10,12 +10,12 @@ from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ganeti_tw.errors import GanetiError, NotSent, OutcomeUnknown, error_from
+from ganeti_tw.errors import GanetiError, OutcomeUnknown, error_from
 from ganeti_tw.kernel import Gone, Rank, Ref
 from ganeti_tw.wire.boxes import check_size
-from ganeti_tw.wire.calls import STRANGER, UNTRUSTED, foreseen
+from ganeti_tw.wire.calls import REFUSED, STRANGER, UNTRUSTED, foreseen
 from ganeti_tw.wire.envelope import Envelope, Sender
-from ganeti_tw.wire.link import ATTEMPT, CLOSED, LinkState
+from ganeti_tw.wire.link import ATTEMPT, CLOSED, SILENT, LinkState
 from ganeti_tw.wire.remote import RemoteRef
 from ganeti_tw.wire.request import Request
 
@@ -82,7 +82,7 @@ class MemoryLink:
                 handled.cancel()
             self._handled.clear()
             for request in self._take():
-                request.fail(OutcomeUnknown(f"{request}: the connection was lost before the answer came: {why}"))
+                request.lost(why)
             self._tell_watchers(why)
 
     def vanish(self) -> None:
@@ -104,9 +104,11 @@ class MemoryLink:
     def _send(self, request: Request) -> None:
         obstacle, after = self._obstacle()
         if obstacle:
-            self._clock.callLater(after, self._fail, request, NotSent(f"{request}: {obstacle}"))
+            if self._error:
+                request.again()
+            self._clock.callLater(after, self._not_sent, request, obstacle)
             return
-        self._up = True
+        self._up, self._error = True, ""
         left, body = request.left(), request.body
         envelope = Envelope(request.path, request.name, body, self._epoch(), left)
         request.sent()
@@ -120,10 +122,10 @@ class MemoryLink:
         if self._up:
             return "", 0.0
         if self._network.is_cut(self.owner, self.peer) or self._network.is_cut(self.peer, self.owner):
-            return f"no connection within {ATTEMPT:g} s", ATTEMPT
+            return SILENT, ATTEMPT
         owner, host = self._network.hosts.get(self.owner), self._network.hosts.get(self.peer)
         if host is None:
-            return "Connection was refused by other side", 0.0
+            return REFUSED, 0.0
         if self._pin is not None:
             return ("", 0.0) if host.fingerprint == self._pin else (UNTRUSTED, 0.0)
         if owner is not None and not owner.joined():
@@ -180,6 +182,12 @@ class MemoryLink:
             request.fail(e)
         else:
             request.succeed(body)
+
+    def _not_sent(self, request: Request, why: str) -> None:
+        self._pending.discard(request)
+        if not self._up:
+            self._error = why
+        request.not_sent(why)
 
     def _fail(self, request: Request, error: GanetiError) -> None:
         self._pending.discard(request)

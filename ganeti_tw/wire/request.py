@@ -10,9 +10,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from ganeti_tw.errors import Expired, NotSent
+from ganeti_tw.errors import Expired, NotSent, OutcomeUnknown
 from ganeti_tw.kernel.asking import Unheard
+from ganeti_tw.protocol.registry import is_question, what
+from ganeti_tw.wire.calls import IS_IT_UP
 
+PATIENCE = 2.0  # seconds a question waits for a host that could not be reached before
 _numbers = count()  # in the order they were made
 
 
@@ -29,6 +32,7 @@ class Request:
     __slots__ = (
         "_clock",
         "_deadline",
+        "_patience",
         "_sent",
         "_timer",
         "_withdraw",
@@ -55,6 +59,7 @@ class Request:
         self._clock, self._withdraw = clock, withdraw
         self.number = next(_numbers)
         self._sent = False
+        self._patience: float | None = None
         self.answer: Deferred[bytes] | None = None
         self._timer: IDelayedCall | None = None
         if timeout is not None:
@@ -71,9 +76,22 @@ class Request:
         """Seconds until nobody waits for the answer any more; None when nobody ever does."""
         return None if self.timeout is None else max(0.0, self._deadline - self._clock.seconds())
 
+    def again(self) -> None:
+        """The host could not be reached before: a question gives up soon, unless it is sent by then.
+
+        Who only looks wants to know what there is, and is told that there is
+        nothing of this host; who wants something done waits for it.
+        """
+        left = self.left()
+        if left is not None and self._timer is not None and is_question(self.name):
+            self._patience = min(PATIENCE, left)
+            self._timer.reset(self._patience)
+
     def sent(self) -> None:
         """From now on it may have been handled."""
         self._sent, self.body = True, b""
+        if self._patience is not None and self._timer is not None:
+            self._timer.reset(max(0.0, self._deadline - self._clock.seconds()))
 
     def succeed(self, body: bytes) -> None:
         """Settle it, unless it is."""
@@ -89,6 +107,15 @@ class Request:
         if answer is not None:
             answer.errback(error)
 
+    def not_sent(self, why: str) -> None:
+        """Settle it, unless it is: it did not leave this host."""
+        self.fail(NotSent(f"{self.peer} could not be asked to {what(self.name)}: {why}"))
+
+    def lost(self, why: str) -> None:
+        """Settle it, unless it is: the connection went away while it was under way."""
+        asked = f"{self.peer} was asked to {what(self.name)}"
+        self.fail(OutcomeUnknown(f"{asked}, and the connection was lost before the answer came: {why}"))
+
     def drop(self) -> None:
         """Nobody is told anything; no timer is left."""
         self._settle()
@@ -96,10 +123,13 @@ class Request:
     def _expired(self) -> None:
         self._timer = None
         if self._sent:
-            self.fail(Expired(f"{self}: no answer within {self.timeout:g} s"))
+            self.fail(
+                Expired(f"{self.peer} was asked to {what(self.name)} and did not answer within {self.timeout:g} s")
+            )
         else:
+            waited = f"{self.timeout if self._patience is None else self._patience:g} s"
             why = self._withdraw(self)
-            self.fail(NotSent(f"{self}: no connection within {self.timeout:g} s{': ' if why else ''}{why}"))
+            self.not_sent(f"{why}; tried for another {waited}" if why else f"no connection within {waited} {IS_IT_UP}")
 
     def _cancelled(self, answer: Deferred[bytes]) -> None:
         # The caller of cancel() settles the answer itself.

@@ -27,19 +27,19 @@ reactor: Any = global_reactor
 NOW = time.time()
 
 
-@wire("socket_test.copy/1", answer=bytes)
+@wire("socket_test.copy/1", what="give something back", answer=bytes)
 @frozen
 class Copy:
     value: bytes
 
 
-@wire("socket_test.fail/1", answer=None)
+@wire("socket_test.fail/1", what="fail", answer=None)
 @frozen
 class Fail:
     pass
 
 
-@wire("socket_test.wait/1", answer=None)
+@wire("socket_test.wait/1", what="wait", answer=None)
 @frozen
 class Wait:
     pass

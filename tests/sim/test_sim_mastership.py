@@ -7,6 +7,7 @@ from typing import Any
 from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
+from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -229,6 +230,24 @@ class FailoverTests(MastershipCase):
         self.cluster.settle(5)
         self.fail_over("node2", ignore_offline=False)  # two of three
         self.assertEqual(self.roles()["node2"], "master")
+
+    def test_a_deposed_master_says_so_once_whatever_it_had_to_do(self) -> None:
+        for _ in range(5):
+            self.cluster.call("submit", {"ops": [{"OP_ID": "OP_TEST_DELAY", "duration": 300.0}]})
+        self.cluster.settle(1)
+        warnings: list[str] = []
+
+        def note(event: LogEvent) -> None:
+            if event["log_level"] >= LogLevel.warn:
+                warnings.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(note)
+        self.addCleanup(globalLogPublisher.removeObserver, note)
+        self.fail_over("node2")
+        self.cluster.settle(60)
+        self.assertEqual(self.roles()["node1"], "candidate")
+        self.assertEqual(len([text for text in warnings if text.startswith("node1 is the master no longer")]), 1)
+        self.assertEqual([text for text in warnings if text.startswith("job/")], [])
 
     def test_what_only_a_dead_host_has_is_not_given_up_silently(self) -> None:
         """Both others fell behind before the master died."""

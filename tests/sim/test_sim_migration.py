@@ -211,6 +211,12 @@ class TroubleTests(MigrationCase):
             self.assertEqual(refused.code, 1, (argv, refused))
             self.assertIn("gnt-instance migrate --cleanup web1.example", refused.err, argv)
         self.assertEqual(self.guests(), guests)
+        shown = self.done("gnt-instance", "info", "web1").out.splitlines()
+        self.assertIn(
+            "  Migration: to node3, begun and not ended; if no job works on it any more, find out where the instance "
+            "runs with gnt-instance migrate --cleanup web1.example",
+            shown,
+        )
         verified = self.cluster.run("gnt-cluster", "verify")
         self.assertEqual(verified.code, 1, verified)
         self.assertIn("was interrupted: find out with gnt-instance migrate --cleanup web1.example", verified.out)

@@ -5,7 +5,7 @@ full name to a mapping with ``name uuid serial_no ctime mtime config_state
 run_state`` (None: not known) ``pnode pnode_group_name pnode_group_uuid snodes
 snodes_group_names snodes_group_uuids os os_instance os_actual hypervisor
 network_port hv_instance hv_actual be_instance be_actual disk_template nics
-disks``.
+disks``, and, while a migration has begun and not ended, ``migrating_to``.
 
 A nic is ``[name, uuid, ip, mac, mode, link, vlan, network uuid, network]``, the
 last a mapping with ``name`` or None.  A disk is a mapping with ``iv_name
@@ -62,6 +62,7 @@ def describe(instance: dict[str, Any]) -> list[Pair]:
         Pair("Creation time", timestamp(instance["ctime"])),
         Pair("Modification time", timestamp(instance["mtime"])),
         Pair("State", state(instance)),
+        *([Pair("Migration", migration(instance))] if instance.get("migrating_to") else []),
         Pair("Nodes", nodes(instance)),
         Pair("Operating system", instance["os"]),
         Pair("Operating system parameters", parameters(instance["os_instance"], instance["os_actual"])),
@@ -79,6 +80,13 @@ def describe(instance: dict[str, Any]) -> list[Pair]:
 def state(instance: dict[str, Any]) -> str:
     wished = f"configured to be {instance['config_state']}"
     return f"{wished}, actual state is {instance['run_state']}" if instance["run_state"] else wished
+
+
+def migration(instance: dict[str, Any]) -> str:
+    return (
+        f"to {instance['migrating_to']}, begun and not ended; if no job works on it any more, find out where the "
+        f"instance runs with gnt-instance migrate --cleanup {instance['name']}"
+    )
 
 
 def nodes(instance: dict[str, Any]) -> list[list[Pair]]:

@@ -42,7 +42,8 @@ class InstanceQueryData:
 
     Result: name -> object.  ``run_state`` and ``pstatus`` are null where the node
     was not asked or did not answer.  ``pstatus``: path, major, minor, percent in
-    sync, seconds left, degraded, state of the local disk.
+    sync, seconds left, degraded, state of the local disk.  ``migrating_to`` is
+    there while a migration has begun and not ended: the node to which.
     """
 
     use_locking: bool = False
@@ -154,7 +155,16 @@ def _shown(config: Config, i: Instance, found: _Found) -> dict[str, Any]:
         "mtime": i.mtime,
         "ctime": i.ctime,
         "uuid": i.uuid,
+        **_on_its_way(config, i),
     }
+
+
+def _on_its_way(config: Config, i: Instance) -> dict[str, Any]:
+    """A key that Ganeti does not know, as in ``config.data``."""
+    if i.migrating_to is None:
+        return {}
+    node = config.nodes.get(i.migrating_to)
+    return {"migrating_to": node.name if node is not None else i.migrating_to}
 
 
 def _hvparams(config: Config, i: Instance) -> dict[str, Any]:

@@ -26,13 +26,13 @@ from ganeti_tw.wire.tls import ClientSide, check_name, check_pin
 NOW = time.time()
 
 
-@wire("test.echo/1", answer=bytes)
+@wire("test.echo/1", what="give something back", answer=bytes)
 @frozen
 class Echo:
     value: bytes
 
 
-@wire("test.fail/1", answer=None)
+@wire("test.fail/1", what="fail", answer=None)
 @frozen
 class Fail:
     """``how``: foreseen, crash, or unpackable."""
@@ -40,19 +40,25 @@ class Fail:
     how: str
 
 
-@wire("test.wait/1", answer=str)
+@wire("test.wait/1", what="wait", answer=str)
 @frozen
 class Wait:
     """Answered by :meth:`Worker.release`."""
 
 
-@wire("test.note/1", answer=None)
+@wire("test.look/1", what="look", answer=str, looks=True)
+@frozen
+class Look:
+    """Answered as :class:`Wait`."""
+
+
+@wire("test.note/1", what="note something", answer=None)
 @frozen
 class Note:
     text: str
 
 
-@wire("test.deaf/1", answer=None)
+@wire("test.deaf/1", what="do what nobody can", answer=None)
 @frozen
 class Unheard:
     """No actor takes it."""
@@ -89,6 +95,10 @@ class Worker(Actor):
     def wait(self, m: Wait) -> Any:
         self.waiting.append(Deferred())
         return self.waiting[-1]
+
+    @receive(Look)
+    def look(self, m: Look) -> Any:
+        return self.wait(Wait())
 
     @receive(Fail)
     def fail(self, m: Fail) -> Any:
