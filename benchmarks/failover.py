@@ -45,13 +45,6 @@ def cut_off(cluster: Hosts, host: str) -> Callable[[], None]:
     return lambda: cluster.plug_cable(host)
 
 
-def first_job(cluster: Hosts, host: str) -> None:
-    """Submit a job and wait for its end."""
-    with cluster.client(host) as client:
-        job = client.call("submit", {"ops": [NOOP]})
-        client.call("wait", {"id": job, "fields": ["status"], "previous": None, "log_serial": None, "timeout": 20})
-
-
 def level(cluster: Hosts) -> bool:
     """Whether all hosts follow one master and are where it is."""
     states = [cluster.state(name) for name in cluster.names]
@@ -67,7 +60,7 @@ def fail_over(cluster: Hosts, harm: Harm) -> float:
     repair = harm(cluster, old)
     begin = time.monotonic()
     cluster.run("gnt-cluster", "master-failover", host=new)
-    first_job(cluster, new)
+    assert cluster.do(NOOP, new) == "success"
     seconds = time.monotonic() - begin
     repair()
     cluster.until(lambda: cluster.state(old)["role"] == "candidate", 60)

@@ -68,7 +68,8 @@ class HostsApart(Hosts):
         for name in hosts or self.names:
             if name not in self._inside:
                 self._switch_on(name)
-            self._daemons[name] = self._spawn(name)
+            if name not in self._daemons or self._daemons[name].poll() is not None:
+                self._daemons[name] = self._spawn(name)
         for name in hosts or self.names:
             self.until(lambda name=name: bool(self.state(name)), PATIENCE)
 

@@ -104,6 +104,19 @@ class Hosts:
             state: dict[str, Any] = client.call("host_state")
             return state
 
+    def do(self, op: dict[str, Any], host: str = "node1") -> str:
+        """Submit an operation on a host, and wait for the job's end: its status."""
+        with self.client(host) as client:
+            asked: dict[str, Any] = {"fields": ["status"], "previous": None, "timeout": 20}
+            asked["id"] = client.call("submit", {"ops": [op]})
+            while True:
+                answer = client.call("wait", asked)
+                if answer == "nochange":
+                    raise AssertionError(f"job {asked['id']} does not end")
+                asked["previous"], _ = answer
+                if asked["previous"][0] in ENDED:
+                    return str(asked["previous"][0])
+
     def statuses(self) -> dict[int, str]:
         """Status of every job."""
         with self.client() as client:

@@ -28,17 +28,12 @@ class FailoverTests(TestCase):
         (name,) = [n for n in self.cluster.names if self.cluster.state(n)["role"] == "master"]
         return name
 
-    def first_job(self, host: str) -> None:
-        with self.cluster.client(host) as client:
-            job = client.call("submit", {"ops": [NOOP]})
-            client.call("wait", {"id": job, "fields": ["status"], "previous": None, "log_serial": None, "timeout": 20})
-
     def test_a_living_master_steps_down(self) -> None:
         old = self.master()
         new = next(n for n in self.cluster.names if n != old)
         done = self.cluster.run("gnt-cluster", "master-failover", host=new)
         self.assertEqual(done.stdout, f"{new} is the master now, in the place of {old}\n")
-        self.first_job(new)
+        self.assertEqual(self.cluster.do(NOOP, new), "success")
         self.assertEqual(self.cluster.state(old)["role"], "candidate")
         refused = self.cluster.run("gnt-cluster", "info", host=old, check=False)
         self.assertNotEqual(refused.returncode, 0)
@@ -54,5 +49,5 @@ class FailoverTests(TestCase):
         self.assertIn("only 1 of 3 nodes answer", done.stderr)
         self.cluster.start(old)
         self.cluster.until(lambda: self.cluster.state(old)["role"] == "master", 60)
-        self.first_job(old)
+        self.assertEqual(self.cluster.do(NOOP, old), "success")
         self.cluster.start(other)

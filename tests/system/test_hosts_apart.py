@@ -42,16 +42,6 @@ class HostsApartTests(TestCase):
     def holders(self) -> list[str]:
         return [name for name in self.cluster.names if self.cluster.has_address(name)]
 
-    def job(self, host: str) -> str:
-        """What became of a job that was submitted on a host."""
-        with self.cluster.client(host) as client:
-            job = client.call("submit", {"ops": [NOOP]})
-            asked = {"id": job, "fields": ["status"], "previous": None, "log_serial": None, "timeout": 20}
-            client.call("wait", asked)
-            rows = client.call("query", {"what": "job", "fields": ["status"], "filter": ["=", "id", job]})["data"]
-            status: str = rows[0][0][1]
-            return status
-
     def test_all_is_where_it_belongs(self) -> None:
         first = self.cluster.names[0]
         self.assertEqual(self.cluster.run("gnt-cluster", "getmaster", host=first).stdout.strip(), first)
@@ -68,9 +58,9 @@ class HostsApartTests(TestCase):
         self.cluster.pull_cable(old)
         self.addCleanup(self.cluster.plug_cable, old)
         self.cluster.run("gnt-cluster", "master-failover", host=new)
-        self.assertEqual(self.job(new), "success")
+        self.assertEqual(self.cluster.do(NOOP, new), "success")
         with self.assertRaises(GanetiError):
-            self.job(old)
+            self.cluster.do(NOOP, old)
         self.cluster.until(lambda: self.holders() == [old, new])
         self.cluster.plug_cable(old)
         self.cluster.until(lambda: self.holders() == [new])
@@ -81,8 +71,9 @@ class HostsApartTests(TestCase):
     def test_a_master_that_loses_power(self) -> None:
         old, _, new = self.cluster.names
         self.cluster.lose_power(old)
+        self.addCleanup(self.cluster.start, old)  # already up, unless this fails
         self.cluster.run("gnt-cluster", "master-failover", host=new)
-        self.assertEqual(self.job(new), "success")
+        self.assertEqual(self.cluster.do(NOOP, new), "success")
         self.cluster.until(lambda: self.cluster.has_address(new))
         self.cluster.start(old)
         self.cluster.until(lambda: self.cluster.state(old)["role"] == "candidate")
