@@ -33,6 +33,7 @@ from ganeti_tw.model.codec import row
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.new import new_cluster, new_disk, new_instance, new_nic, new_node
 from ganeti_tw.protocol.config import ConfigChanged
+from ganeti_tw.testing.endings import run
 
 KEY = b"0123456789012345678901234567890123456789\n"
 ROUNDS = 5  # the best counts, so that a busy machine does not
@@ -338,4 +339,4 @@ def follow(server: Server, instances: int) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

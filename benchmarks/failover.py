@@ -20,6 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "system"))
 
+from ganeti_tw.testing.endings import run, undisturbed
 from hosts_apart import HostsApart, missing
 from real_cluster import NOOP, Hosts, RealCluster
 
@@ -78,7 +79,8 @@ def measure(cluster: RealCluster | HostsApart, harms: dict[str, Harm], rounds: i
             print(f"{name}: median {median:.2f} s, {min(times):.2f} to {max(times):.2f} s in {len(times)} rounds")
             missed |= median > GOAL
     finally:
-        cluster.destroy()
+        with undisturbed():
+            cluster.destroy()
     return missed
 
 
@@ -97,4 +99,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

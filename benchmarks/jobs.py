@@ -22,6 +22,7 @@ from typing import Any
 from cluster import NOOP, Report, VirtualCluster, cluster, job, milliseconds
 
 from ganeti_tw.cli.client import Client
+from ganeti_tw.testing.endings import run
 
 CLIENTS = (1, 4, 16, 64)
 SLOTS = 100  # jobs that may run at once; the built-in 20 are fewer than the clients
@@ -32,7 +33,7 @@ KEPT = 60.0  # seconds for which a host remembers its longest stall
 def in_threads(clients: Sequence[Client], work: Callable[[Client], list[Any]]) -> list[Any]:
     """What all of them did, side by side."""
     done: list[Any] = []
-    threads = [threading.Thread(target=lambda c=c: done.extend(work(c))) for c in clients]
+    threads = [threading.Thread(target=lambda c=c: done.extend(work(c)), daemon=True) for c in clients]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -248,4 +249,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -23,6 +23,7 @@ from pathlib import Path
 from cluster import VirtualCluster, cluster
 
 from ganeti_tw.model.paths import Paths
+from ganeti_tw.testing.endings import run
 
 PATHS = ("/1/report/all", "/1/report/instance/inst-status", "/metrics", "/")
 GOAL_MS = 5.0  # of CPU: how long it takes by the clock depends on who else is at work
@@ -125,4 +126,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

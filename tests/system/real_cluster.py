@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ganeti_tw.cli.client import Client
+from ganeti_tw.daemon import vhosts, vprocess
 from ganeti_tw.errors import GanetiError
 from ganeti_tw.model.paths import Paths
 
@@ -145,7 +146,13 @@ class RealCluster(Hosts):
         self.directory = self.top / "c"
         self.names = [f"node{i}" for i in range(1, hosts + 1)]
         self.vcluster("create", "--hosts", str(hosts))
-        self.vcluster("start")
+        try:
+            self.vcluster("start")
+        except BaseException:
+            for host in vhosts.find(self.directory).hosts:  # of those that have only begun nobody knows a process yet
+                vprocess.kill_all(host)
+            self.destroy()
+            raise
 
     def destroy(self) -> None:
         self.vcluster("destroy")

@@ -5,12 +5,18 @@ from __future__ import annotations
 import io
 import re
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 from unittest import TestCase
 
 from ganeti_tw.daemon import vhosts, vprocess
+from ganeti_tw.errors import NotFound
 from ganeti_tw.testing.kills.main import main
+from real_cluster import own_environ
 
 
 class KillsTests(TestCase):
@@ -27,3 +33,31 @@ class KillsTests(TestCase):
         assert masters and jobs, out.getvalue()
         self.assertGreaterEqual(int(masters[1]), 1)
         self.assertGreaterEqual(int(jobs[2]), 50)
+
+    def test_told_to_end_it_leaves_nothing_behind(self) -> None:
+        top = Path(tempfile.mkdtemp(prefix="rc", dir="/tmp"))
+        argv = [sys.executable, "-m", "ganeti_tw.testing.kills.main", "--hosts", "3", "--directory", str(top / "k")]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=own_environ(), cwd="/") as process:
+            hosts = started(top / "k" / "c")
+            process.send_signal(signal.SIGTERM)
+            out, _ = process.communicate(timeout=60)
+        left = [pid for host in hosts for pid in host.processes()]
+        self.assertEqual((process.returncode, left), (128 + signal.SIGTERM, []), out)
+        self.assertIn("SIGTERM: ending the hosts\n", out)
+        self.assertIn("SIGTERM in round 1: no host runs any more\n", out)
+        self.assertEqual(list(top.iterdir()), [])
+        top.rmdir()
+
+
+def started(directory: Path) -> tuple[vhosts.VirtualHost, ...]:
+    """The hosts of a virtual cluster, once all have begun to start."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        try:
+            hosts = vhosts.find(directory).hosts
+            if all(host.processes() for host in hosts):
+                return hosts
+        except NotFound:
+            pass
+        time.sleep(0.05)
+    raise AssertionError("no hosts in 30 s")

@@ -14,13 +14,17 @@ from random import SystemRandom
 from typing import TextIO
 
 from ganeti_tw.errors import GanetiError
+from ganeti_tw.testing.endings import ended, endings
 from ganeti_tw.testing.kills.expected import Expected
 from ganeti_tw.testing.kills.hosts import Hosts
 from ganeti_tw.testing.kills.rounds import Lost, Rounds, Tally
 
 
 def main(argv: Sequence[str] | None = None, out: TextIO = sys.stdout) -> int:
-    """0 when nothing was lost, 1 when something was, 2 for a command line that makes no sense."""
+    """0 when nothing was lost, 1 when something was, 2 for a command line that makes no sense.
+
+    When a signal asks for the end, the hosts are ended first, and the code is that of the signal.
+    """
     options = _parser().parse_args(argv)
     seed = options.seed if options.seed is not None else SystemRandom().randrange(1_000_000)
     top = options.directory or Path(tempfile.mkdtemp(prefix="kills"))
@@ -36,22 +40,23 @@ def main(argv: Sequence[str] | None = None, out: TextIO = sys.stdout) -> int:
     except (GanetiError, OSError) as e:
         say(f"ganeti-kills: {e}")
         return 2
-    rounds, wrong = Rounds(hosts, options.clients, seed, top, say), ""
-    try:
-        hosts.form()
-        rounds.start()
-        for _ in range(options.rounds):
-            rounds.play()
-        wrong = "\n".join(rounds.finish())
-    except (Lost, GanetiError) as e:
-        wrong = str(e)
-    except KeyboardInterrupt:
-        wrong = "interrupted"
-    finally:
-        rounds.stop()
+    rounds = Rounds(hosts, options.clients, seed, top, say)
+    wrong = told = ""
+    with endings():
+        try:
+            wrong = _play(hosts, rounds, options.rounds)
+            rounds.stop()
+            if not wrong and not options.keep:
+                hosts.stop()
+        except KeyboardInterrupt as e:
+            told = str(e)
+            say(f"{told}: ending the hosts")
+            hosts.end()  # the clients are threads, which end with this process
     for line in _report(rounds.tally, rounds.expected, time.monotonic() - begin):
         say(line)
-    if wrong:
+    if told:
+        say(f"{told} in round {rounds.tally.rounds + 1}: no host runs any more")
+    elif wrong:
         say(f"FAILED in round {rounds.tally.rounds + 1}:\n{wrong}")
         say(f"Everything is kept: the journals in {top}, the hosts, which run on, in {hosts.cluster.directory};")
         say(f"end them with 'ganeti-vcluster destroy {hosts.cluster.directory}'.")
@@ -59,9 +64,20 @@ def main(argv: Sequence[str] | None = None, out: TextIO = sys.stdout) -> int:
         say(f"Again: ganeti-kills --seed {seed} {numbers}")
         return 1
     if not options.keep:
-        hosts.stop()
         shutil.rmtree(top)
-    return 0
+    return ended(told) if told else 0
+
+
+def _play(hosts: Hosts, rounds: Rounds, count: int) -> str:
+    """What is wrong, if something is."""
+    try:
+        hosts.form()
+        rounds.start()
+        for _ in range(count):
+            rounds.play()
+        return "\n".join(rounds.finish())
+    except (Lost, GanetiError) as e:
+        return str(e)
 
 
 def _report(tally: Tally, expected: Expected, seconds: float) -> list[str]:
