@@ -222,7 +222,7 @@ class Replicator(Actor):
     def _failed(self, error: GanetiError) -> None:
         self._at = None
         self._strange = 0
-        self._ledger.tell(Lost(self.me, self._name, f"{type(error).__name__}: {error}", isinstance(error, StaleEpoch)))
+        self._ledger.tell(Lost(self.me, self._name, error.text, isinstance(error, StaleEpoch)))
         pause = min(self._pace.longest_pause, self._pace.first_pause * 2.0 ** min(self._failures, 20))
         self._failures += 1
         self._pause(pause * (0.5 + self._random()))

@@ -44,6 +44,20 @@ class DeadNodeTests(SynchronousTestCase):
         self.cluster.network.cut("node1", "node3")
         self.look()
 
+    def test_verify_tells_why_the_ledger_is_behind_in_plain_words(self) -> None:
+        self.cluster.hosts["node3"].kill()
+        self.cluster.settle(60)
+        added = self.cluster.run("gnt-cluster", "add-tags", "blue")
+        self.assertEqual(added.code, 0, added)
+        (line,) = (x for x in self.cluster.run("gnt-cluster", "verify").out.splitlines() if "is not in sync" in x)
+        self.assertTrue(
+            line.endswith(
+                "s ago; node3 could not be asked to tell how far its copy of the ledger is: "
+                "connection refused (does ganeti run there?)"
+            ),
+            line,
+        )
+
     def test_a_host_that_comes_back_is_seen_at_once(self) -> None:
         self.cluster.network.cut("node1", "node3")
         self.look()
