@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clusters import cluster_of, clusters, text_of
-from ganeti_tw.htools.allocate import Rules, on_nodes, with_instance
+from ganeti_tw.htools.allocate import Allocation, Rules, on_nodes, with_instance
 from ganeti_tw.htools.cluster import Cluster
 from ganeti_tw.htools.failures import Fail
+from ganeti_tw.htools.instance import Instance
 from ganeti_tw.htools.moves import Kind as Kinds
 from ganeti_tw.htools.moves import Move, attempt
 from ganeti_tw.htools.node import Node, failed_over
@@ -192,3 +193,24 @@ class HopelessTests(TestCase):
             self.assertIsNone(found.best)
         if found.failures.get(Fail.N1):
             self.assertTrue(room._is_hopeless(cluster))
+
+
+class CountingRoom(Room):
+    """Counts how often a place is looked for."""
+
+    looked = 0
+
+    def find(self, cluster: Cluster, instance: Instance, *, checked: bool) -> Allocation:
+        self.looked += 1
+        return super().find(cluster, instance, checked=checked)
+
+
+class SweepTests(TestCase):
+    def test_sizes_that_no_place_can_be_safe_for_are_not_looked_at_one_by_one(self) -> None:
+        cluster = cluster_of(text_of(3, 5, 20, plain=True))
+        for node in cluster.nodes:
+            node.free_disk = node.planned_free_disk = 1000000
+        room = CountingRoom(cluster, Kind("plain", 1), range(5), frozenset(), Rules())
+        filled = room.fill_shrinking(cluster, [Size(4096, 600000, 1, 1)], None)
+        self.assertEqual(failing(filled.cluster, range(5)), [])
+        self.assertLess(room.looked, 400, room.looked)
