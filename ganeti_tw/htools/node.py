@@ -267,6 +267,7 @@ class Node(Occupancy):
         new.net_load = self.net_load
         new.planned_free_memory = self.planned_free_memory
         new.exclusion = self.exclusion
+        new.present_exclusion = self.present_exclusion
         new.location_score = self.location_score
         return new
 
