@@ -117,7 +117,7 @@ def clashes(node: Node) -> int:
 
 
 def location_counts(nodes: Sequence[Node]) -> dict[tuple[str, str], int]:
-    """How often each exclusion tag occurs at each location, over all these nodes; forthcoming instances do not count."""
+    """How often each exclusion tag occurs at each location, over all these nodes, forthcoming instances apart."""
     counts: dict[tuple[str, str], int] = {}
     for node in nodes:
         for location in node.hardware.location_tags if node.present_exclusion else ():
