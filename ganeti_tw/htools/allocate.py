@@ -103,7 +103,7 @@ def on_nodes(
     candidates: list[Candidate] = []
     failures: dict[Fail, int] = {}
     for target in targets:
-        node = _as_primary(cluster, instance, target, 0, rules.ignore_soft_errors)
+        node = as_primary(cluster, instance, target, 0, rules.ignore_soft_errors)
         if isinstance(node, Fail):
             failures[node] = failures.get(node, 0) + 1
             continue
@@ -125,7 +125,7 @@ def on_pairs(
     base = Running(cluster, members)
     for p, partners in pairs:
         located = bool(cluster.nodes[p].hardware.location_tags)
-        node = _as_primary(cluster, instance, p, 0, rules.ignore_soft_errors)
+        node = as_primary(cluster, instance, p, 0, rules.ignore_soft_errors)
         if isinstance(node, Fail):
             failures[node] = failures.get(node, 0) + len(partners)
             continue
@@ -133,7 +133,7 @@ def on_pairs(
         for s in partners:
             location = cluster.common_locations(p, s) if located else 0
             if location:
-                moved = _as_primary(cluster, instance, p, location, rules.ignore_soft_errors)
+                moved = as_primary(cluster, instance, p, location, rules.ignore_soft_errors)
                 if isinstance(moved, Fail):
                     failures[moved] = failures.get(moved, 0) + 1
                     continue
@@ -154,7 +154,8 @@ def on_pairs(
     return choose(cluster, members, instance, candidates, failures, rules)
 
 
-def _as_primary(cluster: Cluster, instance: Instance, target: int, location: int, force: bool) -> Node | Fail:
+def as_primary(cluster: Cluster, instance: Instance, target: int, location: int, force: bool) -> Node | Fail:
+    """The node with the instance, or why the policy or the node itself refuses it; ``force`` waives soft checks."""
     node = cluster.nodes[target]
     policy = cluster.groups[node.hardware.group].policy
     return violation(policy, instance, node.hardware.exclusive_storage) or node.with_primary(instance, location, force)
@@ -175,8 +176,7 @@ def choose(
         return Allocation(_found(best), successes, failures)
     checker = rules.checker or Checker(members, skip_offline=rules.skip_offline_checks)
     for candidate in sorted(candidates, key=lambda each: (each.score, -each.order)):
-        view = with_instance(cluster, instance, candidate.place, candidate.nodes)
-        if checker.passes(view, candidate.place[:1]):
+        if checker.passes_with(cluster, instance, candidate.place, candidate.nodes):
             return Allocation(_found(candidate), successes, failures)
         successes -= 1
         failures[Fail.N1] = failures.get(Fail.N1, 0) + 1
@@ -190,10 +190,7 @@ def _found(candidate: Candidate | None) -> Found | None:
 def with_instance(cluster: Cluster, instance: Instance, place: Place, nodes: dict[int, Node]) -> Cluster:
     """A view in which the instance is where it was found room; a new one must have the next free index."""
     view = cluster.copy()
-    if instance.index == len(view.instances):
-        view.instances.append(instance)
-        view.places.append(place)
-    view.settle(nodes, instance.index, place)
+    view.put(instance, place, nodes)
     return view
 
 

@@ -95,16 +95,24 @@ def rules_for(cluster: Cluster, rules: Rules, group: Group | None) -> Rules:
 
 
 def _find(
-    cluster: Cluster, request: Allocate, group: str | None, rules: Rules, only: Sequence[str] | None
+    cluster: Cluster,
+    request: Allocate,
+    group: str | None,
+    rules: Rules,
+    only: Sequence[str] | None,
+    *,
+    alone: bool = True,
 ) -> tuple[Found | None, str]:
-    """A place, if there is one, and the words about it."""
+    """A place, if there is one, and the words about it; ``alone`` is false for one of several instances."""
     rules = restricted(cluster, rules, request.only if only is None else only)
     tag_instance(cluster, request.instance)
     if group is not None:
         named = group_named(cluster, group)
         rules = rules_for(cluster, rules, named)
         here = in_named_group(cluster, request.instance, request.nodes_needed, rules, named)
-        return here.allocation.best, here.describe(cluster)
+        # As Ganeti words it: for several instances at once the metric of dedicated clusters goes without the group.
+        brief = rules.dedicated and not alone
+        return here.allocation.best, (here.allocation if brief else here).describe(cluster)
     rules = rules_for(cluster, rules, None)
     choice: Choice = in_best_group(cluster, request.instance, request.nodes_needed, rules)
     if choice.chosen is None:
@@ -127,7 +135,7 @@ def _allocate_many(cluster: Cluster, request: MultiAllocate, rules: Rules, only:
     failed: list[list[str]] = []
     for entry in request.instances:
         entry.instance.index = len(cluster.instances)
-        found, words = _find(cluster, entry, request.group, rules, only)
+        found, words = _find(cluster, entry, request.group, rules, only, alone=False)
         if found is not None:
             cluster = with_instance(cluster, entry.instance, found.place, found.nodes)
             placed.append([entry.instance.name, _names(cluster, found)])

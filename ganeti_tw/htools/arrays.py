@@ -61,6 +61,8 @@ class Nodes:
         self.common = self.locations @ self.locations.T
         self.tag_names = list(tags)
         self.tags = _floats(count, len(tags))
+        # Without those of forthcoming instances.
+        self.present_tags = _floats(count, len(tags))
         self.metrics = _floats(METRICS, count)
         self.unused = _floats(count)
         self.planned_memory = _floats(count)
@@ -100,6 +102,7 @@ class Nodes:
         self.instances[n] = len(node.primaries) + len(node.secondaries)
         for column, tag in enumerate(self.tag_names):
             self.tags[n, column] = node.exclusion.get(tag, 0)
+            self.present_tags[n, column] = node.present_exclusion.get(tag, 0)
         row = self.peers[n]
         row[:] = 0.0
         for peer, memory in node.peers.items():

@@ -213,9 +213,10 @@ class Changes(Rows):
     def _location_tables(self) -> tuple[Floats, Floats]:
         """For each instance and location: its tags found there, and those found there twice."""
         nodes = self.nodes
-        counts = (nodes.locations * nodes.online[:, None]).T @ nodes.tags
-        present = self.tags @ (counts > 0).T.astype(np.float64)
-        several = self.tags @ (counts > 1).T.astype(np.float64)
+        counts = (nodes.locations * nodes.online[:, None]).T @ nodes.present_tags
+        tags = self.tags * self.real[:, None]
+        present = tags @ (counts > 0).T.astype(np.float64)
+        several = tags @ (counts > 1).T.astype(np.float64)
         return present, several
 
     def _location_tag_matrix(self) -> Floats:

@@ -77,6 +77,13 @@ class Cluster:
             self.nodes[number] = node
         self.places[index] = place
 
+    def put(self, instance: Instance, place: Place, changed: Mapping[int, Node]) -> None:
+        """Settle an instance; one that is new must have the next free index."""
+        if instance.index == len(self.instances):
+            self.instances.append(instance)
+            self.places.append(place)
+        self.settle(changed, instance.index, place)
+
     def members(self, group: int) -> list[int]:
         """The indices of a group's nodes."""
         return [n.hardware.index for n in self.nodes if n.hardware.group == group]

@@ -69,7 +69,7 @@ class Estimator:
         for index, node in changed.items():
             if index in self._plain_parts:
                 result += _plain_part(node) - self._plain_parts[index]
-        if self._counts or any(new.exclusion and new.hardware.location_tags for _, new in pairs):
+        if self._counts or any(new.present_exclusion and new.hardware.location_tags for _, new in pairs):
             result += self._location_part(pairs)
         online = [(old.metrics(), new.metrics()) for old, new in pairs if not old.offline]
         if not online:

@@ -109,6 +109,10 @@ class Instance:
         """Whether it has a secondary node."""
         return self.template == DRBD
 
+    def is_like(self, other: Instance) -> bool:
+        """Whether all figures are the same, only the name may differ."""
+        return all(getattr(self, slot) == getattr(other, slot) for slot in _FIGURES)
+
     def copy(self) -> Instance:
         """Another with the same figures."""
         new = Instance.__new__(Instance)
@@ -122,3 +126,6 @@ class Instance:
         new.template = template
         new._derive()
         return new
+
+
+_FIGURES = tuple(slot for slot in Instance.__slots__ if slot not in ("alias", "name"))

@@ -6,6 +6,8 @@ give a new one.  ``None`` in place of a failure means that the instance fits.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.hardware import Hardware
 from ganeti_tw.htools.instance import Instance
@@ -42,40 +44,48 @@ class Node(Occupancy):
 
     def _remove_primary(self, instance: Instance, location: int) -> Node:
         new = self._copy()
-        if instance.exclusion:
-            new._remove_tags(instance)
-        new.planned_free_memory += instance.memory
-        new.planned_cpus -= instance.used_cpus
-        new._give_back_disk(instance)
-        if instance.forthcoming:
-            return new
-        new.primaries = tuple(i for i in self.primaries if i != instance.index)
-        new.instance_memory -= instance.used_memory
-        new.used_cpus -= instance.used_cpus
-        cpu, memory, disk, net = instance.load
-        new.cpu_load -= cpu
-        new.memory_load -= memory
-        new.disk_load -= disk
-        new.net_load -= net
-        new.location_score -= location + self._unmet_wishes(instance)
-        new._settle_memory()
+        new._drop_primary(instance, location)
+        if not instance.forthcoming:
+            new._settle_memory()
         return new
+
+    def _drop_primary(self, instance: Instance, location: int) -> None:
+        if instance.exclusion:
+            self._remove_tags(instance)
+        self.planned_free_memory += instance.memory
+        self.planned_cpus -= instance.used_cpus
+        self._give_back_disk(instance)
+        if instance.forthcoming:
+            return
+        self.primaries = tuple(i for i in self.primaries if i != instance.index)
+        self.instance_memory -= instance.used_memory
+        self.used_cpus -= instance.used_cpus
+        cpu, memory, disk, net = instance.load
+        self.cpu_load -= cpu
+        self.memory_load -= memory
+        self.disk_load -= disk
+        self.net_load -= net
+        self.location_score -= location + self._unmet_wishes(instance)
 
     def _remove_secondary(self, instance: Instance, primary: int) -> Node:
         new = self._copy()
-        new._give_back_disk(instance)
+        new._drop_secondary(instance, primary)
+        if not instance.forthcoming:
+            new._settle_memory()
+        return new
+
+    def _drop_secondary(self, instance: Instance, primary: int) -> None:
+        self._give_back_disk(instance)
         if instance.forthcoming:
-            return new
-        new.secondaries = tuple(i for i in self.secondaries if i != instance.index)
+            return
+        self.secondaries = tuple(i for i in self.secondaries if i != instance.index)
         peers = self.peers.copy()
         left = peers.pop(primary, 0) - instance.reserved
         if left > 0:
             peers[primary] = left
-        new.peers = peers
-        new.reserved = max(peers.values(), default=0)
-        new.disk_load -= instance.load[2]
-        new._settle_memory()
-        return new
+        self.peers = peers
+        self.reserved = max(peers.values(), default=0)
+        self.disk_load -= instance.load[2]
 
     def _give_back_disk(self, instance: Instance) -> None:
         real = not instance.forthcoming
@@ -99,19 +109,13 @@ class Node(Occupancy):
     def with_primary(self, instance: Instance, location: int, force: bool = False) -> Node | Fail:
         """This node with the instance running on it; ``force`` waives the soft checks."""
         new = self._copy()
-        new.planned_free_memory -= instance.memory
-        new.planned_cpus += instance.used_cpus
-        new._take_disk(instance)
+        new._take_primary(instance)
         if not instance.forthcoming:
-            new.instance_memory += instance.used_memory
-            new.used_cpus += instance.used_cpus
             new._settle_memory()
             fail = self._refuses_primary(new, instance, force)
             if fail:
                 return fail
-            new.primaries = (instance.index, *self.primaries)
-            new._add_load(instance)
-            new.location_score += location + self._unmet_wishes(instance)
+            new._list_primary(instance, location)
         if not force:
             # What is still to come is not kept apart, though it counts for others.
             if not instance.forthcoming and any(self.exclusion.get(tag) for tag in instance.exclusion):
@@ -126,6 +130,19 @@ class Node(Occupancy):
         if instance.exclusion:
             new._add_tags(instance)
         return new
+
+    def _take_primary(self, instance: Instance) -> None:
+        self.planned_free_memory -= instance.memory
+        self.planned_cpus += instance.used_cpus
+        self._take_disk(instance)
+        if not instance.forthcoming:
+            self.instance_memory += instance.used_memory
+            self.used_cpus += instance.used_cpus
+
+    def _list_primary(self, instance: Instance, location: int) -> None:
+        self.primaries = (instance.index, *self.primaries)
+        self._add_load(instance)
+        self.location_score += location + self._unmet_wishes(instance)
 
     def _refuses_primary(self, new: Node, instance: Instance, force: bool) -> Fail | None:
         hardware = self.hardware
@@ -152,12 +169,7 @@ class Node(Occupancy):
         new = self._copy()
         new._take_disk(instance)
         if not instance.forthcoming:
-            peers = self.peers.copy()
-            peer = peers.get(primary, 0) + instance.reserved
-            peers[primary] = peer
-            new.peers = peers
-            if peer > new.reserved:
-                new.reserved = peer
+            new._reserve(instance, primary)
             new._settle_memory()
             fail = new._overfull(instance, force, waive=waive_disk)
             if fail:
@@ -167,13 +179,24 @@ class Node(Occupancy):
                     return Fail.MEM
                 if new.n1_failure and not self.n1_failure:
                     return Fail.MEM
-            new.secondaries = (instance.index, *self.secondaries)
-            new.disk_load += instance.load[2]
+            new._list_secondary(instance)
         if not force:
             if instance.reserved >= new.planned_free_memory:
                 return Fail.MEM
             return new._overplanned(instance) or new
         return new
+
+    def _reserve(self, instance: Instance, primary: int) -> None:
+        peers = self.peers.copy()
+        peer = peers.get(primary, 0) + instance.reserved
+        peers[primary] = peer
+        self.peers = peers
+        if peer > self.reserved:
+            self.reserved = peer
+
+    def _list_secondary(self, instance: Instance) -> None:
+        self.secondaries = (instance.index, *self.secondaries)
+        self.disk_load += instance.load[2]
 
     def _take_disk(self, instance: Instance) -> None:
         real = not instance.forthcoming
@@ -244,6 +267,7 @@ class Node(Occupancy):
         new.net_load = self.net_load
         new.planned_free_memory = self.planned_free_memory
         new.exclusion = self.exclusion
+        new.present_exclusion = self.present_exclusion
         new.location_score = self.location_score
         return new
 
@@ -252,6 +276,31 @@ class Node(Occupancy):
         new = self._copy()
         new.hardware = hardware
         return new
+
+
+def failed_over(nodes: Sequence[Node], instances: Iterable[tuple[Instance, int, int, int]]) -> dict[int, Node]:
+    """The nodes, by index, that failovers of all these instances change; whether they fit is not looked at.
+
+    Each comes with its primary, its secondary and its location score, and is not forthcoming.
+    """
+    changed: dict[int, Node] = {}
+    for instance, primary, secondary, location in instances:
+        for index in (primary, secondary):
+            if index not in changed:
+                changed[index] = nodes[index]._copy()
+        left, reached = changed[primary], changed[secondary]
+        reached._drop_secondary(instance, primary)
+        reached._take_primary(instance)
+        reached._list_primary(instance, location)
+        if instance.exclusion:
+            reached._add_tags(instance)
+        left._drop_primary(instance, location)
+        left._take_disk(instance)
+        left._reserve(instance, secondary)
+        left._list_secondary(instance)
+    for node in changed.values():
+        node._settle_memory()
+    return changed
 
 
 def _exceeds(used_cpus: int, hardware: Hardware) -> bool:

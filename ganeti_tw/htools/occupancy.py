@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from math import trunc
 
 from ganeti_tw.htools.hardware import Hardware
@@ -16,7 +17,8 @@ class Occupancy:
 
     ``primaries`` and ``secondaries`` hold instance indices, newest first;
     ``peers`` the memory reserved here for each primary node.  The ``planned_``
-    figures count forthcoming instances too, the others ignore them.
+    figures count forthcoming instances too, the others ignore them; but ``exclusion``,
+    how often each exclusion tag is here, counts them, and ``present_exclusion`` does not.
     """
 
     __slots__ = (
@@ -39,6 +41,7 @@ class Occupancy:
         "planned_free_memory",
         "planned_free_spindles",
         "planned_spindles",
+        "present_exclusion",
         "primaries",
         "reserved",
         "secondaries",
@@ -71,6 +74,7 @@ class Occupancy:
         self.planned_free_disk = self.free_disk
         self.planned_free_spindles = self.free_spindles
         self.exclusion: dict[str, int] = {}
+        self.present_exclusion = self.exclusion
         self.location_score = 0
         self._metrics = None
 
@@ -203,18 +207,30 @@ class Occupancy:
         return len(instance.desired - self.hardware.location_tags) if instance.desired else 0
 
     def _add_tags(self, instance: Instance) -> None:
-        counts = self.exclusion.copy()
-        for tag in instance.exclusion:
-            counts[tag] = counts.get(tag, 0) + 1
-        self.exclusion = counts
+        self.exclusion = _with(self.exclusion, instance.exclusion)
+        if not instance.forthcoming:
+            self.present_exclusion = _with(self.present_exclusion, instance.exclusion)
 
     def _remove_tags(self, instance: Instance) -> None:
-        counts = self.exclusion.copy()
-        for tag in instance.exclusion:
-            left = counts.pop(tag, 0) - 1
-            if left > 0:
-                counts[tag] = left
-        self.exclusion = counts
+        self.exclusion = _without(self.exclusion, instance.exclusion)
+        if not instance.forthcoming:
+            self.present_exclusion = _without(self.present_exclusion, instance.exclusion)
+
+
+def _with(counts: Mapping[str, int], tags: Iterable[str]) -> dict[str, int]:
+    more = dict(counts)
+    for tag in tags:
+        more[tag] = more.get(tag, 0) + 1
+    return more
+
+
+def _without(counts: Mapping[str, int], tags: Iterable[str]) -> dict[str, int]:
+    less = dict(counts)
+    for tag in tags:
+        left = less.pop(tag, 0) - 1
+        if left > 0:
+            less[tag] = left
+    return less
 
 
 def _part(amount: float, whole: float) -> float:

@@ -10,7 +10,7 @@ from ganeti_tw.htools.estimate import Contest
 from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.instance import Instance
 from ganeti_tw.htools.moves import Kind, Move, Outcome, attempt
-from ganeti_tw.htools.node import Node
+from ganeti_tw.htools.node import Node, failed_over
 from ganeti_tw.htools.packing import Load, Space, fit
 from ganeti_tw.htools.policy import violation
 from ganeti_tw.htools.templates import DRBD, RESTARTED_ELSEWHERE
@@ -36,6 +36,21 @@ class Checker:
         self.members = list(members)
         self._known = frozenset(members)
         self._skip_offline = skip_offline
+        # What was asked last with one more instance, and what was found for each place.
+        self._asked: tuple[list[Node], Instance] | None = None
+        self._answers: dict[Place, bool] = {}
+
+    def passes_with(self, cluster: Cluster, instance: Instance, place: Place, nodes: Mapping[int, Node]) -> bool:
+        """Whether the state survives once the instance is there, which makes these nodes of those it is on."""
+        asked = self._asked
+        if asked is None or asked[0] != cluster.nodes or not instance.is_like(asked[1]):
+            self._asked = list(cluster.nodes), instance
+            self._answers = {}
+        if place not in self._answers:
+            view = cluster.copy()
+            view.put(instance, place, nodes)
+            self._answers[place] = self.passes(view, place[:1])
+        return self._answers[place]
 
     def passes(self, cluster: Cluster, suspects: Sequence[int] = ()) -> bool:
         """Whether the state survives; ``suspects`` are looked at first."""
@@ -55,9 +70,11 @@ class Checker:
 
     def is_hopeless(self, cluster: Cluster) -> bool:
         """Whether no state with more instances can survive either."""
-        return any(
-            is_beyond_help(cluster, self.members, index) for index in self._order if not self._skipped(cluster, index)
-        )
+        for position, index in enumerate(self._order):
+            if not self._skipped(cluster, index) and is_beyond_help(cluster, self.members, index):
+                self._order.insert(0, self._order.pop(position))
+                return True
+        return False
 
     def _skipped(self, cluster: Cluster, index: int) -> bool:
         return self._skip_offline and cluster.nodes[index].offline
@@ -102,7 +119,7 @@ def _leaving(cluster: Cluster, members: Sequence[int], index: int) -> _Leaving:
 
 def _plainly(cluster: Cluster, leaving: _Leaving) -> bool | None:
     """Whether they all have a place, where that is plain; a plain no stays one when more is placed."""
-    taken = _failed_over(cluster, leaving.node, leaving.mirrored)
+    taken = _taken_by_failovers(cluster, leaving.node, leaving.mirrored)
     if taken is None:
         return False
     if not leaving.restarted and not leaving.created:
@@ -111,21 +128,33 @@ def _plainly(cluster: Cluster, leaving: _Leaving) -> bool | None:
 
 
 def _tried(cluster: Cluster, members: Sequence[int], leaving: _Leaving) -> bool:
-    """The same by placing each where the score is best."""
+    """The same by placing each where the score is best, until the rest is plain."""
+    if _taken_by_failovers(cluster, leaving.node, leaving.mirrored) is None:
+        return False
     trial = cluster.copy()
-    for instance in leaving.mirrored:
-        outcome = attempt(trial, instance, Move(Kind.FAILOVER), True)
-        if isinstance(outcome, Fail):
-            return False
-        trial.settle(outcome.nodes, instance.index, outcome.place)
-    index, others = leaving.node.hardware.index, leaving.others
-    group = [n for n in members if n == index or n in set(others)]
-    return all(_restart(trial, instance, others, group) for instance in leaving.restarted) and all(
-        _create_anew(trial, instance, others, members) for instance in leaving.created
-    )
+    moving = [(instance, *cluster.places[instance.index]) for instance in leaving.mirrored]
+    for number, node in failed_over(cluster.nodes, moving).items():
+        trial.nodes[number] = node
+    for instance, primary, secondary, location in moving:
+        trial.places[instance.index] = Place(secondary, primary, location)
+    others = leaving.others
+    among = set(others) | {leaving.node.hardware.index}
+    group = [n for n in members if n in among]
+    rest = leaving._replace(mirrored=[])
+    while rest.restarted or rest.created:
+        if rest.restarted:
+            placed = _restart(trial, rest.restarted[0], others, group)
+            rest = rest._replace(restarted=rest.restarted[1:])
+        else:
+            placed = _create_anew(trial, rest.created[0], others, members)
+            rest = rest._replace(created=rest.created[1:])
+        plain = _fit(trial, rest, {}) if placed else False
+        if plain is not None:
+            return plain
+    return True
 
 
-def _failed_over(cluster: Cluster, node: Node, instances: Iterable[Instance]) -> dict[int, int] | None:
+def _taken_by_failovers(cluster: Cluster, node: Node, instances: Iterable[Instance]) -> dict[int, int] | None:
     """The memory these take on their secondaries together, None when they cannot all go there.
 
     The hard checks of a failover taken together: disks stay where they are, so only
@@ -150,16 +179,29 @@ def _failed_over(cluster: Cluster, node: Node, instances: Iterable[Instance]) ->
 
 def _restart(cluster: Cluster, instance: Instance, targets: Sequence[int], group: Sequence[int]) -> bool:
     """On the node that leaves the group most even; the later one of equals."""
-    contest = Contest[Outcome](cluster, group)
+    choices: list[Outcome] = []
     for target in targets:
-        outcome = attempt(cluster, instance, Move(Kind.FAILOVER_TO, target), True)
-        if not isinstance(outcome, Fail):
-            contest.enter(outcome.nodes, outcome)
-    best = contest.last()
+        # A soft check is not made, and this hard one excludes most when room is scarce.
+        if cluster.nodes[target].unused_memory > instance.used_memory:
+            outcome = attempt(cluster, instance, Move(Kind.FAILOVER_TO, target), True)
+            if not isinstance(outcome, Fail):
+                choices.append(outcome)
+    best = _evenest(cluster, group, choices)
     if best is None:
         return False
-    cluster.settle(best.what.nodes, instance.index, best.what.place)
+    cluster.settle(best.nodes, instance.index, best.place)
     return True
+
+
+def _evenest(cluster: Cluster, members: Sequence[int], choices: Sequence[Outcome]) -> Outcome | None:
+    """The choice with the lowest score, the last one of equals; None when there is none."""
+    if len(choices) < 2:
+        return choices[0] if choices else None
+    contest = Contest[Outcome](cluster, members)
+    for choice in choices:
+        contest.enter(choice.nodes, choice)
+    best = contest.last()
+    return None if best is None else best.what
 
 
 def _fit(cluster: Cluster, leaving: _Leaving, taken: Mapping[int, int]) -> bool | None:
@@ -175,10 +217,10 @@ def _fit(cluster: Cluster, leaving: _Leaving, taken: Mapping[int, int]) -> bool 
     open_to = tuple(n for n, other in enumerate(nodes) if node.hardware.admits_migration_to(other.hardware))
     loads = [Load(instance.used_memory, 0, open_to) for instance in leaving.restarted]
     policy = cluster.groups[node.hardware.group].policy
+    exclusive = [other.hardware.exclusive_storage for other in nodes]
     for instance in leaving.created:
-        welcome = tuple(
-            n for n, other in enumerate(nodes) if not violation(policy, instance, other.hardware.exclusive_storage)
-        )
+        barred = {each for each in set(exclusive) if violation(policy, instance, each)}
+        welcome = tuple(n for n, each in enumerate(exclusive) if each not in barred)
         loads.append(Load(instance.used_memory, instance.disk if instance.local_disk else 0, welcome))
     return fit(rooms, loads)
 
@@ -187,17 +229,18 @@ def _create_anew(cluster: Cluster, instance: Instance, targets: Sequence[int], m
     place = cluster.places[instance.index]
     source = cluster.nodes[place.primary].without_primary(instance, place.location)
     cluster.nodes[place.primary] = source
-    contest = Contest[tuple[int, Node]](cluster, members)
+    choices: list[Outcome] = []
     for target in targets:
+        if cluster.nodes[target].unused_memory <= instance.used_memory:
+            continue
         hardware = cluster.nodes[target].hardware
         if violation(cluster.groups[hardware.group].policy, instance, hardware.exclusive_storage) is not None:
             continue
         node = cluster.nodes[target].with_primary(instance, place.location, True)
         if not isinstance(node, Fail):
-            contest.enter({target: node}, (target, node))
-    best = contest.last()
+            choices.append(Outcome({target: node}, Place(target, place.secondary, place.location)))
+    best = _evenest(cluster, members, choices)
     if best is None:
         return False
-    target, node = best.what
-    cluster.settle({target: node}, instance.index, Place(target, place.secondary, place.location))
+    cluster.settle(best.nodes, instance.index, best.place)
     return True

@@ -117,11 +117,11 @@ def clashes(node: Node) -> int:
 
 
 def location_counts(nodes: Sequence[Node]) -> dict[tuple[str, str], int]:
-    """How often each exclusion tag occurs at each location, over all these nodes."""
+    """How often each exclusion tag occurs at each location, over all these nodes, forthcoming instances apart."""
     counts: dict[tuple[str, str], int] = {}
     for node in nodes:
-        for location in node.hardware.location_tags if node.exclusion else ():
-            for tag, count in node.exclusion.items():
+        for location in node.hardware.location_tags if node.present_exclusion else ():
+            for tag, count in node.present_exclusion.items():
                 counts[location, tag] = counts.get((location, tag), 0) + count
     return counts
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ganeti_tw.htools.allocate import Allocation, Rules, on_nodes, on_pairs, with_instance
-from ganeti_tw.htools.cluster import BadData, Cluster
+from ganeti_tw.htools.allocate import Allocation, Rules, as_primary, on_nodes, on_pairs, with_instance
+from ganeti_tw.htools.cluster import NOWHERE, BadData, Cluster, Place
 from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.health import bad_nodes
 from ganeti_tw.htools.instance import Instance
 from ganeti_tw.htools.node import Node
 from ganeti_tw.htools.redundancy import Checker, failing
 from ganeti_tw.htools.templates import nodes_needed
+from ganeti_tw.htools.trail import Trail
 from ganeti_tw.htools.why import Placing
 
 if TYPE_CHECKING:
@@ -22,12 +23,11 @@ if TYPE_CHECKING:
 _MEMORY_STEP = 64
 _DISK_STEP = 256
 
-# How many instances are placed before the capacity check is made for all of them.
+# How many instances are placed at most before the capacity check is made for all of them.
 _BATCH = 64
 
-# From so many nodes on, importing NumPy pays.
-_MANY = 16
-_MANY_FOR_PAIRS = 7
+# Once so many nodes or pairs of nodes have been looked at, importing NumPy pays.
+_MANY = 500
 
 
 class Size(NamedTuple):
@@ -98,7 +98,9 @@ class Room:
         self._groups = sorted({cluster.nodes[n].hardware.group for n in self._allowed})
         # The nodes of the last state in which no place was safe, and whether none can be.
         self._unsafe: tuple[list[Node], bool] | None = None
-        self._vacancies = _vacancies(cluster, self._allowed, self._pairs)
+        self._located_pairs = self._pairs and any(node.hardware.location_tags for node in cluster.nodes)
+        self._looked_at = 0
+        self._vacancies: Vacancies | None = None
 
     # -- one size
 
@@ -107,34 +109,38 @@ class Room:
         return self._fill(cluster, size, limit, len(cluster.instances))
 
     def _fill(self, cluster: Cluster, size: Size, limit: int | None, first: int) -> Filled:
-        """Checked placements go in batches that shrink when a batch ends in a state that is not safe."""
-        batch = _BATCH if self._checked else 0
-        while batch > 1 and (limit is None or limit > batch):
-            trial, placed, found = self._place(cluster, size, first, batch, checked=False)
-            if placed and not self._checker.passes(trial):
-                batch //= 4
+        """Checked placements go in batches, which grow as long as each ends in a safe state and then shrink."""
+        batch, growing = int(self._checked), True
+        trail = self._trail(cluster, size, first, checked=False)
+        safe = 0
+        while batch and (limit is None or limit - safe > batch):
+            end = trail.reach(safe + batch)
+            if end == safe:
+                return Filled(trail.state(safe), first, trail.failures())
+            if self._is_safe_from(trail, safe, end):
+                safe = end
+                batch = min(batch * 4, _BATCH) if growing else batch
                 continue
-            cluster = trial
-            limit = None if limit is None else limit - placed
-            if found.best is None:
-                return Filled(cluster, first, found.failures)
-        cluster, _, found = self._place(cluster, size, first, limit, checked=self._checked)
-        return Filled(cluster, first, found.failures)
+            growing = False
+            # Smaller batches that would end here, too, are left out.
+            while batch >= end - safe:
+                batch //= 4
+        trail = self._trail(trail.state(safe), size, first, checked=self._checked)
+        end = trail.reach(None if limit is None else limit - safe)
+        return Filled(trail.state(end), first, trail.failures())
 
-    def _place(
-        self, cluster: Cluster, size: Size, first: int, limit: int | None, *, checked: bool
-    ) -> tuple[Cluster, int, Allocation]:
-        before = len(cluster.instances)
-        view = cluster.copy()
-        while True:
+    def _trail(self, cluster: Cluster, size: Size, first: int, *, checked: bool) -> Trail:
+        def next_one(view: Cluster) -> tuple[Instance, Allocation]:
             instance = self.instance(view, size, first)
-            found = self.find(view, instance, checked=checked)
-            placed = len(view.instances) - before
-            if found.best is None or limit == placed:
-                return view, placed, found
-            view.instances.append(instance)
-            view.places.append(found.best.place)
-            view.settle(found.best.nodes, instance.index, found.best.place)
+            return instance, self.find(view, instance, checked=checked)
+
+        return Trail(cluster, next_one)
+
+    def _is_safe_from(self, trail: Trail, safe: int, end: int) -> bool:
+        if end - safe > 1:
+            return self._checker.passes(trail.state(end))
+        instance, found = trail.steps[safe]
+        return self._checker.passes_with(trail.state(safe), instance, found.place, found.nodes)
 
     def instance(self, cluster: Cluster, size: Size, first: int) -> Instance:
         """One more of this size, not placed yet."""
@@ -160,8 +166,9 @@ class Room:
         if self._pairs:
             if not self._partners:
                 raise BadData("Not enough online nodes")
-            if self._vacancies is not None:
-                found = self._vacancies.best_pair(cluster, instance)
+            vacancies = self._vacancies_after(cluster, sum(len(partners) for _, partners in self._partners))
+            if vacancies is not None:
+                found = vacancies.best_pair(cluster, instance)
                 if not checked or self._is_safe(cluster, instance, found):
                     return found
             return on_pairs(cluster, everything, instance, self._partners, rules)
@@ -170,14 +177,24 @@ class Room:
         if checked and self._is_hopeless(cluster):
             found = self.find(cluster, instance, checked=False)
             return _all_unsafe(found)
-        if self._vacancies is not None:
-            found = self._vacancies.best_node(cluster, instance)
+        vacancies = self._vacancies_after(cluster, len(self._allowed))
+        if vacancies is not None:
+            found = vacancies.best_node(cluster, instance)
             if not checked or self._is_safe(cluster, instance, found):
                 return found
         found = on_nodes(cluster, everything, instance, self._allowed, rules)
         if checked and found.best is None and found.failures.get(Fail.N1):
             self._note_unsafe(cluster)
         return found
+
+    def _vacancies_after(self, cluster: Cluster, more: int) -> Vacancies | None:
+        """Arrays instead of looking at so many one by one, where they can be had and pay."""
+        self._looked_at += more
+        if self._vacancies is None and self._looked_at > _MANY and not self._located_pairs:
+            from ganeti_tw.htools.vacancies import Vacancies  # noqa: PLC0415  NumPy is heavy
+
+            self._vacancies = Vacancies(cluster, self._allowed)
+        return self._vacancies
 
     def _note_unsafe(self, cluster: Cluster) -> None:
         """All places in this state were unsafe: find out whether that can be otherwise for another size."""
@@ -205,7 +222,7 @@ class Room:
         best = found.best
         if best is None:
             return True
-        return self._checker.passes(with_instance(cluster, instance, best.place, best.nodes), best.place[:1])
+        return self._checker.passes_with(cluster, instance, best.place, best.nodes)
 
     def placing(self, cluster: Cluster, instance: Instance) -> Placing:
         """All nodes as places for the instance, to be compared."""
@@ -285,8 +302,6 @@ class Room:
         """
         if kind is not Fail.DISK or not skip:
             return size
-        if failures.get(Fail.N1) and not self._is_hopeless(cluster) and not self._is_stranded(cluster, size):
-            return size
         # Each check of a disk size holds up to one of these.
         bounds = {_DISK_STEP - 1}
         for node in cluster.nodes:
@@ -297,7 +312,37 @@ class Room:
             for smallest, largest in cluster.groups[group].policy.bounds:
                 bounds |= {smallest.disk_size - 1, largest.disk_size}
         step = max((bound for bound in bounds if bound < size.disk), default=size.disk - 1)
-        return size._replace(disk=size.disk - (size.disk - step - 1) // _DISK_STEP * _DISK_STEP)
+        most = (size.disk - step - 1) // _DISK_STEP
+        if failures.get(Fail.N1):
+            most = self._steps_unsafe(cluster, size, most)
+        return size._replace(disk=size.disk - most * _DISK_STEP)
+
+    def _steps_unsafe(self, cluster: Cluster, size: Size, most: int) -> int:
+        """So many steps less of disk, ``most`` at most, and plainly no place is safe.
+
+        What is too large to be placed anew somewhere is so with a larger disk, too.
+        """
+        if self._is_hopeless(cluster) or self._is_stranded(cluster, size):
+            return most
+        least = 0
+        while least < most:
+            steps = most if not least else (least + most + 1) // 2
+            if self._is_unsafe_everywhere(cluster, size._replace(disk=size.disk - steps * _DISK_STEP)):
+                least = steps
+            else:
+                most = steps - 1
+        return least
+
+    def _is_unsafe_everywhere(self, cluster: Cluster, size: Size) -> bool:
+        instance = self.instance(cluster, size, 0)
+        for index in self._allowed:
+            node = as_primary(cluster, instance, index, 0, self._rules.ignore_soft_errors)
+            if isinstance(node, Fail):
+                continue
+            view = with_instance(cluster, instance, Place(index, NOWHERE), {index: node})
+            if not self._checker.is_hopeless(view):
+                return False
+        return True
 
 
 def _all_unsafe(found: Allocation) -> Allocation:
@@ -311,16 +356,6 @@ def _all_unsafe(found: Allocation) -> Allocation:
 def _roomy(node: Node, instance: Instance) -> bool:
     """Whether nothing hard speaks against the instance here."""
     return node.unused_memory > instance.used_memory and (not instance.local_disk or node.free_disk > instance.disk)
-
-
-def _vacancies(cluster: Cluster, allowed: Sequence[int], pairs: bool) -> Vacancies | None:
-    if len(allowed) < (_MANY_FOR_PAIRS if pairs else _MANY):
-        return None
-    if pairs and any(node.hardware.location_tags for node in cluster.nodes):
-        return None
-    from ganeti_tw.htools.vacancies import Vacancies  # noqa: PLC0415  NumPy is heavy
-
-    return Vacancies(cluster, allowed)
 
 
 def _most_frequent(failures: dict[Fail, int]) -> list[Fail]:

@@ -46,6 +46,8 @@ _METRICS = len(SPREAD)
 _MEMORY, _STORAGE, _RESERVED, _CPUS, _LOADS, _SPREAD_SPINDLES = 0, 1, 2, 3, slice(4, 8), 8
 _PLANNED_MEMORY, _PLANNED_STORAGE, _PLANNED_CPUS, _PLANNED_SPINDLES = 9, 10, 11, 12
 _DISK_LOAD = 6
+# What each spread counts; that of reserved memory is the same wherever an instance without a second node goes.
+_WEIGHTS = np.array([0.0 if metric == _RESERVED else WEIGHTS[SPREAD[metric]] for metric in range(_METRICS)])
 
 
 class _Sums:
@@ -56,10 +58,6 @@ class _Sums:
         self.sums = np.add.accumulate(values, axis=1)[:, -1]
         distance = values - (self.sums / count)[:, None]
         self.variances = np.add.accumulate(distance * distance, axis=1)[:, -1] / count
-
-    def update(self, metric: int, old: Floats, new: Floats) -> tuple[Floats, Floats]:
-        """Sum and variance once one value became another, for each entry."""
-        return _updated(self.count, self.sums[metric], self.variances[metric], old, new)
 
 
 def _updated(count: float, amount: Floats, variance: Floats, old: Floats, new: Floats) -> tuple[Floats, Floats]:
@@ -262,12 +260,14 @@ class Vacancies:
     def _near(self, fitting: Ints, after: Floats) -> Bools:
         """Which of these come so close to the lowest score that only real scores can tell."""
         sums = self._sums()
-        total = np.zeros(len(fitting))
-        for metric in range(_METRICS):
-            if metric != _RESERVED:
-                _, variance = sums.update(metric, self._metrics[metric, fitting], after[metric, fitting])
-                total += WEIGHTS[SPREAD[metric]] * np.sqrt(variance)
-        total += WEIGHTS[N1] * self._flags[fitting]
+        _, variances = _updated(
+            sums.count,
+            sums.sums[:, None],
+            sums.variances[:, None],
+            self._metrics[:, fitting],
+            after[:, fitting],
+        )
+        total = _WEIGHTS @ np.sqrt(variances) + WEIGHTS[N1] * self._flags[fitting]
         lowest = total.min()
         near: Bools = total <= lowest + TOLERANCE * max(1.0, abs(lowest))
         return near

@@ -13,8 +13,8 @@ class DedicatedTests(InFolder):
 
     maxDiff = None
 
-    def ask(self, request: str, policies: dict[str, str]) -> dict[str, Any]:
-        question = json.loads((DATA / "hail" / f"hail-allocate-{request}.json").read_text())
+    def ask(self, request: str, policies: dict[str, str], kind: str = "allocate") -> dict[str, Any]:
+        question = json.loads((DATA / "hail" / f"hail-{kind}-{request}.json").read_text())
         for group in question["nodegroups"].values():
             group["alloc_policy"] = policies[group["name"]]
             bounds = group["ipolicy"]["minmax"]
@@ -23,7 +23,8 @@ class DedicatedTests(InFolder):
         for number, node in enumerate(question["nodes"].values()):
             node["ndparams"]["exclusive_storage"] = True
             node["total_spindles"], node["free_spindles"] = 10, 8 - number
-        for instance in [*question["instances"].values(), question["request"]]:
+        wanted = question["request"].get("instances", [question["request"]])
+        for instance in [*question["instances"].values(), *wanted]:
             for disk in instance["disks"]:
                 disk["spindles"] = 1
         got = self.run_tool("hail", self.write("question.json", json.dumps(question)))
@@ -58,3 +59,25 @@ class DedicatedTests(InFolder):
             "Request successful: Group green (preferred): score: ([2,1],716544), successes 2, failures 0 ()"
             " for node(s) g2.example.net/g1.example.net",
         )
+
+    def test_several_at_once_in_a_named_group_fail_without_its_name(self) -> None:
+        answer = self.ask("group", {"blue": "preferred", "green": "preferred"}, "multi-allocate")
+        placed, failed = answer["result"]
+        self.assertEqual(placed, [["m1.example.net", ["g2.example.net", "g1.example.net"]]])
+        why = "No valid allocation solutions, failure reasons: FailMem: 2"
+        self.assertEqual(failed, [["m3.example.net", why]])
+
+
+class NamedGroupTests(InFolder):
+    def test_a_uuid_names_a_group_as_its_name_does(self) -> None:
+        for kind in ("allocate", "multi-allocate"):
+            question = json.loads((DATA / "hail" / f"hail-{kind}-group.json").read_text())
+            by_uuid = json.loads(json.dumps(question))
+            by_uuid["request"]["group_name"] = next(
+                uuid for uuid, group in question["nodegroups"].items() if group["name"] == "green"
+            )
+            answers = [
+                self.run_tool("hail", self.write("question.json", json.dumps(asked))) for asked in (question, by_uuid)
+            ]
+            self.assertEqual(answers[0].stdout, answers[1].stdout)
+            self.assertIn("score: 0." if kind == "allocate" else "Group green (last_resort)", answers[1].stdout)

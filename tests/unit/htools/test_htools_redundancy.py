@@ -9,12 +9,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clusters import cluster_of, clusters, text_of
-from ganeti_tw.htools.allocate import Rules, on_nodes, with_instance
+from ganeti_tw.htools.allocate import Allocation, Rules, on_nodes, with_instance
 from ganeti_tw.htools.cluster import Cluster
 from ganeti_tw.htools.failures import Fail
-from ganeti_tw.htools.node import Node
+from ganeti_tw.htools.instance import Instance
+from ganeti_tw.htools.moves import Kind as Kinds
+from ganeti_tw.htools.moves import Move, attempt
+from ganeti_tw.htools.node import Node, failed_over
+from ganeti_tw.htools.occupancy import Occupancy
 from ganeti_tw.htools.packing import Load, Space, fit
-from ganeti_tw.htools.redundancy import _leaving, _plainly, _tried, can_be_lost, failing, is_beyond_help
+from ganeti_tw.htools.redundancy import (
+    _leaving,
+    _plainly,
+    _taken_by_failovers,
+    _tried,
+    can_be_lost,
+    failing,
+    is_beyond_help,
+)
 from ganeti_tw.htools.space import Kind, Room, Size
 
 properties = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -53,13 +65,33 @@ class PackingTests(TestCase):
         both = (0, 1)
         self.assertIs(fit([Space(10, 0), Space(10, 0)], [Load(4, 0, both)] * 3), True)
         self.assertIs(fit([Space(10, 0), Space(10, 0)], [Load(4, 0, both)] * 5), False)
-        self.assertIsNone(fit([Space(10, 0), Space(10, 0)], [Load(4, 0, both)] * 4))
+        self.assertIs(fit([Space(10, 0), Space(10, 0)], [Load(4, 0, both)] * 4), True)
+
+    def test_what_sums_leave_open_is_found_by_going_through_all_ways(self) -> None:
+        both = (0, 1)
+        self.assertIs(fit([Space(8, 0), Space(8, 0)], [Load(5, 0, both)] * 2), True)
+        self.assertIs(fit([Space(9, 0), Space(9, 0)], [Load(5, 0, both)] * 3), False)
+        self.assertIs(fit([Space(9, 9), Space(9, 2)], [Load(5, 3, both), Load(4, 3, both)]), False)
+
+    def test_where_the_order_of_rooms_decides_nothing_is_said(self) -> None:
+        self.assertIsNone(fit([Space(5, 0), Space(4, 0)], [Load(3, 0, (0, 1)), Load(4, 0, (0, 1))]))
+
+    def test_too_many_ways_are_not_gone_through(self) -> None:
+        rooms = [Space(100 + number, 0) for number in range(12)]
+        loads = [Load(31 + number % 5, 0, tuple(range(12))) for number in range(30)]
+        self.assertIsNone(fit(rooms, loads))
 
 
 def spare(node: Node, memory: int) -> None:
     """Have only so much left: the rest counts as lost."""
     node.hardware.lost_memory = max(0, node.hardware.lost_memory) + node.unused_memory - memory
     node._settle_memory()
+
+
+def figures(node: Node) -> dict[str, object]:
+    """All there is to know of it, but for what it keeps to be quick."""
+    slots = [slot for slot in Occupancy.__slots__ if slot != "_metrics"]
+    return {slot: getattr(node, slot) for slot in slots} | {"metrics": node.metrics()}
 
 
 @st.composite
@@ -86,6 +118,26 @@ class LossTests(TestCase):
             if plain is not None:
                 self.assertEqual(plain, tried)
             self.assertEqual(can_be_lost(cluster, members, index), tried)
+
+    @settings(properties, max_examples=150)
+    @given(tight())
+    def test_failovers_together_are_those_one_by_one(self, cluster: Cluster) -> None:
+        members = range(len(cluster.nodes))
+        for index in members:
+            view = cluster.copy()
+            mirrored = _leaving(cluster, members, index).mirrored
+            outcomes = []
+            for instance in mirrored:
+                outcomes.append(attempt(view, instance, Move(Kinds.FAILOVER), True))
+                if isinstance(outcomes[-1], Fail):
+                    break
+                view.settle(outcomes[-1].nodes, instance.index, outcomes[-1].place)
+            possible = _taken_by_failovers(cluster, cluster.nodes[index], mirrored) is not None
+            self.assertEqual(possible, not any(isinstance(outcome, Fail) for outcome in outcomes))
+            if possible:
+                moving = [(instance, *cluster.places[instance.index]) for instance in mirrored]
+                for number, node in failed_over(cluster.nodes, moving).items():
+                    self.assertEqual(figures(node), figures(view.nodes[number]))
 
     @properties
     @given(tight(), st.sampled_from(["drbd", "plain", "ext"]), st.sampled_from([512, 4096]))
@@ -141,3 +193,24 @@ class HopelessTests(TestCase):
             self.assertIsNone(found.best)
         if found.failures.get(Fail.N1):
             self.assertTrue(room._is_hopeless(cluster))
+
+
+class CountingRoom(Room):
+    """Counts how often a place is looked for."""
+
+    looked = 0
+
+    def find(self, cluster: Cluster, instance: Instance, *, checked: bool) -> Allocation:
+        self.looked += 1
+        return super().find(cluster, instance, checked=checked)
+
+
+class SweepTests(TestCase):
+    def test_sizes_that_no_place_can_be_safe_for_are_not_looked_at_one_by_one(self) -> None:
+        cluster = cluster_of(text_of(3, 5, 20, plain=True))
+        for node in cluster.nodes:
+            node.free_disk = node.planned_free_disk = 1000000
+        room = CountingRoom(cluster, Kind("plain", 1), range(5), frozenset(), Rules())
+        filled = room.fill_shrinking(cluster, [Size(4096, 600000, 1, 1)], None)
+        self.assertEqual(failing(filled.cluster, range(5)), [])
+        self.assertLess(room.looked, 400, room.looked)

@@ -48,3 +48,18 @@ class ThreeNodesTests(TestCase):
     def test_the_whole_and_its_bound(self) -> None:
         self.assertEqual(f"{score(self.nodes):.8f}", "6.48073528")
         self.assertEqual(lower_bound(self.nodes), 0.0234375)
+
+
+class LocationExclusionTests(TestCase):
+    """Two racks, each with two instances of one kind, of which one is still to come in the second."""
+
+    def test_forthcoming_instances_count_on_their_node_but_not_at_its_location(self) -> None:
+        group = "11111111-2222-3333-4444-555555555555"
+        nodes = [f"n{n}|16384|512|15000|99999|99999|8|N|{group}|1|rack:{n}|N|0|1|1.0" for n in range(2)]
+        here = [f"i{n}|512|1024|1|running|Y|n{n // 2}||ext|svc:a|1|-|{'Y' if n == 3 else 'N'}" for n in range(4)]
+        tags = ["htools:iextags:svc", "htools:nlocation:rack"]
+        parts = [[f"main|{group}|preferred||"], nodes, here, tags]
+        cluster = cluster_of("\n\n".join("\n".join(lines) for lines in parts) + "\n")
+        values = dict(zip((name for name, _ in COMPONENTS), components(cluster.nodes), strict=True))
+        self.assertEqual(values["pri_tags_score"], 2)
+        self.assertEqual(values["location_exclusion_score"], 1)
