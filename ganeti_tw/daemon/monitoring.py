@@ -29,7 +29,7 @@ from ganeti_tw.mond.metrics import Exposition
 from ganeti_tw.mond.monitor import Monitor
 from ganeti_tw.mond.reasons import state_reasons, with_reasons
 from ganeti_tw.mond.registry import DEADLINE, all_collectors
-from ganeti_tw.mond.web import ReportSite
+from ganeti_tw.mond.web import Door, ReportSite
 from ganeti_tw.protocol.instance import ListInstances
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def load_site_collectors(entries: Iterable[EntryPoint]) -> None:
 def listen(process: Process, site: ReportSite) -> Any:
     """The port; None when there is none to be had.  GanetiError when a certificate is named that is none."""
     settings = process.settings
-    place = settings.ports.mond, site
+    place = settings.ports.mond, Door(site)
     more = {"interface": settings.mond.address or settings.address}
     try:
         if settings.mond.certificate:

@@ -34,7 +34,9 @@ class Line:
         self._begun: dict[int, _Entry] = {}
         self._ready: list[tuple[int, int]] = []  # heap of (priority, id); some of its items are out of date
         self._behind: dict[int, list[int]] = {}  # job -> those that depend on it
-        self._full: dict[Bucket, set[int]] = {}  # those that found no room in it
+        # Heaps like the one before, of those that found no room in a bucket.  While one has room the first that waits
+        # for it is among the ready ones, and no more than that: thousands may wait for one.
+        self._full: dict[Bucket, list[tuple[int, int]]] = {}
         self._used: Counter[Bucket] = Counter()
         self._rejected: list[int] = []
         self._unjudged: deque[int] = deque()
@@ -58,10 +60,12 @@ class Line:
                 continue
             full = next((b for b in entry.verdict.buckets if self._used[b] >= b[2]), None)
             if full is not None:
-                self._full.setdefault(full, set()).add(job_id)
+                heapq.heappush(self._full.setdefault(full, []), (priority, job_id))
+                self._call_next(entry)
                 continue
             self._begun[job_id] = self._entries.pop(job_id)
             self._used.update(entry.verdict.buckets)
+            self._call_next(entry)
             return job_id
         return None
 
@@ -72,12 +76,13 @@ class Line:
 
     def ended(self, job_id: int) -> None:
         """A job has ended, in whatever way: here, or after it left the line."""
-        self._entries.pop(job_id, None)
+        gone = self._entries.pop(job_id, None)
+        if gone is not None:
+            self._call_next(gone)
         begun = self._begun.pop(job_id, None)
         if begun is not None:
             self._used -= Counter(begun.verdict.buckets)
-            for bucket in begun.verdict.buckets:
-                self._offer_all(self._full.pop(bucket, ()))
+            self._call_next(begun)
         for other in self._behind.pop(job_id, ()):
             entry = self._entries.get(other)
             if entry is not None:
@@ -90,6 +95,7 @@ class Line:
         if entry is not None and entry.priority != priority:
             entry.priority = priority
             self._offer(job_id, entry)
+            self._call_next(entry)
 
     def set_rules(self, rules: Sequence[Rule]) -> None:
         """All jobs are to be judged anew by :meth:`judge_some`; those that have begun, at once: limits count them."""
@@ -146,10 +152,16 @@ class Line:
             if (e.priority, other) < (entry.priority, job_id) and e.verdict.action == ACCEPT and not e.before
         )
 
-    def _offer_all(self, job_ids: Iterable[int]) -> None:
-        for job_id in job_ids:
-            if job_id in self._entries:
-                self._offer(job_id, self._entries[job_id])
+    def _call_next(self, entry: _Entry) -> None:
+        """One job is out of the way, or was not the right one: of its buckets that have room the next may try."""
+        for bucket in entry.verdict.buckets:
+            waiting = self._full.get(bucket)
+            while waiting and self._used[bucket] < bucket[2]:
+                priority, job_id = heapq.heappop(waiting)
+                other = self._entries.get(job_id)
+                if other is not None and other.priority == priority:
+                    heapq.heappush(self._ready, (priority, job_id))
+                    break
 
     def _offer(self, job_id: int, entry: _Entry) -> None:
         if entry.verdict.action == REJECT:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
+from twisted.protocols.policies import WrappingFactory
 from twisted.python.failure import Failure
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
+from twisted.web.server import Request as SiteRequest
 
 from ganeti_tw.errors import NotFound
 from ganeti_tw.mond.complaints import describe
@@ -21,9 +25,40 @@ from ganeti_tw.mond.watch import Report
 
 VERSIONS = [1]
 IDLE = 60.0  # seconds a connection may say nothing
+MOST = 200  # connections at a time: the descriptors of this process are needed for other things, too
 JSON = b"application/json"
 
 log = Logger()
+
+
+class _Bodiless(SiteRequest):
+    """A request whose body is read and forgotten: nothing here looks at one, and anybody may send one of any size."""
+
+    def gotLength(self, length: int | None) -> None:
+        self.content = BytesIO()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        pass
+
+
+class _Refused(Protocol):
+    def connectionMade(self) -> None:
+        transport: Any = self.transport
+        transport.abortConnection()
+
+
+class Door(WrappingFactory):
+    """Lets ``most`` connections to a site be open at a time; any more are closed at once."""
+
+    noisy = False
+
+    def __init__(self, site: Site, most: int = MOST) -> None:
+        super().__init__(site)  # type: ignore[no-untyped-call]
+        self._most = most
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        # A protocol in any case: TLS does not expect to be refused one.
+        return _Refused() if len(self.protocols) >= self._most else super().buildProtocol(addr)
 
 
 class ReportSite(Site):
@@ -31,6 +66,7 @@ class ReportSite(Site):
 
     displayTracebacks = False
     noisy = False
+    requestFactory = _Bodiless
 
     def __init__(
         self, monitor: Monitor, exposition: Exposition, clock: IReactorTime, access_log: str | None = None

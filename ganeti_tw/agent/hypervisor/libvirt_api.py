@@ -176,13 +176,27 @@ class LibvirtConnection:
         uuid = domain.UUIDString()
         if uuid in self._ours or uuid in self._others:
             return uuid in self._ours
+        libvirt = _library()
+
+        def look(connection: Any) -> bool:
+            try:
+                domain.metadata(2, NAMESPACE, 0)  # VIR_DOMAIN_METADATA_ELEMENT
+            except libvirt.libvirtError as e:
+                # Any other error says nothing of whose it is: one of ours must not vanish for good because of it.
+                if e.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN_METADATA:
+                    return False
+                raise
+            return True
+
         try:
-            domain.metadata(2, NAMESPACE, 0)  # VIR_DOMAIN_METADATA_ELEMENT
-        except _library().libvirtError:
-            self._others.add(uuid)
+            ours = bool(self._do(f"see whose domain {domain.name()} is", look))
+        except NotFound:  # it has just gone
             return False
-        self._ours[uuid] = domain.name()
-        return True
+        if ours:
+            self._ours[uuid] = domain.name()
+        else:
+            self._others.add(uuid)
+        return ours
 
     def _open(self) -> Any:
         libvirt = _library()

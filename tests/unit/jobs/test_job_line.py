@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.jobs.filters import rules_of
@@ -68,3 +70,57 @@ class LineTests(SynchronousTestCase):
         self.assertTrue(self.line.judge_some(5))
         self.assertFalse(self.line.judge_some(5))
         self.assertEqual((self.line.rejected(), self.order()), ([5, 7], [8, 10, 0, 2, 4, 6]))
+
+
+def limited(*buckets: str) -> list[dict[str, object]]:
+    """An opcode that counts in these rate limits, like ``2:name``."""
+    return [{"OP_ID": "OP_A", "reason": [["user", f"rate-limit:{bucket}", 0] for bucket in buckets]}]
+
+
+class LimitTests(SynchronousTestCase):
+    def test_the_end_of_one_of_thousands_behind_a_limit_costs_little(self) -> None:
+        line = Line()
+        for number in range(2000):
+            line.add(number, 0, (), limited("1:all"))
+        found = []
+        while (job := line.next()) is not None:
+            self.assertIsNone(line.next())
+            found.append(job)
+            line.ended(job)
+            self.assertLessEqual(len(line._ready), 1)
+        self.assertEqual(found, list(range(2000)))
+
+    def test_whatever_happens_the_most_urgent_that_has_room_is_next(self) -> None:
+        for seed in range(30):
+            random = Random(seed)
+            line = Line()
+            waiting: dict[int, tuple[int, tuple[str, ...]]] = {}
+            begun: dict[int, tuple[str, ...]] = {}
+
+            def has_room(buckets: tuple[str, ...]) -> bool:
+                return all(sum(b in other for other in begun.values()) < int(b[0]) for b in buckets)
+
+            for step in range(300):
+                event = random.random()
+                if event < 0.4:
+                    buckets = tuple(random.sample(("1:a", "2:b", "3:c"), random.randint(0, 3)))
+                    waiting[step] = (random.randint(-3, 3), buckets)
+                    line.add(step, waiting[step][0], (), limited(*buckets))
+                elif event < 0.55 and waiting:
+                    job = random.choice(list(waiting))
+                    waiting[job] = (random.randint(-3, 3), waiting[job][1])
+                    line.change_priority(job, waiting[job][0])
+                elif event < 0.65 and waiting:
+                    job = random.choice(list(waiting))
+                    del waiting[job]
+                    line.ended(job)
+                elif event < 0.8 and begun:
+                    job = random.choice(list(begun))
+                    del begun[job]
+                    line.ended(job)
+                else:
+                    able = [(w[0], j) for j, w in waiting.items() if has_room(w[1])]
+                    expected = min(able)[1] if able else None
+                    self.assertEqual(line.next(), expected, f"seed {seed}, step {step}")
+                    if expected is not None:
+                        begun[expected] = waiting.pop(expected)[1]

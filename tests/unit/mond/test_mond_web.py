@@ -23,7 +23,7 @@ from ganeti_tw.mond.families import gauge
 from ganeti_tw.mond.metrics import Exposition
 from ganeti_tw.mond.monitor import Monitor
 from ganeti_tw.mond.registry import Collector, Kind, all_collectors
-from ganeti_tw.mond.web import ReportSite
+from ganeti_tw.mond.web import Door, ReportSite
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 
@@ -184,6 +184,35 @@ class WebTests(FrontDoor):
         self.channel.connectionLost(Failure(ConnectionLost()))
         self.clock.advance(10)
         self.assertEqual(self.transport.value(), b"")
+
+    def test_the_body_of_a_request_is_not_kept(self) -> None:
+        piece = b"a=" + b"b" * 65_534
+        form = "application/x-www-form-urlencoded"
+        for kind in ("application/octet-stream", form, "multipart/form-data; boundary=b"):
+            self.send("/", "POST", f"Content-Type: {kind}\r\nContent-Length: {16 * len(piece)}\r\n")
+            (request,) = self.channel._channel.requests
+            for _ in range(15):
+                self.channel.dataReceived(piece)
+            self.assertEqual(request.content.seek(0, 2), 0)
+            self.channel.dataReceived(piece)
+            self.assertIn(b"404 Not found", self.transport.value())
+            self.assertEqual(request.args, {})
+
+    def test_more_connections_than_the_process_can_spare_are_closed(self) -> None:
+        door = Door(self.site, most=2)
+        address = IPv4Address("TCP", "127.0.0.1", 1)
+        opened = []
+        for _ in range(3):
+            channel: Any = door.buildProtocol(address)
+            channel.makeConnection(StringTransport())
+            opened.append(channel)
+        self.assertEqual([c.transport.disconnected for c in opened], [False, False, True])
+        opened[0].connectionLost(Failure(ConnectionLost()))
+        channel = door.buildProtocol(address)
+        self.transport = StringTransport()
+        channel.makeConnection(self.transport)
+        channel.dataReceived(b"GET / HTTP/1.0\r\n\r\n")
+        self.assertIn(b"200 OK", self.transport.value())
 
     def test_requests_on_one_connection(self) -> None:
         channel: Any = self.site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
