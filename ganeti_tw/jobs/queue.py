@@ -101,8 +101,8 @@ class _Retired:
 class Queue(Actor):
     """Owns the list of live jobs and the slots they run in.
 
-    ``read`` gives stored rows of a kind; ``left`` are
-    those a former process has not ended; ``pause`` lets others work.
+    ``read`` gives stored rows of a kind; ``left`` are the jobs that a former
+    process has not ended; ``pause`` lets others work.
     """
 
     rank = Rank.QUEUE
@@ -152,6 +152,8 @@ class Queue(Actor):
         self._start_jobs()
         self._round = self.later(FIRST_ROUND, _Retire())
 
+    # -- new jobs ------------------------------------------------------------------------------------------------------
+
     @receive(CheckRoom)
     def check_room(self, m: CheckRoom) -> None:
         if self._places.switches.positions.drained:
@@ -197,6 +199,8 @@ class Queue(Actor):
                 f"that was not received at {text_of(m.received)}: after a failover another job may have its number"
             )
         )
+
+    # -- ends ----------------------------------------------------------------------------------------------------------
 
     @receive(JobEnded)
     def job_ended(self, m: JobEnded) -> Any:
@@ -246,6 +250,8 @@ class Queue(Actor):
             self._unsettled.pop(record.id, None)
             self._remember(record)
 
+    # -- what concerns one job -----------------------------------------------------------------------------------------
+
     @receive(CancelJob)
     def cancel(self, m: CancelJob) -> Any:
         ref = self._live.get(m.job_id)
@@ -270,6 +276,8 @@ class Queue(Actor):
         if ended is not None:
             return what_became(ended, m)
         return self._read_jobs((str(m.job_id),)).addCallback(found, m)
+
+    # -- filters -------------------------------------------------------------------------------------------------------
 
     @receive(ReplaceFilter)
     def replace_filter(self, m: ReplaceFilter) -> Deferred[str]:
@@ -305,6 +313,8 @@ class Queue(Actor):
         if self._judging:
             self.later(0, m)
         self._start_jobs()
+
+    # -- questions about several ---------------------------------------------------------------------------------------
 
     @receive(GetStatuses)
     def get_statuses(self, m: GetStatuses) -> Any:
@@ -342,6 +352,8 @@ class Queue(Actor):
         return Deferred.fromCoroutine(
             listed(live, ended, lambda: self._read_jobs(wanted, archived), self._pause, self.decoded_at_once)
         )
+
+    # -- the archive ---------------------------------------------------------------------------------------------------
 
     @receive(ArchiveJob)
     def archive_job(self, m: ArchiveJob) -> Any:
@@ -383,6 +395,8 @@ class Queue(Actor):
             self._round.cancel()
             self.retire(_Retire())
 
+    # -- rows ----------------------------------------------------------------------------------------------------------
+
     def _read_jobs(self, keys: tuple[str, ...] | None, archived: bool = True) -> Deferred[Rows]:
         return Deferred.fromCoroutine(stored_rows(self._read, keys, archived=archived))
 
@@ -392,6 +406,8 @@ class Queue(Actor):
     def _serial_row(self) -> tuple[Put, ...]:
         """As it is when a job is stored: of two jobs the one that came later may be stored earlier."""
         return (Put(*SERIAL, msgspec.json.encode(self._last_id)),)
+
+    # -- places for running jobs ---------------------------------------------------------------------------------------
 
     def _admit(self, record: JobRecord, steps: list[Step], admission: Callable[[], tuple[Put, ...]] | None) -> None:
         ref = self._system.spawn(f"job/{record.id}", lambda: Job(record, steps, self._places, self.me, admission))

@@ -118,10 +118,10 @@ def _of_ledger(path: str) -> Contents:
             other = inspection.other_format(db)
             if other:
                 raise Corrupt(f"{path}: {other}; use the version that wrote it")
-            for fault in _guarded(path, inspection.faults(db, thorough=True)):
+            for fault in _guarded(inspection.faults(db, thorough=True)):
                 faults.append(fault)
-            rows.update(_guarded(path, _rows(db), faults))
-            changes.extend(_guarded(path, _changes(db), faults))
+            rows.update(_guarded(_rows(db), faults))
+            changes.extend(_guarded(_changes(db), faults))
             state = inspection.state_of(db)
             if state is not None:
                 at = Position(state.serial, state.epoch)
@@ -135,7 +135,7 @@ def _of_ledger(path: str) -> Contents:
     return Contents(path, at, rows, tuple(changes), tuple(dict.fromkeys(faults)), least)
 
 
-def _guarded(path: str, items: Iterator[Any], faults: list[str] | None = None) -> Iterator[Any]:
+def _guarded(items: Iterator[Any], faults: list[str] | None = None) -> Iterator[Any]:
     """The items up to where the file is damaged, which is told as the last one or added to ``faults``."""
     try:
         yield from items
