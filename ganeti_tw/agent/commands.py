@@ -6,7 +6,9 @@ import os
 import re
 import signal
 import stat
+import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, Protocol
 
 from attrs import frozen
@@ -236,15 +238,18 @@ def restricted_program(directory: str, command: str, owner: Owner) -> str:
 
 def put(path: str, content: bytes, mode: int, mtime: float) -> None:
     """Replace a file: readers see the old or the new content.  Blocks."""
-    new = f"{path}.new"
     try:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fchmod(descriptor, mode)
-            os.fsync(descriptor)
-        os.utime(new, (mtime, mtime))
-        os.replace(new, path)
+        # Under a name that nobody can have taken: the directory may be one where others write, too.
+        descriptor, new = tempfile.mkstemp(prefix=".put-", dir=os.path.dirname(path))
+        with ExitStack() as failed:
+            failed.callback(os.unlink, new)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fchmod(descriptor, mode)
+                os.fsync(descriptor)
+            os.utime(new, (mtime, mtime))
+            os.replace(new, path)
+            failed.pop_all()
     except OSError as e:
         raise DriverError(f"cannot write {path}: {e.strerror}") from None
