@@ -6,7 +6,9 @@ import os
 import re
 import signal
 import stat
+import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, Protocol
 
 from attrs import frozen
@@ -18,7 +20,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ganeti_tw.agent.processes import GRACE, ProcessReactor, kill_group
+from ganeti_tw.agent.processes import GRACE, ProcessReactor, kill_group, spawn
 from ganeti_tw.errors import BadRequest, DriverError, TryLater
 from ganeti_tw.kernel import Blocking
 from ganeti_tw.model.declared import is_plain_absolute
@@ -43,7 +45,10 @@ class Runner(Protocol):
     """Runs programs and keeps what they say."""
 
     def run(self, argv: Sequence[str], env: Mapping[str, str], deadline: float) -> Deferred[ProgramEnd]:
-        """A program run to its end, or killed with all it started after ``deadline`` seconds."""
+        """A program run to its end, or killed with all it started after ``deadline`` seconds.
+
+        Raises DriverError and BadRequest when it cannot be started.
+        """
         ...
 
 
@@ -52,14 +57,17 @@ class _Captured(ProcessProtocol):
 
     transport: Any
 
-    def __init__(self, reactor: ProcessReactor, deadline: float, limit: int) -> None:
+    def __init__(self, reactor: ProcessReactor, limit: int) -> None:
         self._reactor = reactor
         self._limit = limit
         self._parts: list[tuple[int, bytes]] = []
         self._size = 0
         self._late = False
-        self._timer: IDelayedCall | None = reactor.callLater(deadline, self._expire)
+        self._timer: IDelayedCall | None = None
         self.ended: Deferred[ProgramEnd] = Deferred(lambda _: self._end())
+
+    def expire_in(self, seconds: float) -> None:
+        self._timer = self._reactor.callLater(seconds, self._expire)
 
     def childDataReceived(self, descriptor: int, data: bytes) -> None:
         kept = data[: max(0, self._limit - self._size)]
@@ -111,19 +119,13 @@ class ReactorRunner:
         self._limit = limit
 
     def run(self, argv: Sequence[str], env: Mapping[str, str], deadline: float) -> Deferred[ProgramEnd]:
-        captured = _Captured(self._reactor, deadline, self._limit)
+        captured = _Captured(self._reactor, self._limit)
         nothing = os.open(os.devnull, os.O_RDONLY)
         try:
-            self._reactor.spawnProcess(
-                captured,
-                self._setsid,
-                [self._setsid, *argv],
-                env=dict(env),
-                path="/",
-                childFDs={0: nothing, 1: "r", 2: "r"},
-            )
+            spawn(self._reactor, captured, [self._setsid, *argv], env, "/", {0: nothing, 1: "r", 2: "r"})
         finally:
             os.close(nothing)
+        captured.expire_in(deadline)
         return captured.ended
 
 
@@ -236,15 +238,18 @@ def restricted_program(directory: str, command: str, owner: Owner) -> str:
 
 def put(path: str, content: bytes, mode: int, mtime: float) -> None:
     """Replace a file: readers see the old or the new content.  Blocks."""
-    new = f"{path}.new"
     try:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fchmod(descriptor, mode)
-            os.fsync(descriptor)
-        os.utime(new, (mtime, mtime))
-        os.replace(new, path)
+        # Under a name that nobody can have taken: the directory may be one where others write, too.
+        descriptor, new = tempfile.mkstemp(prefix=".put-", dir=os.path.dirname(path))
+        with ExitStack() as failed:
+            failed.callback(os.unlink, new)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fchmod(descriptor, mode)
+                os.fsync(descriptor)
+            os.utime(new, (mtime, mtime))
+            os.replace(new, path)
+            failed.pop_all()
     except OSError as e:
         raise DriverError(f"cannot write {path}: {e.strerror}") from None

@@ -15,6 +15,8 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ganeti_tw.errors import BadRequest, DriverError
+
 log = Logger()
 
 TAIL_LINES = 20
@@ -54,6 +56,8 @@ class Spawner(Protocol):
 
         After ``deadline`` seconds, or when the Deferred is cancelled, the whole
         process group gets TERM, and KILL five seconds later.
+
+        Raises DriverError and BadRequest as :func:`spawn` when it cannot be started.
         """
         ...
 
@@ -88,13 +92,39 @@ def kill_group(process: Any, number: signal.Signals) -> None:
             return
 
 
+def spawn(
+    reactor: ProcessReactor,
+    protocol: ProcessProtocol,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    directory: str,
+    files: Mapping[int, int | str],
+) -> None:
+    """Start ``argv[1]`` by way of ``argv[0]``; ``files`` as ``childFDs`` of ``spawnProcess``.
+
+    DriverError when this host can start nothing now; BadRequest for texts that no program can be given.
+    """
+    if any("\0" in text for text in (*argv, *env, *env.values())):
+        raise BadRequest(f"{argv[1]} was not started: there is a zero byte in its arguments or environment")
+    try:
+        reactor.spawnProcess(protocol, argv[0], argv, env=dict(env), path=directory, childFDs=files)
+    except OSError as e:
+        raise DriverError(
+            f"{argv[1]} could not be started: {e.strerror}; look for what uses up the processes, "
+            "the memory or the open files of this host"
+        ) from None
+
+
 class _Running(ProcessProtocol):
-    def __init__(self, reactor: ProcessReactor, output: str, deadline: float) -> None:
+    def __init__(self, reactor: ProcessReactor, output: str) -> None:
         self._reactor = reactor
         self._output = output
         self._timed_out = False
-        self._timer: IDelayedCall | None = reactor.callLater(deadline, self._expire)
+        self._timer: IDelayedCall | None = None
         self.ended: Deferred[ProcessEnd] = Deferred(lambda _: self._terminate())
+
+    def expire_in(self, seconds: float) -> None:
+        self._timer = self._reactor.callLater(seconds, self._expire)
 
     def _expire(self) -> None:
         self._timer = None
@@ -139,20 +169,23 @@ class ReactorSpawner:
     def run(
         self, argv: Sequence[str], *, env: Mapping[str, str], cwd: str, output: str, deadline: float
     ) -> Deferred[ProcessEnd]:
-        running = _Running(self._reactor, output, deadline)
+        running = _Running(self._reactor, output)
         nothing = os.open(os.devnull, os.O_RDONLY)
-        out = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
         try:
-            self._reactor.spawnProcess(
-                running,
-                self._setsid,
-                [self._setsid, *argv],
-                env=dict(env),
-                path=cwd,
-                childFDs={0: nothing, 1: out, 2: out},
-            )
+            out = _opened(output)
+            try:
+                spawn(self._reactor, running, [self._setsid, *argv], env, cwd, {0: nothing, 1: out, 2: out})
+            finally:
+                os.close(out)
         finally:
             os.close(nothing)
-            os.close(out)
+        running.expire_in(deadline)
         log.debug("started {program}", program=argv[0])
         return running.ended
+
+
+def _opened(output: str) -> int:
+    try:
+        return os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+    except OSError as e:
+        raise DriverError(f"{output} cannot be written: {e.strerror}") from None

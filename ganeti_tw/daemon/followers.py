@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
+from functools import partial
 
-from ganeti_tw.kernel import Actor, Overflow, Rank, Ref, receive
+from attrs import frozen
+from twisted.logger import Logger
+
+from ganeti_tw.kernel import Actor, Outcome, Overflow, Rank, Ref, receive
 from ganeti_tw.ledger.messages import SetFollowers
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.protocol.config import ConfigChanged
 
 FOLLOWERS_TIMEOUT = 10.0
+PAUSE = 5.0  # seconds after a failure
+
+log = Logger()
+
+
+@frozen
+class _Told:
+    """An attempt to tell the ledger ended."""
+
+    names: frozenset[str]
+    outcome: Outcome
+
+
+@frozen
+class _Again:
+    """The pause after a failure is over."""
 
 
 class FollowerKeeper(Actor):
-    """Tells the ledger which nodes are master candidates."""
+    """Tells the ledger which nodes are master candidates, until it has heard it."""
 
     rank = Rank.CONFIG
     capacity = 100
@@ -25,18 +43,40 @@ class FollowerKeeper(Actor):
         self._ledger = ledger
         self._directory = directory
         self._refs: dict[str, Ref] = {}
+        self._wanted: frozenset[str] | None = None
         self._told: frozenset[str] | None = None
+        self._busy = False
 
     @receive(ConfigChanged)
-    def config_changed(self, m: ConfigChanged) -> Deferred[None] | None:
-        names = frozenset(n.name for n in m.config.candidates if n.name != self._own_name and not n.offline)
-        if names == self._told:
-            return None
+    def config_changed(self, m: ConfigChanged) -> None:
+        self._wanted = frozenset(n.name for n in m.config.candidates if n.name != self._own_name and not n.offline)
+        self._go_on()
+
+    @receive(_Told)
+    def told(self, m: _Told) -> None:
+        failure = m.outcome.failure
+        if failure is None:
+            self._told, self._busy = m.names, False
+            self._go_on()
+            return
+        log.warn(
+            "the ledger cannot be told which nodes are master candidates, trying on: {reason}",
+            reason=failure.getErrorMessage(),
+        )
+        self._told = None  # it may have heard it all the same
+        self.later(PAUSE, _Again())
+
+    @receive(_Again)
+    def again(self, m: _Again) -> None:
+        self._busy = False
+        self._go_on()
+
+    def _go_on(self) -> None:
+        names = self._wanted
+        if self._busy or names is None or names == self._told:
+            return
+        self._busy = True
         # The same ref for the same candidate: a new one would make the ledger begin anew with it.
         self._refs = {name: self._refs.get(name) or self._directory.ref(name, "follower") for name in sorted(names)}
-        self._told = names
-        return self.ask(self._ledger, SetFollowers(dict(self._refs)), FOLLOWERS_TIMEOUT).addErrback(self._not_told)
-
-    def _not_told(self, failure: Failure) -> Failure:
-        self._told = None  # the next change of the configuration tries again
-        return failure
+        asked = self.ask(self._ledger, SetFollowers(dict(self._refs)), FOLLOWERS_TIMEOUT)
+        self.aside(asked, then=partial(_Told, names))

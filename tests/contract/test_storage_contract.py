@@ -133,6 +133,20 @@ class FileTests(CreatingStorageContract, SynchronousTestCase):
         self.assertIn("it ends after", self.refused(self.storage.fill("web1", disk, source, 0, 2), DriverError))
         self.assertIn("nowhere", self.refused(self.storage.fill("web1", disk, "/nowhere", 0, 1), DriverError))
 
+    def test_a_new_disk_and_its_name_are_on_disk_when_that_is_said(self) -> None:
+        synced: list[str] = []
+        really = os.fsync
+        self.patch(os, "fsync", lambda fd: (synced.append(os.readlink(f"/proc/self/fd/{fd}")), really(fd)))
+        disk = self.disk()
+        path = self.do(self.storage.create("web1", disk))
+        directory = os.path.dirname(path)
+        self.assertEqual(synced, [os.path.dirname(directory), f"{path}.new", directory])
+        synced.clear()
+        to = self.renamed()
+        self.do(self.storage.rename("web1", disk, to))
+        directory = os.path.dirname(to.logical_id[1])
+        self.assertEqual(synced, [os.path.dirname(directory), directory])
+
     def test_files_are_sparse(self) -> None:
         path = self.do(self.storage.create("web1", self.disk()))
         self.assertEqual(os.stat(path).st_size, 3 << 20)

@@ -72,7 +72,7 @@ class FileStorage:
             free = self._space(_existing(os.path.dirname(path)))[1]
             if free < size:
                 raise NoRoom(f"{path} needs {disk.size_mib} MiB, its file system has {free // MIB} free")
-            os.makedirs(os.path.dirname(path), mode=0o750, exist_ok=True)
+            _make_directory(os.path.dirname(path))
             self._write(path, size)
         except OSError as e:
             raise DriverError(f"cannot create {path}: {e.strerror}") from None
@@ -90,6 +90,7 @@ class FileStorage:
         finally:
             os.close(fd)
         os.rename(fresh, path)
+        _sync(os.path.dirname(path))
 
     def _remove(self, disk: DiskSpec) -> None:
         path = self._place(disk)
@@ -117,8 +118,9 @@ class FileStorage:
                 raise DriverError(f"cannot rename {path}: it is not there, and neither is {new}")
             return
         try:
-            os.makedirs(os.path.dirname(new), mode=0o750, exist_ok=True)
+            _make_directory(os.path.dirname(new))
             os.rename(path, new)
+            _sync(os.path.dirname(new))
         except OSError as e:
             raise DriverError(f"cannot rename {path} to {new}: {e.strerror}") from None
         self._remove_empty(os.path.dirname(path))
@@ -162,3 +164,24 @@ def _existing(directory: str) -> str:
     while not os.path.isdir(directory):
         directory = os.path.dirname(directory)
     return directory
+
+
+def _make_directory(directory: str) -> None:
+    """With all above it; on disk when it returns."""
+    known = _existing(directory)
+    os.makedirs(directory, mode=0o750, exist_ok=True)
+    while directory != known:
+        directory = os.path.dirname(directory)
+        _sync(directory)
+
+
+def _sync(directory: str) -> None:
+    """Have the names in a directory on disk: what is recorded elsewhere must not lose its file with the power."""
+    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    except OSError as e:
+        if e.errno not in (errno.EINVAL, errno.ENOTSUP):  # some file systems on the network keep no names back
+            raise
+    finally:
+        os.close(folder)

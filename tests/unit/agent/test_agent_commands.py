@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti_tw.agent.commands import FILE_LIMIT, LOCK_TIMEOUT, REFUSAL_DELAY, Commands, Owner
+from ganeti_tw.agent.commands import FILE_LIMIT, LOCK_TIMEOUT, REFUSAL_DELAY, Commands, Owner, put
 from ganeti_tw.errors import BadRequest, DriverError, TryLater
 from ganeti_tw.kernel import InlineBlocking
 from ganeti_tw.model.paths import Paths
@@ -143,3 +143,24 @@ class FileTests(CommandsCase):
             self.failureResultOf(self.put(path), BadRequest)
         self.failureResultOf(self.put("/etc/ganeti/large", bytes(FILE_LIMIT + 1)), BadRequest)
         self.failureResultOf(self.put("/nowhere/file"), DriverError)
+
+
+class PutTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.directory = os.path.abspath(self.mktemp())
+        os.makedirs(self.directory)
+        self.path = os.path.join(self.directory, "secret")
+
+    def test_a_file_that_somebody_laid_out_for_it_is_not_written_to(self) -> None:
+        with open(f"{self.path}.new", "w+") as bait:
+            put(self.path, b"content", 0o600, 1.0)
+            self.assertEqual(bait.read(), "")
+            self.assertNotEqual(os.stat(self.path).st_ino, os.fstat(bait.fileno()).st_ino)
+        with open(self.path, "rb") as file:
+            self.assertEqual(file.read(), b"content")
+        self.assertEqual((os.stat(self.path).st_mode & 0o777, os.stat(self.path).st_mtime), (0o600, 1.0))
+
+    def test_nothing_is_left_when_it_cannot_be_replaced(self) -> None:
+        os.makedirs(self.path)
+        self.assertRaises(DriverError, put, self.path, b"content", 0o600, 1.0)
+        self.assertEqual(os.listdir(self.directory), ["secret"])

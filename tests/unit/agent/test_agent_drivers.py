@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from typing import Any
@@ -13,13 +14,14 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from agent_samples import HostTestCase
+from ganeti_tw.agent.commands import ReactorRunner
 from ganeti_tw.agent.drivers import Drivers
 from ganeti_tw.agent.figures import parse_cpuinfo, parse_meminfo
 from ganeti_tw.agent.hypervisor.registry import hypervisors
 from ganeti_tw.agent.processes import ReactorSpawner
 from ganeti_tw.agent.storage.allowed import check_directory, parse_allowed
 from ganeti_tw.agent.storage.registry import storages
-from ganeti_tw.errors import DriverError, NotFound
+from ganeti_tw.errors import BadRequest, DriverError, GanetiError, NotFound
 
 
 class Point:
@@ -86,6 +88,54 @@ class Reactor(Clock):
     def spawnProcess(self, protocol: Any, program: str, argv: list[str], **kw: Any) -> None:
         self.protocol, self.argv, self.options = protocol, argv, kw
         protocol.transport = Transport()
+
+
+class Exhausted(Clock):
+    """Cannot start anything, and says why in the words of the operating system."""
+
+    def __init__(self, why: Exception) -> None:
+        super().__init__()
+        self.why = why
+
+    def spawnProcess(self, *args: Any, **kw: Any) -> None:
+        raise self.why
+
+
+class NotStartedTests(HostTestCase):
+    def reasons(self, kind: type[GanetiError], last: str) -> list[str]:
+        """What is said by both that start programs; no timer and no descriptor is left."""
+        reactor: Any = Exhausted(OSError(errno.EAGAIN, "Resource temporarily unavailable"))
+        place = os.path.join(self.directory, "log")
+        before = len(os.listdir("/proc/self/fd"))
+        argv = ["/bin/x", last]
+        said = [
+            str(self.assertRaises(kind, run))
+            for run in (
+                lambda: ReactorSpawner(reactor).run(argv, env={}, cwd="/", output=place, deadline=60),
+                lambda: ReactorRunner(reactor).run(argv, {}, 60),
+                lambda: ReactorRunner(reactor).run(argv[:1], {"A": last}, 60),
+            )
+        ]
+        self.assertEqual(reactor.getDelayedCalls(), [])
+        self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+        return said
+
+    def test_a_host_that_can_start_nothing_says_so(self) -> None:
+        for text in self.reasons(DriverError, "y"):
+            self.assertTrue(text.startswith("/bin/x could not be started: Resource temporarily unavailable"), text)
+
+    def test_a_text_that_no_program_takes(self) -> None:
+        for text in self.reasons(BadRequest, "y\0"):
+            self.assertIn("/bin/x was not started: there is a zero byte", text)
+
+    def test_a_log_that_cannot_be_written(self) -> None:
+        reactor: Any = Reactor()
+        before = len(os.listdir("/proc/self/fd"))
+        place = os.path.join(self.directory, "nowhere/log")
+        spawner = ReactorSpawner(reactor)
+        error = self.assertRaises(DriverError, spawner.run, ["/bin/x"], env={}, cwd="/", output=place, deadline=60)
+        self.assertEqual(str(error), f"{place} cannot be written: No such file or directory")
+        self.assertEqual((reactor.getDelayedCalls(), len(os.listdir("/proc/self/fd"))), ([], before))
 
 
 class SpawnerTests(HostTestCase):

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.config.secrets import Secrets
-from ganeti_tw.daemon.followers import FollowerKeeper
+from ganeti_tw.daemon.followers import PAUSE, FollowerKeeper
 from ganeti_tw.daemon.master import Watchman
 from ganeti_tw.daemon.readledger import read_ledger
 from ganeti_tw.errors import Corrupt, DriverError, NoCluster
@@ -144,8 +144,19 @@ class SmallActorTests(SynchronousTestCase):
         self.ledger.error = DriverError("busy")
         self.changed()
         self.ledger.error = None
-        self.changed()
+        self.assertEqual(self.ledger.told, [])
+        self.clock.pump([PAUSE, 0, 0])  # though nothing changes any more
+        self.assertEqual([sorted(t) for t in self.ledger.told], [["n2", "n3", "ref1.ref.example"]])
+        self.clock.pump([PAUSE, 0, 0])
         self.assertEqual(len(self.ledger.told), 1)
+
+    def test_what_changed_while_the_ledger_did_not_listen_is_what_it_hears(self) -> None:
+        self.ledger.error = DriverError("busy")
+        self.changed()
+        self.changed(n3={"offline": True})
+        self.ledger.error = None
+        self.clock.pump([PAUSE, 0, 0])
+        self.assertEqual([sorted(t) for t in self.ledger.told], [["n2", "ref1.ref.example"]])
 
     def test_the_watchman_ends_the_process_when_what_it_watches_crashes(self) -> None:
         fatal: list[str] = []
