@@ -9,7 +9,16 @@ from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
-from ganeti_tw.errors import ActorStopped, GanetiError, Retry, TryLater
+from ganeti_tw.errors import (
+    ActorStopped,
+    BadRequest,
+    Exists,
+    GanetiError,
+    NotFound,
+    ResolverError,
+    Retry,
+    TryLater,
+)
 from ganeti_tw.jobs.dependencies import DependencyCanceled, judge
 from ganeti_tw.jobs.hooks import HookRunner
 from ganeti_tw.jobs.places import Places
@@ -32,6 +41,8 @@ EDIT_TIMEOUT = 70.0
 SAVE_TIMEOUT = 70.0
 LEDGER_TIMEOUT = 10.0
 CANCELED = "Job canceled by request"
+# What only a node or a name server can tell is told in the work: a check all the same, as long as that changed nothing.
+ASKED_WRONGLY = (BadRequest, NotFound, Exists, ResolverError)
 TRIES = 5  # how often an operation starts over when what it needs changed while it waited, or is not free
 CHOICE_PAUSE = 30.0  # until what there was no room for is tried again
 
@@ -247,7 +258,7 @@ async def _perform_one(step: Step, index: int, places: Places, job: Ref, queue: 
             result = await _with_hooks(result, op, hooks, context)
     except GanetiError as e:
         await _config_update(hands)
-        raise _Failed(e, prerequisite=False) from None
+        raise _Failed(e, prerequisite=not hands.changed and isinstance(e, ASKED_WRONGLY)) from None
     except Stopped:
         await _config_update(hands)
         raise

@@ -24,6 +24,32 @@ class InstanceTests(SynchronousTestCase):
         self.assertEqual(list(node.hypervisor.guests), ["web1.example"])
         self.assertTrue(self.cluster.config.instance("web1").admin_up)
 
+    def test_without_installation_it_is_not_started(self) -> None:
+        done = self.cluster.run("gnt-instance", "add", *ADD, "--no-install", "web1.example")
+        self.assertEqual(done.code, 0, done)
+        self.assertIn(" - INFO: web1.example is not started: nothing is installed on its disks", done.out)
+        node = self.cluster.hosts["node2"]
+        self.assertEqual((node.oses.installed, list(node.hypervisor.guests)), ([], []))
+        self.assertFalse(self.cluster.config.instance("web1").admin_up)
+
+    def test_what_a_node_or_the_resolver_refuses_has_its_code(self) -> None:
+        where = ("-t", "diskless", "-n", "node2", "-o")
+        for options, code in (
+            (("noop", "nowhere.example"), "resolver_error"),
+            (("noop+odd", "--no-name-check", "--no-ip-check", "web1.example"), "wrong_input"),
+            (("strange", "--no-name-check", "--no-ip-check", "web1.example"), "unknown_entity"),
+        ):
+            done = self.cluster.run("gnt-instance", "add", *where, *options)
+            self.assertEqual((done.code, done.out), (1, ""), done)
+            self.assertEqual(done.err.splitlines()[1], f"error type: {code}, error details:", done)
+        self.assertEqual(self.cluster.config.instances, {})
+
+    def test_diskless_has_nothing_to_install_and_is_started(self) -> None:
+        options = ("-t", "diskless", "--no-install", "--no-name-check", "--no-ip-check", "-n", "node2")
+        done = self.cluster.run("gnt-instance", "add", *options, "web1.example")
+        self.assertEqual(done.code, 0, done)
+        self.assertTrue(self.cluster.config.instance("web1").admin_up)
+
     def test_list_shows_it_running(self) -> None:
         self.add("web1.example")
         columns = ("--no-headers", "--separator=|", "-o", "name,pnode,status,oper_ram")

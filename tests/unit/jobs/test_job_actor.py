@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ganeti_tw.errors import BadRequest, DriverError, GanetiError, NotFound, OutcomeUnknown
+from ganeti_tw.errors import BadRequest, DriverError, GanetiError, NotFound, OutcomeUnknown, ResolverError
 from ganeti_tw.jobs import job as job_room
 from ganeti_tw.jobs.job import PAUSE, Hold, Job, Start
 from ganeti_tw.jobs.record import JobRecord, OpRecord
@@ -120,6 +120,21 @@ class LifeTests(JobCase):
         self.start(step(work, check=check))
         self.assertEqual((work.begun, self.stored.ops[0].result), (0, ["OpPrereqError", ["no", "wrong_input"]]))
         self.assertIsNone(self.stored.ops[0].exec_timestamp)
+
+    def test_a_refusal_in_the_work_is_one_too(self) -> None:
+        work = Work()
+        self.start(step(work))
+        work.end.errback(ResolverError("no web1"))
+        self.turn()
+        self.assertEqual(self.stored.ops[0].result, ["OpPrereqError", ["no web1", "resolver_error"]])
+
+    def test_after_a_change_it_is_a_failure_of_the_work(self) -> None:
+        async def run(context: Any) -> None:
+            context._hands.changed = True
+            raise NotFound("no disk")
+
+        self.start(step(run))
+        self.assertEqual(self.stored.ops[0].result, ["OpExecError", ["no disk"]])
 
     def test_locks_that_cannot_be_named(self) -> None:
         def locks(config: Any) -> Any:

@@ -134,8 +134,7 @@ class CheckTests(SynchronousTestCase):
 
     def test_operating_systems(self) -> None:
         self.refused("no operating system", os_type=None)
-        self.refused("--no-start", os_type=None, no_install=True)
-        create(os_type=None, no_install=True, start=False).check(cluster())
+        create(os_type=None, no_install=True).check(cluster())
         self.refused("blacklisted", config=cluster(blacklisted_os=("noop",)), os_type="noop+a")
 
     def test_address_checks(self) -> None:
