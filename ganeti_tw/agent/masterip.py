@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 
 from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
+from ganeti_tw.agent.announce import Announce
 from ganeti_tw.agent.commands import Runner
 from ganeti_tw.agent.hooks import FAIL, HookScripts
-from ganeti_tw.errors import BadRequest, DriverError
+from ganeti_tw.errors import BadRequest, DriverError, GanetiError
+from ganeti_tw.kernel import Blocking
 from ganeti_tw.model.paths import Paths
 from ganeti_tw.protocol.masterip import MasterIpEnd, SetMasterIp
 from ganeti_tw.protocol.node import HookEnd, ProgramEnd, RunHooks
 
 SCRIPT_TIMEOUT = 30.0
+ANNOUNCE_TIMEOUT = 5.0
 HOOKS_TIMEOUT = 60.0  # for each phase: the cluster waits for its address
 BUILT_IN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "master-ip-setup")
 TURN_UP, TURN_DOWN = "master-ip-turnup", "master-ip-turndown"
@@ -28,13 +32,22 @@ class MasterIpScript:
     """Runs the script that sets the address up, one call at a time.
 
     The script is the administrator's, that of the host's installation, or the
-    one that comes with this file.  ``environment`` is what it sees besides.
+    one that comes with this file.  ``announce`` tells the neighbours when an
+    address came, ``environment`` is what the script sees besides.
     """
 
     def __init__(
-        self, runner: Runner, paths: Paths, hooks: HookScripts, environment: Mapping[str, str] | None = None
+        self,
+        runner: Runner,
+        paths: Paths,
+        hooks: HookScripts,
+        announce: Announce,
+        blocking: Blocking,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._runner = runner
+        self._announce = announce
+        self._blocking = blocking
         self._paths = paths
         self._hooks = hooks
         self._environment = dict(environment or {})
@@ -58,6 +71,8 @@ class MasterIpScript:
         said, warnings = "", []
         try:
             said = await self._run(m)
+            if m.up and self._is_put_up(m):
+                warnings += await self._told(m)
         except DriverError as e:
             if not self._paths.root:
                 raise
@@ -65,6 +80,18 @@ class MasterIpScript:
             warnings.append(e.text)
         late = failures(await self._hooks.run(RunHooks(hook, "post", m.after, HOOKS_TIMEOUT)))
         return MasterIpEnd(said, (*warnings, *(f"hook {hook}: {text}" for text in late)))
+
+    def _is_put_up(self, m: SetMasterIp) -> bool:
+        """Whether it is on an interface that neighbours can be told of: external scripts put it anywhere."""
+        return not m.address.external and not ipaddress.ip_address(m.address.ip).is_loopback
+
+    async def _told(self, m: SetMasterIp) -> list[str]:
+        """Tell the neighbours; why that did not work.  It is for the better only, since they forget in time."""
+        try:
+            await self._blocking.run(self._announce, m.address.netdev, m.address.ip, deadline=ANNOUNCE_TIMEOUT)
+        except GanetiError as e:
+            return [e.text]
+        return []
 
     async def _run(self, m: SetMasterIp) -> str:
         argv = [*self._program(m.address.external), "start" if m.up else "stop"]

@@ -26,6 +26,7 @@ from ganeti_tw.protocol.instance import RunningInstance
 from ganeti_tw.protocol.node import InstanceDisk, NodeReport, OsStatus, VerifyNode
 
 DEADLINE = 20.0
+LEAST_MIB = 16  # free where the ledger and the files made from it are
 
 
 class Definitions(Protocol):
@@ -92,7 +93,7 @@ class Inspector:
             paths=around.paths,
             disks=await self._disks(m.disks),
             memory_free=memory,
-            unreachable=await self._unreachable(m.peers),
+            unreachable=await self._unreachable(m),
             time=self._now(),  # last: the answer leaves right after
         )
 
@@ -116,11 +117,13 @@ class Inspector:
         except GanetiError as e:
             return None, (e.text,)
 
-    async def _unreachable(self, peers: Mapping[str, str]) -> dict[str, str]:
+    async def _unreachable(self, m: VerifyNode) -> dict[str, str]:
         """All are tried at once."""
-        tries = {peer: Deferred.fromCoroutine(self._reach.problem(address)) for peer, address in peers.items()}
-        found = {peer: await trying for peer, trying in tries.items()}
-        return {peer: problem for peer, problem in found.items() if problem}
+        tries = {what: Deferred.fromCoroutine(self._reach.problem(address)) for what, address in m.peers.items()}
+        for what, address in m.addresses.items():
+            tries[what] = Deferred.fromCoroutine(self._reach.silence(address))
+        found = {what: await trying for what, trying in tries.items()}
+        return {what: problem for what, problem in found.items() if problem}
 
     async def _disks(self, disks: Sequence[InstanceDisk]) -> dict[str, str | None]:
         missing: dict[str, str | None] = {}
@@ -158,7 +161,7 @@ class HostSurvey:
         ends, unreadable = certificate_ends(here)
         return Surroundings(
             setup=(
-                *(problem for path in needed if (problem := writable_problem(path))),
+                *(problem for path in needed if (problem := writable_problem(path) or room_problem(path))),
                 *(f"{path} holds no certificate that can be read" for path in unreadable),
             ),
             files=self._files(m.files),
@@ -226,6 +229,17 @@ def writable_problem(directory: str) -> str:
         return f"{directory} cannot be written"
     if os.statvfs(directory).f_flag & os.ST_RDONLY:
         return f"{directory} is on a file system that is mounted read-only"
+    return ""
+
+
+def room_problem(directory: str, least_mib: int = LEAST_MIB) -> str:
+    """Why it is soon too full to work in; empty when it is not."""
+    found = os.statvfs(directory)
+    free = found.f_bavail * found.f_frsize >> 20
+    if free < least_mib:
+        return f"{directory} is on a file system with {free} MiB free: at least {least_mib} MiB are needed"
+    if found.f_files and not found.f_favail:
+        return f"{directory} is on a file system that takes no more files: remove some"
     return ""
 
 

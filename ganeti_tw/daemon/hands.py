@@ -9,6 +9,7 @@ from typing import Any, Protocol, cast
 from attrs import evolve
 
 from ganeti_tw.agent.ancillary import AncillaryFiles
+from ganeti_tw.agent.announce import announce
 from ganeti_tw.agent.commands import Commands, Owner, ReactorRunner
 from ganeti_tw.agent.figures import Figures, file_system_space
 from ganeti_tw.agent.hooks import HookScripts
@@ -61,7 +62,8 @@ class Hands:
         figures = Figures(tools, space=lambda path: space_below(settings.paths.below(path)))
         commands = own_commands(settings, reactor, tools)
         hooks = HookScripts(ReactorRunner(reactor), settings.paths, tools, reactor, own_environment(settings))
-        master_ip = MasterIpScript(ReactorRunner(reactor), settings.paths, hooks, own_environment(settings))
+        runner, environment = ReactorRunner(reactor), own_environment(settings)
+        master_ip = MasterIpScript(runner, settings.paths, hooks, announce, tools, environment)
         survey = HostSurvey(settings.paths, settings.file_storage_dirs)
         reach = TcpReach(reactor, settings.ports.wire)
         inspector = Inspector(self.hypervisors, storages, definitions, figures, survey, tools, now, reach)

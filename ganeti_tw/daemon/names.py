@@ -9,6 +9,7 @@ from ganeti_tw.errors import Corrupt, ResolverError
 from ganeti_tw.kernel import Blocking
 
 RESOLVE_TIMEOUT = 10.0
+ANSWER_TIMEOUT = 3.0  # of a host on the same network
 
 
 def parse_hosts(text: str) -> dict[str, str]:
@@ -38,6 +39,28 @@ class Names:
     async def is_own(self, address: str) -> bool:
         """Whether an address belongs to this host."""
         return await self._blocking.run(_is_own, address, deadline=RESOLVE_TIMEOUT)
+
+    async def has_interface(self, name: str) -> bool:
+        """Whether this host has a network interface of this name."""
+        return await self._blocking.run(_has_interface, name, deadline=RESOLVE_TIMEOUT)
+
+    async def is_taken(self, address: str, port: int) -> bool:
+        """Whether a host answers there, even if only that nobody listens on ``port``."""
+        return await self._blocking.run(_is_taken, address, port, deadline=RESOLVE_TIMEOUT)
+
+
+def _has_interface(name: str) -> bool:
+    return any(name == found for _, found in socket.if_nameindex())
+
+
+def _is_taken(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), ANSWER_TIMEOUT).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _is_own(address: str) -> bool:

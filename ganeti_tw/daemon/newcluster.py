@@ -234,7 +234,25 @@ async def make_cluster(host: Host, new: NewCluster) -> None:
     begin = beginning(
         new, node_name=name, node_ip=node_ip, master_ip=master_ip, now=outside.now(), new_uuid=outside.new_uuid
     )
+    await _check_place(outside, begin.cluster)
     await found_cluster(host, begin.cluster, begin.node, begin.rows())
+
+
+async def _check_place(outside: Outside, cluster: Cluster) -> None:
+    """That the address of the cluster can be put on this host."""
+    address, netdev = cluster.master_ip, cluster.master_netdev
+    if ipaddress.ip_address(address).is_loopback:
+        return  # here already, whatever the interface
+    if not await outside.has_interface(netdev):
+        raise BadRequest(
+            f"this host has no interface {netdev} to put the address of the cluster on: "
+            "name the one it belongs to with --master-netdev"
+        )
+    if not await outside.is_own(address) and await outside.is_taken(address):
+        raise WrongState(
+            f"{address}, the address of {cluster.cluster_name}, is in use already: "
+            "take it off the host that has it, or give the cluster another one"
+        )
 
 
 async def found_cluster(host: Host, cluster: Cluster, node: Node, rows: Iterable[Put], *, voting: bool = True) -> None:

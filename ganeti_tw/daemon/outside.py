@@ -149,5 +149,11 @@ class Outside(Protocol):
     async def is_own(self, address: str) -> bool:
         """Whether an address belongs to this host."""
 
+    async def has_interface(self, name: str) -> bool:
+        """Whether this host has a network interface of this name."""
+
+    async def is_taken(self, address: str) -> bool:
+        """Whether another host, or this one, answers there."""
+
     def fatal(self, reason: str) -> None:
         """The process had better end."""

@@ -162,6 +162,13 @@ class Process:
     async def is_own(self, address: str) -> bool:
         return await self._names.is_own(address)
 
+    async def has_interface(self, name: str) -> bool:
+        """Those of a virtual host are of no account: its cluster's address is put on none."""
+        return bool(self.paths.root) or await self._names.has_interface(name)
+
+    async def is_taken(self, address: str) -> bool:
+        return await self._names.is_taken(address, self.port)
+
     def fatal(self, reason: str) -> None:
         self._fatal(reason)
 

@@ -108,6 +108,7 @@ class VerifyNode:
     paths: dict[str, str] = field(factory=dict)  # path -> file, directory or program
     files: tuple[str, ...] = ()  # ancillary ones whose checksums are wanted too
     peers: dict[str, str] = field(factory=dict)  # what to call it -> address of another node
+    addresses: dict[str, str] = field(factory=dict)  # what to call it -> address that some host must have
 
 
 @wire("node.ping/1", what="show that it is there", answer=str, looks=True)

@@ -87,6 +87,8 @@ class Cluster:
         self.hosts = {host: make_host(self, host) for host in self.addresses}
         members = tuple(self.hosts)[:nodes]
         self.fatal: list[str] = []
+        self.missing_interfaces: set[str] = set()  # on no host; all others are on each
+        self.taken_addresses: set[str] = set()  # some machine outside the cluster answers there
         self.asked_at: list[tuple[str, str]] = []  # nodes asked over other addresses than their first
         self._master_host = self.hosts[self.master_name]
         self._used: SimulatedHost | None = None

@@ -277,6 +277,10 @@ class SimulatedSurvey:
         """As :class:`ganeti_tw.agent.reach.Reach`."""
         return self.unreachable.get(address, "")
 
+    async def silence(self, address: str) -> str:
+        """As :class:`ganeti_tw.agent.reach.Reach`."""
+        return self.unreachable.get(address, "")
+
     def __call__(self, m: VerifyNode) -> Surroundings:
         contents: dict[str, str | None] = {"/var/lib/ganeti/hmac.key": "key\n", **self._told(), **self.files}
         return Surroundings(

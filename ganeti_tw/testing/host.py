@@ -207,6 +207,12 @@ class SimulatedHost:
     async def is_own(self, address: str) -> bool:
         return False
 
+    async def has_interface(self, name: str) -> bool:
+        return name not in self.cluster.missing_interfaces
+
+    async def is_taken(self, address: str) -> bool:
+        return address in self.cluster.taken_addresses
+
     def fatal(self, reason: str) -> None:
         self.cluster.fatal.append(reason)
 

@@ -20,5 +20,10 @@ class ReachTests(TestCase):
             number = port.getHost().port
             reach = TcpReach(reactor, number)
             self.assertEqual(await reach.problem(address), "")
+            self.assertEqual(await reach.silence(address), "")
             await port.stopListening()
+            self.assertEqual(await reach.silence(address), "")  # it says that nobody listens
             self.assertIn(f"port {number}", await reach.problem(address))
+
+    async def test_an_address_that_no_host_has(self) -> None:
+        self.assertIn("port 9", await TcpReach(reactor, 9).silence("255.255.255.255"))

@@ -61,6 +61,19 @@ class VerifyTests(SynchronousTestCase):
         self.cluster.settle(2)
         self.assertEqual(self.found(code=0), [])
 
+    def test_an_address_of_the_cluster_that_is_nowhere(self) -> None:
+        ip = self.cluster.config.cluster.master_ip
+        for name in ("node1", "node3"):
+            self.cluster.hosts[name].survey.unreachable = {ip: "no route"}
+        found = f"it cannot reach the address of the cluster ({ip}): no route"
+        self.assertEqual(
+            self.found(),
+            [
+                f"ERROR:ENODENET:node:node1:{found}; 'gnt-cluster activate-master-ip' brings it up",
+                f"ERROR:ENODENET:node:node3:{found}",
+            ],
+        )
+
     def test_guests_and_disks(self) -> None:
         for name, node in (("web1.example", "node1"), ("web2.example", "node2"), ("web3.example", "node3")):
             self.add(name, node)

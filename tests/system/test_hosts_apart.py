@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from unittest import TestCase
 
 import pytest
@@ -80,7 +82,14 @@ class HostsApartTests(TestCase):
         self.assertEqual(self.holders(), [new])
 
     def test_a_master_that_lives_hands_the_address_over(self) -> None:
-        old, new, _ = self.cluster.names
+        old, new, third = self.cluster.names
+        self.connect(third)
         self.cluster.run("gnt-cluster", "master-failover", host=new)
         self.cluster.until(lambda: self.holders() == [new])
+        self.connect(third)  # it is not at the old master that it looks
         self.assertEqual(self.cluster.state(old)["role"], "candidate")
+
+    def connect(self, host: str) -> None:
+        """To mond at the address of the cluster, within a time in which nobody forgets where that was."""
+        code = f"import socket; socket.create_connection(({CLUSTER_ADDRESS!r}, 1815), 2)"
+        subprocess.run(self.cluster.on(host, [sys.executable, "-c", code]), check=True)

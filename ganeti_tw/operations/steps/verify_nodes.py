@@ -8,7 +8,7 @@ from ganeti_tw.model.config import Config
 from ganeti_tw.model.node import Node
 from ganeti_tw.model.verify import Finding
 from ganeti_tw.model.versions import PROTOCOL_VERSION, VCS
-from ganeti_tw.operations.steps.verify_question import Answer, path_uses
+from ganeti_tw.operations.steps.verify_question import Answer, cluster_address, path_uses
 from ganeti_tw.protocol.node import NodeReport, OsStatus
 
 CLOCK_SKEW = 150.0
@@ -41,7 +41,10 @@ def node_findings(config: Config, answer: Answer) -> Iterator[Finding]:
     for template, problem in report.storage.items():
         yield Finding(UNUSABLE[template], "node", node.name, f"directory of template {template}: {problem}")
     for peer, problem in report.unreachable.items():
-        yield Finding("ENODENET", "node", node.name, f"it cannot reach {peer}: {problem}")
+        text = f"it cannot reach {peer}: {problem}"
+        if peer == cluster_address(config) and node.uuid == config.cluster.master_node:
+            text += "; 'gnt-cluster activate-master-ip' brings it up"
+        yield Finding("ENODENET", "node", node.name, text)
     for problem in report.forbidden_paths:
         yield Finding("ENODEFILESTORAGEPATHS", "node", node.name, f"directories for disks in {problem}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 
 from attrs import frozen
@@ -54,6 +55,7 @@ def question(config: Config, node: Node) -> VerifyNode:
         paths={use.path: use.kind for use in path_uses(config, node)},
         files=ancillary_paths(config),
         peers=dict(_peers(config, node)),
+        addresses=dict(_cluster_address(config)),
     )
 
 
@@ -69,6 +71,18 @@ def _peers(config: Config, node: Node) -> Iterator[tuple[str, str]]:
     for other in (group[here + 1 :] + group[:here])[:PEERS]:
         for address in dict.fromkeys((other.primary_ip, other.secondary_ip)):
             yield f"{other.name} ({address})", address
+
+
+def _cluster_address(config: Config) -> Iterator[tuple[str, str]]:
+    """What to call it, and the address; none when every host reaches only its own under it."""
+    address = config.cluster.master_ip
+    if not ipaddress.ip_address(address).is_loopback:
+        yield cluster_address(config), address
+
+
+def cluster_address(config: Config) -> str:
+    """What it is called in a finding."""
+    return f"the address of the cluster ({config.cluster.master_ip})"
 
 
 def disks_on(config: Config, node: Node) -> Iterator[InstanceDisk]:

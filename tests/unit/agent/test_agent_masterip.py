@@ -46,11 +46,18 @@ class MasterIpScriptTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.top = os.path.abspath(self.mktemp())
         self.runner = FakeRunner()
+        self.announced: list[tuple[str, str]] = []
+        self.deaf = False
         self.script = self.made(Paths(self.root))
 
     def made(self, paths: Paths) -> MasterIpScript:
         hooks = HookScripts(self.runner, paths, InlineBlocking(), Clock())
-        return MasterIpScript(self.runner, paths, hooks, {"GANETI_HOSTNAME": "n1"})
+        return MasterIpScript(self.runner, paths, hooks, self.announce, InlineBlocking(), {"GANETI_HOSTNAME": "n1"})
+
+    def announce(self, netdev: str, ip: str) -> None:
+        self.announced.append((netdev, ip))
+        if self.deaf:
+            raise DriverError("no socket")
 
     def virtual(self) -> MasterIpScript:
         return self.made(Paths(self.top))
@@ -98,6 +105,24 @@ class MasterIpScriptTests(SynchronousTestCase):
         (warning,) = self.successResultOf(self.ask(self.virtual(), external=True)).warnings
         self.assertIn("--use-external-mip-script=no", warning)
         self.assertEqual(self.runner.calls, [])
+
+    def test_neighbours_are_told_of_an_address_that_came(self) -> None:
+        self.successResultOf(self.ask(self.script, up=False))
+        self.assertEqual(self.announced, [])
+        self.successResultOf(self.ask(self.script))
+        self.assertEqual(self.announced, [("eth0", "192.0.2.9")])
+
+    def test_neighbours_that_cannot_be_told_are_a_warning(self) -> None:
+        self.deaf = True
+        self.assertEqual(self.successResultOf(self.ask(self.script)), MasterIpEnd("done", ("no socket",)))
+
+    def test_neighbours_are_not_told_of_what_did_not_come_or_is_elsewhere(self) -> None:
+        self.successResultOf(self.ask(self.script, ip="127.0.0.9"))
+        self.program("/etc/ganeti/scripts/master-ip-setup")
+        self.successResultOf(self.ask(self.virtual(), external=True))
+        self.runner.ends["start"] = NO_DEVICE
+        self.failureResultOf(self.ask(self.script), DriverError)
+        self.assertEqual(self.announced, [])
 
     def test_a_failure_names_the_command_and_what_it_said(self) -> None:
         self.runner.ends["start"] = NO_DEVICE

@@ -12,7 +12,14 @@ from ganeti_tw.agent.hypervisor.fake import FakeHypervisor
 from ganeti_tw.agent.osdef.definition import OsDefinitions
 from ganeti_tw.agent.storage.base import StorageHost
 from ganeti_tw.agent.storage.registry import build_storages
-from ganeti_tw.agent.verify import HostSurvey, Inspector, directory_problem, path_problem, writable_problem
+from ganeti_tw.agent.verify import (
+    HostSurvey,
+    Inspector,
+    directory_problem,
+    path_problem,
+    room_problem,
+    writable_problem,
+)
 from ganeti_tw.model.paths import Paths
 from ganeti_tw.model.versions import PROTOCOL_VERSION, VCS
 from ganeti_tw.protocol.node import InstanceDisk, NodeReport, VerifyNode
@@ -60,6 +67,13 @@ class VerifyTests(HostTestCase):
 
     async def problem(self, address: str) -> str:
         return "" if address == "192.0.2.2" else "nobody answers"
+
+    async def silence(self, address: str) -> str:
+        return "" if address == "192.0.2.2" else "no host has it"
+
+    def test_addresses_that_some_host_must_have(self) -> None:
+        report = self.inspect(addresses={"a": "192.0.2.2", "b": "192.0.2.3"})
+        self.assertEqual(report.unreachable, {"b": "no host has it"})
 
     def test_peers(self) -> None:
         report = self.inspect(peers={"n2": "192.0.2.2", "n3": "192.0.2.3"})
@@ -176,6 +190,10 @@ class VerifyTests(HostTestCase):
         self.assertIn("cannot be executed", self.inspect(paths={"/helper": "program"}).paths["/helper"])
         os.chmod(self.below("/helper"), 0o755)
         self.assertEqual(self.inspect(paths={"/helper": "program"}).paths, {})
+
+    def test_room(self) -> None:
+        self.assertEqual(room_problem(self.directory, 0), "")
+        self.assertIn("at least 1073741824 MiB are needed", room_problem(self.directory, 1 << 30))
 
     def test_directories(self) -> None:
         self.assertEqual(writable_problem(self.directory), "")

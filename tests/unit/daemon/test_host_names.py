@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -43,6 +44,18 @@ class NamesTests(SynchronousTestCase):
 
     def test_then_the_resolver(self) -> None:
         self.assertEqual(self.successResultOf(self.address("127.0.0.1")), "127.0.0.1")
+
+    def test_interfaces(self) -> None:
+        for name, there in (("lo", True), ("no-such-device", False), ("", False)):
+            self.assertIs(self.successResultOf(Deferred.fromCoroutine(self.names.has_interface(name))), there)
+
+    def test_addresses_that_are_taken(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            self.assertTrue(self.successResultOf(Deferred.fromCoroutine(self.names.is_taken("127.0.0.1", port))))
+        for address, taken in (("127.0.0.1", True), ("255.255.255.255", False)):
+            answer = Deferred.fromCoroutine(self.names.is_taken(address, port))
+            self.assertIs(self.successResultOf(answer), taken)
 
     def test_names_nobody_knows_or_can_have(self) -> None:
         for name in ("no-such-host.invalid", "x" * 100 + ".example", "a..b"):

@@ -1,0 +1,1 @@
+``gnt-cluster verify`` names the nodes whose data or log directories are on file systems that are full.
