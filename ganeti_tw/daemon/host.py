@@ -29,6 +29,7 @@ from ganeti_tw.kernel import ActorSystem, Ref
 from ganeti_tw.ledger.follower import Follower
 from ganeti_tw.model.config import Config
 from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.operations.registry import load_all
 from ganeti_tw.protocol import certificates as certificate_messages
 from ganeti_tw.protocol.config import Follow
 from ganeti_tw.protocol.ledger import Position
@@ -42,6 +43,8 @@ from ganeti_tw.wire.token import SECRET_BYTES, Invitation, Token
 MASTER_ONLY = NODE_MASTER_ONLY | certificate_messages.MASTER_ONLY
 FOLLOWING = ("follower", "view", "config-data")
 """Paths of what keeps a copy of the ledger, and of the configuration in it."""
+
+LEARNING_DEADLINE = 60.0
 
 log = Logger()
 
@@ -81,6 +84,7 @@ class Host:
         if self.record is not None:
             if self.record.is_candidate or self.record.is_master:
                 await outside.store.position()  # opens and checks it: who cannot trust its ledger does not start
+                await self._learn_operations()
             self._begin_role(self.record)
         # Last, so that nobody finds half a host.
         self.server = outside.listen(self.identity, self.system, self._gate, self._admit)
@@ -236,6 +240,8 @@ class Host:
             if record.is_candidate:
                 if self.system.find("confd") is None:
                     self.start_confd()
+                if not before.is_candidate:
+                    self._learn_operations()
             elif before.is_candidate:
                 await self._drop_ledger()
                 await self.follow()
@@ -282,6 +288,11 @@ class Host:
         await self.system.vacated(*FOLLOWING)
         if self.master is None and self.record is not None and self.system.find("follower") is None:
             self.start_follower()
+
+    def _learn_operations(self) -> Deferred[Any]:
+        """Have them all ready: to import them takes a part of a second, which the beginning of a reign has not."""
+        learnt = self.outside.files.run(load_all, deadline=LEARNING_DEADLINE)
+        return learnt.addErrback(lambda f: log.failure("{name}: operations", failure=f, name=self.name))
 
     def start_follower(self) -> None:
         """Be ready to be a master candidate; nothing comes of it on a regular node."""
