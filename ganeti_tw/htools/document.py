@@ -95,6 +95,21 @@ class Reader:
         return BadData(f"invalid {self.context}: key '{key}': Unable to read {kind}")
 
 
+def index_of_group(uuid: str, groups: Mapping[str, int], node: str) -> int:
+    """The index of the group a node says it is in; BadData when there is none."""
+    if uuid not in groups:
+        raise BadData(f"Unknown group '{shortened(uuid)}' for node {node}")
+    return groups[uuid]
+
+
+def indices_of_nodes(names: Sequence[str], nodes: Mapping[str, int], instance: str) -> list[int]:
+    """The indices of the nodes an instance says it is on; BadData when there is no such node."""
+    for name in names:
+        if name not in nodes:
+            raise BadData(f"Unknown node '{shortened(name)}' for instance {instance}")
+    return [nodes[name] for name in names]
+
+
 def read_policy(reader: Reader) -> Policy:
     """An instance policy with all its parts."""
     bounds = []

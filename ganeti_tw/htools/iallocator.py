@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ganeti_tw.htools.cluster import NOWHERE, BadData, Cluster, Place
-from ganeti_tw.htools.document import Reader, read_policy
+from ganeti_tw.htools.document import Reader, index_of_group, indices_of_nodes, read_policy
 from ganeti_tw.htools.group import ALLOCATION, Group
 from ganeti_tw.htools.hardware import Hardware
 from ganeti_tw.htools.instance import Instance
@@ -127,16 +127,14 @@ def _group(index: int, uuid: str, reader: Reader) -> Group:
 def _node(index: int, name: str, reader: Reader, groups: Mapping[str, int]) -> Node:
     offline, drained = reader.flag("offline"), reader.flag("drained")
     capable = reader.flag("vm_capable", True)
-    uuid = reader.text("group")
-    if uuid not in groups:
-        raise BadData(f"Unknown group '{shortened(uuid)}' for node {name}")
+    group = index_of_group(reader.text("group"), groups, name)
     parameters = reader.object("ndparams", reader.context)
     exclusive = parameters.flag("exclusive_storage")
     live = capable and not offline
     hardware = Hardware(
         index,
         name,
-        group=groups[uuid],
+        group=group,
         memory=_at_least_nothing(reader, "total_memory") if live else 0.0,
         node_memory=reader.integer("reserved_memory") if live else 0,
         free_memory=reader.integer("free_memory") if live else 0,
@@ -192,12 +190,10 @@ def _place(name: str, reader: Reader, nodes: Mapping[str, int]) -> Place:
     names = reader.texts("nodes")
     if not names:
         raise BadData(f"empty node list for instance {name}")
-    for node in names:
-        if node not in nodes:
-            raise BadData(f"Unknown node '{shortened(node)}' for instance {name}")
+    found = indices_of_nodes(names, nodes, name)
     if len(names) > 1 and names[0] == names[1]:
         raise BadData(f"Instance {name} has same primary and secondary node - {names[0]}")
-    return Place(nodes[names[0]], nodes[names[1]] if len(names) > 1 else NOWHERE)
+    return Place(found[0], found[1] if len(found) > 1 else NOWHERE)
 
 
 def _request(reader: Reader, cluster: Cluster) -> Request:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ganeti_tw.htools.cluster import NOWHERE, BadData, Cluster, Place
-from ganeti_tw.htools.document import Reader, read_policy
+from ganeti_tw.htools.document import Reader, index_of_group, indices_of_nodes, read_policy
 from ganeti_tw.htools.group import ALLOCATION, Group
 from ganeti_tw.htools.hardware import Hardware
 from ganeti_tw.htools.instance import STATUSES, Instance
@@ -189,9 +189,7 @@ def _group(index: int, document: Document) -> Group:
 def _node(index: int, document: Document, groups: Mapping[str, int], master: str) -> Node:
     reader = _reader("node", document)
     name = reader.text("name")
-    uuid = reader.text("group.uuid")
-    if uuid not in groups:
-        raise BadData(f"Unknown group '{shortened(uuid)}' for node {name}")
+    group = index_of_group(reader.text("group.uuid"), groups, name)
     live = reader.flag("vm_capable", True) and not reader.flag("offline")
     exclusive = reader.flag("ndp/exclusive_storage")
     if live:
@@ -199,7 +197,7 @@ def _node(index: int, document: Document, groups: Mapping[str, int], master: str
     hardware = Hardware(
         index,
         name,
-        group=groups[uuid],
+        group=group,
         memory=_positive(reader, "mtotal") if live else 0.0,
         node_memory=reader.integer("mnode") if live else 0,
         free_memory=reader.integer("mfree") if live else 0,
@@ -287,10 +285,7 @@ def _numbers(reader: Reader, key: str) -> list[int]:
 
 def _place(reader: Reader, nodes: Mapping[str, int]) -> Place:
     names = [reader.text("pnode"), *reader.texts("snodes")[:1]]
-    for name in names:
-        if name not in nodes:
-            raise BadData(f"Unknown node '{shortened(name)}' for instance {reader.text('name')}")
-    found = [nodes[name] for name in names]
+    found = indices_of_nodes(names, nodes, reader.text("name"))
     if reader.text("disk_template") == DRBD and len(found) > 1 and found[0] == found[1]:
         raise BadData(f"Instance {reader.text('name')} has same primary and secondary node - {names[0]}")
     return Place(found[0], found[1] if len(found) > 1 else NOWHERE)

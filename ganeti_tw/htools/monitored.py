@@ -22,8 +22,9 @@ def read_reports(content: str, collector: str) -> dict[str, Any]:
         return {each["node"]: data for each in document for data in _data_of(each["reports"], collector)}
     except (ValueError, RecursionError) as error:
         raise BadData(f"not JSON: {error}") from None
-    except (TypeError, KeyError) as error:
-        raise BadData(f"not a list of objects with the keys node and reports: {error!r}") from None
+    except (TypeError, KeyError):
+        shape = '[{"node": NAME, "reports": [{"name": NAME, "data": ...}, ...]}, ...]'
+        raise BadData(f"not of the form {shape}") from None
 
 
 def _data_of(reports: Iterable[Mapping[str, Any]], collector: str) -> Iterable[Any]:

@@ -48,7 +48,7 @@ def _parse(number: int, spec: str) -> tuple[Group, int, Hardware]:
     node_count = amount("node count", count)
     if node_count > _MOST_NODES:
         raise BadData(f"node count: {node_count} is more than the {_MOST_NODES} that can be simulated")
-    memory_mib = size_mib(memory)
+    memory_mib = _size("memory size", memory)
     hardware = Hardware(
         0,
         "",
@@ -56,12 +56,19 @@ def _parse(number: int, spec: str) -> tuple[Group, int, Hardware]:
         memory=float(memory_mib),
         node_memory=0,
         free_memory=memory_mib,
-        total_disk=float(size_mib(disk)),
+        total_disk=float(_size("disk size", disk)),
         cpus=float(amount("number of CPUs", cpus)),
         spindles=amount("spindles", spindles),
         exclusive_storage=exclusive == "True",
     )
     return group, node_count, hardware
+
+
+def _size(owner: str, text: str) -> int:
+    try:
+        return size_mib(text)
+    except BadData as error:
+        raise BadData(f"{owner}: {error}") from None
 
 
 def _allocation(text: str) -> str:

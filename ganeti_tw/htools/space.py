@@ -24,7 +24,8 @@ _MEMORY_STEP = 64
 _DISK_STEP = 256
 
 # How many instances are placed at most before the capacity check is made for all of them.
-_BATCH = 64
+# A state may be safe although one on the way to it is not, so that Ganeti's numbers show in the result.
+_BATCH, _LARGE_BATCH = 10, 100
 
 # Once so many nodes or pairs of nodes have been looked at, importing NumPy pays.
 _MANY = 500
@@ -110,8 +111,10 @@ class Room:
 
     def _fill(self, cluster: Cluster, size: Size, limit: int | None, first: int) -> Filled:
         """Checked placements go in batches, which grow as long as each ends in a safe state and then shrink."""
-        batch, growing = int(self._checked), True
+        batch, growing = _BATCH if self._checked else 0, True
         trail = self._trail(cluster, size, first, checked=False)
+        if batch and trail.reach(1) and self._checker.is_hopeless(trail.state(1)):
+            batch = 0
         safe = 0
         while batch and (limit is None or limit - safe > batch):
             end = trail.reach(safe + batch)
@@ -119,12 +122,12 @@ class Room:
                 return Filled(trail.state(safe), first, trail.failures())
             if self._is_safe_from(trail, safe, end):
                 safe = end
-                batch = min(batch * 4, _BATCH) if growing else batch
+                batch = _LARGE_BATCH if growing else batch
                 continue
             growing = False
             # Smaller batches that would end here, too, are left out.
             while batch >= end - safe:
-                batch //= 4
+                batch //= _BATCH
         trail = self._trail(trail.state(safe), size, first, checked=self._checked)
         end = trail.reach(None if limit is None else limit - safe)
         return Filled(trail.state(end), first, trail.failures())

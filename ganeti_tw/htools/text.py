@@ -80,9 +80,10 @@ def _yes(owner: str, field: str, text: str) -> bool:
     return text == "Y"
 
 
-def _one_of(kind: str, text: str, allowed: Sequence[str]) -> str:
+def _one_of(kind: str, text: str, allowed: Sequence[str], instance: str | None = None) -> str:
     if text not in allowed:
-        raise BadData(f'Invalid string value for type {kind}: "{shortened(text)}"')
+        whose = "" if instance is None else f"Instance {shortened(instance)}: "
+        raise BadData(f'{whose}Invalid string value for type {kind}: "{shortened(text)}"')
     return text
 
 
@@ -151,7 +152,7 @@ def _instance(index: int, line: str, nodes: Mapping[str, int]) -> tuple[Instance
     spindle_use, spindles, forthcoming = fields[10:13]
     p = _node_index(name, primary, nodes)
     s = _node_index(name, secondary, nodes) if secondary else NOWHERE
-    template = _one_of("DiskTemplate", template, TEMPLATES)
+    template = _one_of("DiskTemplate", template, TEMPLATES, name)
     if template == DRBD and p == s:
         raise BadData(f"Instance {name} has same primary and secondary node - {primary}")
     size = amount(name, disk)
@@ -163,7 +164,7 @@ def _instance(index: int, line: str, nodes: Mapping[str, int]) -> tuple[Instance
         disks=(size,),
         disk_spindles=None if spindles == "-" else amount(name, spindles),
         vcpus=amount(name, vcpus),
-        status=_one_of("InstanceStatus", status, STATUSES),
+        status=_one_of("InstanceStatus", status, STATUSES, name),
         auto_balance=_yes(f"instance {name}", "auto_balance", auto_balance),
         template=template,
         tags=_listed(tags),

@@ -308,6 +308,13 @@ class WrongAnswerTests(AllocatorCase):
             kind="insufficient_resources",
         )
 
+    def test_failed_checks_are_explained(self) -> None:
+        self.refused(
+            lambda document, arguments: json.dumps({"success": False, "info": "reasons: FailN1: 2", "result": None}),
+            "finds no nodes for web1.example: reasons: FailN1: 2; FailN1: the instances of some node would have no",
+            kind="insufficient_resources",
+        )
+
     def test_one_that_is_not_there(self) -> None:
         done = self.add("web1.example", "-I", "nosuch")
         self.assertIn("error type: unknown_entity", done.err)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ganeti_tw.cli.htools.getopt import Given, Option, parse
 from ganeti_tw.htools.cluster import BadData
 from ganeti_tw.htools.cost import DEFAULT_PRICE
-from ganeti_tw.htools.numbers import amount, integer, positive_real, real, size_mib
+from ganeti_tw.htools.numbers import amount, integer, positive_real, real, shortened, size_mib
 from ganeti_tw.htools.templates import TEMPLATES
 
 _DEEPEST = 8
@@ -145,19 +145,19 @@ def _float(owner: str) -> Callable[[str], float]:
 def _cpu_ratio(text: str) -> float:
     ratio = real("max-cpu", text)
     if ratio <= 0:
-        raise BadValue("Invalid value of the max-cpu ratio, expected >0")
+        raise BadValue(f"Invalid value of the max-cpu ratio, expected >0: '{text}'")
     return ratio
 
 
 def _yes_no(text: str) -> bool:
     if text not in ("", "yes", "no"):
-        raise BadValue(f"Invalid yes/no value: '{text}'")
+        raise BadData(f"Invalid choice '{shortened(text)}'")
     return text != "no"
 
 
 def _template(text: str) -> str:
     if text not in TEMPLATES:
-        raise BadValue(f'Invalid string value for type DiskTemplate: "{text}"')
+        raise BadData(f'Invalid string value for type DiskTemplate: "{shortened(text)}"')
     return text
 
 
@@ -179,14 +179,14 @@ def _priority(text: str) -> int:
     try:
         return {"low": 10, "normal": 0, "high": -10}[text]
     except KeyError:
-        raise BadValue(f"Unknown priority '{text}'") from None
+        raise BadData(f"Unknown priority '{shortened(text)}'") from None
 
 
 def _resources(kind: str) -> Callable[[str], Resources]:
     def convert(text: str) -> Resources:
         fields = text.split(",")
         if len(fields) not in (3, 4):
-            raise BadValue(f"Invalid {kind} specification: '{text}', expected disk,ram,cpu")
+            raise BadValue(f"Invalid {kind} specification: '{shortened(text)}', expected disk,ram,cpu")
         spindles = amount(kind, fields[3]) if len(fields) == 4 else 1
         return Resources(size_mib(fields[0]), size_mib(fields[1]), amount(kind, fields[2]), spindles)
 
@@ -345,4 +345,24 @@ def _apply(options: Options, given: Given) -> None:
     try:
         apply(options, given.value or "")
     except BadData as error:
-        raise BadValue(str(error)) from error
+        raise BadValue(f"{error}; --{given.option.long} takes {_wanted(given.option)}") from error
+
+
+_KINDS = {"integer": "a whole number", "float": "a number, such as 0.5"}
+_SIZES = "disk,ram,cpu or disk,ram,cpu,spindles, such as 20g,1g,2"
+_NARROWER = {
+    "min-disk": "a number from 0 on, such as 0.1",
+    "plan-cost": "a number above 0, such as 0.0005",
+    "spindle-use": "a whole number from 0 on",
+    "standard-alloc": _SIZES,
+    "tiered-alloc": _SIZES,
+    "time-budget": "a number of seconds from 0 on",
+}
+
+
+def _wanted(option: Option) -> str:
+    """What may be given, in words."""
+    kind, _, choices = option.completes.partition("=")
+    if choices:
+        return "one of " + ", ".join(choices.split(","))
+    return _NARROWER.get(option.long) or _KINDS.get(kind) or str(option.argument)

@@ -20,6 +20,7 @@ from typing import Any
 from attrs import frozen
 
 from ganeti_tw.errors import BadRequest, DriverError, GanetiError, NoRoom
+from ganeti_tw.htools.failures import remedies
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.disk_templates import template
 from ganeti_tw.model.instance import Instance
@@ -92,7 +93,8 @@ async def ask(
     end = await run(context, name, text, arguments=arguments)
     reply = await context.compose(lambda: read(name, end))
     if not reply.success:
-        raise NoRoom(f"iallocator {name} finds no {request.subject}: {reply.info}")
+        words = "; ".join([reply.info, *remedies(reply.info)])
+        raise NoRoom(f"iallocator {name} finds no {request.subject}: {words}")
     try:
         return request.accept(context.config, reply.result)
     except BadAnswer as e:

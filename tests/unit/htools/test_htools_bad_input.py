@@ -47,6 +47,17 @@ class BadTextTests(InFolder):
             text = self.changed("web1.lab.example|2048", f"web1.lab.example|{value}")
             self.assertTrue(text.startswith("web1.lab.example: cannot parse string '"), text)
 
+    def test_words_that_are_none_name_their_instance(self) -> None:
+        web1 = "web1.lab.example|2048|20480|2|"
+        self.assertEqual(
+            self.changed(f"{web1}running", f"{web1}flying"),
+            'Instance web1.lab.example: Invalid string value for type InstanceStatus: "flying"',
+        )
+        self.assertEqual(
+            self.changed("|drbd||1\nweb2", "|zfs||1\nweb2"),
+            'Instance web1.lab.example: Invalid string value for type DiskTemplate: "zfs"',
+        )
+
     def test_one_node_twice(self) -> None:
         self.assertIn(
             "same primary and secondary",

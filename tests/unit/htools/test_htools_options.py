@@ -6,6 +6,7 @@ from unittest import TestCase
 
 from ganeti_tw.cli.htools.entry import TOOLS
 from ganeti_tw.cli.htools.options import options_of
+from runs import InFolder
 
 ALL = "hail harep hbal hcheck hinfo hroller hscan hspace hsqueeze"
 BIG = "hbal hspace hinfo hcheck hroller"
@@ -93,3 +94,36 @@ class OptionTests(TestCase):
                 for option in options_of(tool)
             }
             self.assertEqual({name: have.get(name) for name in want}, want, tool)
+
+
+class ValueTests(InFolder):
+    """Each bad value ends with status 1 and names its option, itself and what is allowed."""
+
+    def refused(self, *words: str) -> str:
+        got = self.run_tool(*words)
+        first, _, text = got.stderr.partition("\n")
+        self.assertEqual((got.status, got.stdout, first), (1, "", "Error while parsing command line arguments:"))
+        return text.strip()
+
+    def test_numbers(self) -> None:
+        for text in ("x", "nan", "inf", "", "1e3", "0x10", "99999999999999999999"):
+            said = self.refused("hbal", "-l", text)
+            self.assertEqual(said, f"max-length: cannot parse string '{text}'; --max-length takes a whole number")
+        for text in ("x", "nan", "1e999", ".5"):
+            self.assertIn(f"'{text}'; --min-score takes a number", self.refused("hbal", "-e", text))
+        self.assertIn("'-1'; --spindle-use takes a whole number from 0 on", self.refused("hspace", "--spindle-use=-1"))
+        self.assertIn("'-1'; --min-disk takes a number from 0 on", self.refused("hbal", "--min-disk=-1"))
+        self.assertIn(">0: '-2'", self.refused("hcheck", "--max-cpu=-2"))
+
+    def test_choices(self) -> None:
+        self.assertEqual(
+            self.refused("hbal", "--priority=up"), "Unknown priority 'up'; --priority takes one of low, normal, high"
+        )
+        self.assertIn("--mond takes one of yes, no", self.refused("hinfo", "--mond=maybe"))
+        self.assertIn(
+            '"zfs"; --disk-template takes one of diskless, file', self.refused("hspace", "--disk-template=zfs")
+        )
+
+    def test_sizes(self) -> None:
+        for text in ("a,1,1", "1q,1,1", "1,1,-1", "1,1,1,x"):
+            self.assertIn("--tiered-alloc takes disk,ram,cpu", self.refused("hspace", f"--tiered-alloc={text}"))

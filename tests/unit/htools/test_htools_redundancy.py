@@ -19,6 +19,7 @@ from ganeti_tw.htools.node import Node, failed_over
 from ganeti_tw.htools.occupancy import Occupancy
 from ganeti_tw.htools.packing import Load, Space, fit
 from ganeti_tw.htools.redundancy import (
+    Checker,
     _leaving,
     _plainly,
     _taken_by_failovers,
@@ -214,3 +215,25 @@ class SweepTests(TestCase):
         filled = room.fill_shrinking(cluster, [Size(4096, 600000, 1, 1)], None)
         self.assertEqual(failing(filled.cluster, range(5)), [])
         self.assertLess(room.looked, 400, room.looked)
+
+
+class ManyAreSafe(Checker):
+    """Finds a state safe when there are at least so many instances, all placements one by one unsafe."""
+
+    least = 10
+
+    def passes(self, cluster: Cluster, suspects: Sequence[int] = ()) -> bool:
+        return len(cluster.instances) >= self.least
+
+    def is_hopeless(self, cluster: Cluster) -> bool:
+        return False
+
+
+class BatchTests(TestCase):
+    def test_ten_may_be_safe_together_though_the_first_alone_is_not(self) -> None:
+        cluster = cluster_of(text_of(3, 4, 0, plain=True))
+        room = Room(cluster, Kind("ext", 1), range(4), frozenset(), Rules())
+        room._checker = ManyAreSafe(range(4))
+        room._rules = room._rules._replace(checker=room._checker)
+        self.assertGreaterEqual(len(room.fill(cluster, Size(128, 1024, 1, 1), None).cluster.instances), 10)
+        self.assertEqual(len(room.fill(cluster, Size(128, 1024, 1, 1), 5).cluster.instances), 0)
