@@ -139,6 +139,7 @@ class Mastership:
         if self._host.master is None:
             return
         log.warn("{name} may be the master no longer: {reason}", name=self._host.name, reason=reason)
+        self.obstacle = f"there may be a later one, which it looks for: {reason}"
         config = self._host.master.published.config
         ended = self._host.end_reign()
 

@@ -66,7 +66,7 @@ class HostsApartTests(TestCase):
         self.cluster.until(lambda: self.holders() == [old, new])
         self.cluster.plug_cable(old)
         self.cluster.until(lambda: self.holders() == [new])
-        self.cluster.until(lambda: self.cluster.state(old)["role"] == "candidate")
+        self.cluster.until(lambda: self.cluster.state(old)["master"] == new)
         refused = self.cluster.run("gnt-cluster", "add-tags", "x", host=old, check=False)
         self.assertIn(f"{new} is: run the command there", refused.stderr)
 

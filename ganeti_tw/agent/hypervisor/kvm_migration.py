@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 from xml.etree.ElementTree import fromstring, tostring
 
@@ -22,6 +23,9 @@ _XML = 1 | 8  # virDomainXMLFlags: with secrets, and fit for another version of 
 _PAUSED_FOR_MIGRATION = (3, 2)  # virDomainState, virDomainPausedReason
 _NO_JOB = 0  # virDomainJobType
 _END = 60.0  # seconds until an aborted migration must have ended
+# libvirt 9.0 loses the news that QEMU has stopped when that comes while it asks for the first figures: then it waits for
+# ever.  So a migration is not aborted before it is so many milliseconds old.
+_SETTLED = 1000
 _LOOK = 0.2
 
 
@@ -90,19 +94,22 @@ def end(libvirt: LibvirtConnection, name: str) -> None:
         if libvirt.state(name) in (None, OFF, SHUTDOWN):
             return
         try:
-            going = _job(libvirt, name).get("type", _NO_JOB) != _NO_JOB
+            job = _job(libvirt, name)
         except _Incoming:
             libvirt.destroy(name)
             libvirt.undefine(name)
             return
-        if not going:
+        if job.get("type", _NO_JOB) == _NO_JOB:
             return
-        try:
-            libvirt.on(name, "stop sending", lambda d: d.abortJob())
-        except (DriverError, NotFound):
-            pass  # it has just ended, or is too far for that: the next look tells
+        if job.get("time_elapsed", _SETTLED) >= _SETTLED:
+            # It may just have ended, or be too far for that: the next look tells.
+            with suppress(DriverError, NotFound):
+                libvirt.on(name, "stop sending", lambda d: d.abortJob())
         waiting.wait(_LOOK)
-    raise DriverError(f"libvirt is still sending {name} after it was told to stop {_END:g} seconds ago")
+    raise DriverError(
+        f"libvirt is still sending {name}, {_END:g} seconds after it was told to stop: "
+        "restart libvirtd on this node, guests run on"
+    )
 
 
 class _Incoming(Exception):

@@ -138,6 +138,7 @@ class EndTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.libvirt: Any = Libvirt()
         self.domain = self.libvirt.domain
+        self.patch(kvm_migration, "_LOOK", 0.01)
 
     def end(self) -> None:
         kvm_migration.end(self.libvirt, "web1")
@@ -152,6 +153,22 @@ class EndTests(SynchronousTestCase):
         self.domain.jobs = [{"type": 2}, {"type": 2}, {"type": 0}]
         self.end()
         self.assertEqual(self.domain.called, ["abort", "abort"])
+
+    def test_one_that_has_just_begun_to_leave_is_not_held_back_yet(self) -> None:
+        self.domain.jobs = [
+            {"type": 2, "time_elapsed": 3},
+            {"type": 2, "time_elapsed": 990},
+            {"type": 2, "time_elapsed": 1000},
+            {"type": 0},
+        ]
+        self.end()
+        self.assertEqual((self.domain.called, len(self.domain.jobs)), (["abort"], 1))
+
+    def test_one_that_cannot_be_held_back_says_what_helps(self) -> None:
+        self.patch(kvm_migration, "_END", 0.05)
+        self.domain.jobs = [{"type": 2, "time_elapsed": 5000}]
+        with self.assertRaisesRegex(DriverError, "still sending web1.*restart libvirtd"):
+            self.end()
 
     def test_one_that_comes_is_refused(self) -> None:
         self.domain.jobs = [DriverError("migration statistics are available only on the source host")]
