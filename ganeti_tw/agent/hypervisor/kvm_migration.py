@@ -23,8 +23,8 @@ _XML = 1 | 8  # virDomainXMLFlags: with secrets, and fit for another version of 
 _PAUSED_FOR_MIGRATION = (3, 2)  # virDomainState, virDomainPausedReason
 _NO_JOB = 0  # virDomainJobType
 _END = 60.0  # seconds until an aborted migration must have ended
-# libvirt 9.0 loses the news that QEMU has stopped when that comes while it asks for the first figures: then it waits for
-# ever.  So a migration is not aborted before it is so many milliseconds old.
+# libvirt 9.0 loses the news that QEMU has stopped when that comes while it asks for the first figures: then it
+# waits for ever.  So a migration is not aborted before it is so many milliseconds old.
 _SETTLED = 1000
 _LOOK = 0.2
 
