@@ -98,6 +98,8 @@ class ClusterAddress:
                 return
             try:
                 config = config or (await read_ledger(host.outside.store, host.outside.files)).config
+                if host.master is not None:
+                    return  # again, meanwhile: it belongs here
                 if not await try_to_take_down(_Nodes(host.directory), config, host.name):
                     return  # the log says why; it is tried again at the next start
                 # On disk only when it is gone: who is killed before that takes it off when it starts again.

@@ -224,6 +224,8 @@ class Mastership:
                 if e.text != self.obstacle:
                     log.warn("{name} waits to be master: {reason}", name=host.name, reason=e.text)
                 self.obstacle = e.text
+                # Who is removed while it is dead never hears of its successor, and would have it for ever.
+                host.address.take_off()
             else:
                 return
             await deferLater(host.outside.clock, pause * (0.5 + host.outside.random()))

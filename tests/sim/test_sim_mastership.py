@@ -145,6 +145,19 @@ class FailoverTests(MastershipCase):
         self.cluster.settle(20)
         self.assertEqual(len(node1.master_ip.asked), before, "it was off already")
 
+    def test_one_that_gets_no_votes_takes_it_off_until_it_does(self) -> None:
+        node1 = self.hosts["node1"]
+        for name in self.hosts:
+            self.kill(name)
+        node1.boot()
+        self.cluster.settle(20)
+        self.assertEqual((self.roles(), len(node1.master_ip.up)), ({"node1": "candidate"}, 0))
+        for name in ("node2", "node3"):
+            self.hosts[name].boot()
+        self.cluster.settle(60)
+        self.assertEqual(self.roles()["node1"], "master")
+        self.assertEqual([len(host.master_ip.up) for host in self.hosts.values()], [1, 0, 0])
+
     def test_who_follows_a_job_is_told_where_to_look(self) -> None:
         job = self.cluster.call("submit", {"ops": [{"OP_ID": "OP_TEST_DELAY", "duration": 300}]})
         self.cluster.settle(1)

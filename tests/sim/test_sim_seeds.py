@@ -44,6 +44,7 @@ FOUND = [
     ("storm", 73028, "a majority by an old configuration was none by the one that it found"),
     ("short", 687, "the same"),
     ("short", 1066, "a host that was removed could not say so when it was told to become master"),
+    ("short", 1426, "a master that was removed while it was dead had the address of the cluster for ever"),
 ]
 
 

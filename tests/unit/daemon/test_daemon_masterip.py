@@ -99,25 +99,33 @@ class ClusterAddressTests(SynchronousTestCase):
         self.assertEqual(self.host.clock.getDelayedCalls(), [])
         self.assertEqual(self.flushLoggedErrors(), [])
 
+    def take_off(self) -> None:
+        self.host.master = None
+        self.address.take_off()
+
     def test_off_when_a_reign_may_have_left_it_and_then_no_more(self) -> None:
         for _ in range(2):
-            self.address.take_off()
+            self.take_off()
         self.assertEqual(self.host.asked, [("n1", False, "192.0.2.10")])
         self.assertEqual(self.host.record, evolve(RECORD, address_epoch=0))
 
     def test_what_could_not_be_taken_off_is_not_forgotten(self) -> None:
         self.host.answer = DriverError("no ip here")
-        self.address.take_off()
+        self.take_off()
         (text,) = self.warnings()
         self.assertIn("could not be taken down on n1: no ip here", text)
         self.assertEqual(self.host.record, RECORD)
 
+    def test_who_is_master_again_keeps_it(self) -> None:
+        self.address.take_off()
+        self.assertEqual((self.host.asked, self.host.record), ([], RECORD))
+
     def test_that_of_a_later_reign_is_not_forgotten(self) -> None:
         self.host.answer = Deferred()
-        self.address.take_off()
+        self.take_off()
         self.host.record = evolve(RECORD, address_epoch=6)
         answer, self.host.answer = self.host.answer, MasterIpEnd("done")
-        self.address.take_off()
+        self.take_off()
         self.assertEqual(len(self.host.asked), 1)
         answer.callback(MasterIpEnd("done"))
         self.assertEqual(len(self.host.asked), 2)
@@ -128,7 +136,7 @@ class ClusterAddressTests(SynchronousTestCase):
             raise DriverError("disk full")
 
         self.host.keep = full
-        self.address.take_off()
+        self.take_off()
         self.assertEqual(self.warnings(), ["disk full"])
 
     def test_warnings_of_the_node_are_logged(self) -> None:
