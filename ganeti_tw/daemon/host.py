@@ -92,6 +92,7 @@ class Host:
     async def stop(self) -> None:
         """End everything; guests run on.  Also after a start that failed half way."""
         self.inquiry.stop()
+        self.address.stop()
         await self.mastership.stop()
         if hasattr(self, "server"):
             await self.server.close()
@@ -284,7 +285,8 @@ class Host:
         self.start_follower()
 
     async def follow(self) -> None:
-        """Have a follower that lives; one that is being stopped makes room first."""
+        """Be no master: without its address, with a follower that lives; one that is being stopped makes room first."""
+        self.address.take_off()
         await self.system.vacated(*FOLLOWING)
         if self.master is None and self.record is not None and self.system.find("follower") is None:
             self.start_follower()

@@ -212,13 +212,13 @@ class Mastership:
         host, pause = self._host, FIRST_PAUSE
         while True:
             if not host.membership().is_master:  # the other one has said so meanwhile
-                await self._follow()
+                await host.follow()
                 return
             try:
                 await self._attempt(terms)
             except StaleEpoch as e:
                 log.warn("{name} is not the master: {reason}", name=host.name, reason=e.text)
-                await self._follow()
+                await host.follow()
                 return
             except GanetiError as e:
                 if e.text != self.obstacle:
@@ -237,11 +237,6 @@ class Mastership:
             self._heard_of = max(self._heard_of, (await ask_host(self._host.directory, node, GetStanding())).epoch)
         except GanetiError as e:
             log.debug("{node} does not say in which epoch it is: {error}", node=node, error=e.text)
-
-    async def _follow(self) -> None:
-        """Be what a host is that is not the master."""
-        self._host.address.take_off()
-        await self._host.follow()
 
     async def _take(self, terms: Terms) -> Takeover:
         """Several tries, should others have asked for the same epoch at the same time."""

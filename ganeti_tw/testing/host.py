@@ -110,7 +110,7 @@ class SimulatedHost:
         self.alive = False
         self.system.vanish()
         self.process.mastership.vanish()
-        self.process.address.end_reign()
+        self.process.address.stop()
         self.process.inquiry.stop()
         self.cluster.network.detach(self.name, notice)
         self.disk.crash(kept)

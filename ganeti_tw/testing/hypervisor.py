@@ -64,7 +64,7 @@ class SimulatedHypervisor:
         if name in self.guests:
             self.calls.append((name, FORCED if force else POLITE))
             if name not in self.immortal and (force or name not in self.deaf):
-                del self.guests[name]
+                self._die(name)
 
     async def forget(self, name: str) -> None:
         return None
@@ -136,6 +136,11 @@ class SimulatedHypervisor:
         self.calls.append((name, f"memory {memory_mib}"))
         self.guests[name] = evolve(self.guests[name], memory_mib=memory_mib)
 
+    def crash_guests(self) -> None:
+        """All guests end by themselves."""
+        for name in list(self.guests):
+            self._die(name)
+
     def lose_power(self) -> None:
         """All guests are gone, also those on their way from or to here."""
         for name in list(self._ways):
@@ -156,6 +161,10 @@ class SimulatedHypervisor:
         peer.receive(self.guests.pop(name))
         _, ended, _ = self._ways.pop(name)
         ended.callback(None)
+
+    def _die(self, name: str) -> None:
+        del self.guests[name]
+        self._end(name, f"{name} was not sent: it ended meanwhile")
 
     def _end(self, name: str, error: str) -> None:
         if name in self._ways:
