@@ -101,11 +101,11 @@ class ClusterAddress:
 
     async def _take_off(self, config: Config | None) -> None:
         host, patience = self._host, _Patience(self._host, "the master IP is still on {name}")
-        while host.master is None and host.record is not None and host.record.address_epoch:
+        while not self._reigns() and host.record is not None and host.record.address_epoch:
             reign = host.record.address_epoch
             try:
                 known = config or host.config or (await read_ledger(host.outside.store, host.outside.files)).config
-                if host.master is not None:
+                if self._reigns():
                     return  # again, meanwhile: it belongs here
                 await take_down(_Nodes(host.directory), known, host.name)
                 # On disk only when it is gone: who is killed before that takes it off when it starts again.
@@ -113,6 +113,9 @@ class ClusterAddress:
                     host.keep(evolve(host.record, address_epoch=0))
             except GanetiError as e:
                 await patience.pause(e)
+
+    def _reigns(self) -> bool:
+        return self._host.master is not None
 
     def _bug(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
