@@ -17,6 +17,8 @@ import termios
 import tty
 from collections.abc import Iterator
 
+from ganeti_tw import __version__
+
 ESCAPE = b"\x1d"
 """``^]``."""
 
@@ -89,7 +91,11 @@ def raw_keys(source: int) -> Iterator[None]:
 
 def run(argv: list[str], source: int, target: int, errors: int) -> int:
     """Exit code 1 when the line cannot be opened or breaks."""
-    parser = optparse.OptionParser("%prog [--log FILE] [--linger SECONDS] SOCKET", prog="ganeti-console")
+    parser = optparse.OptionParser(
+        "%prog [--log FILE] [--linger SECONDS] SOCKET",
+        prog="ganeti-console",
+        version=f"%prog (ganeti_tw) {__version__}",
+    )
     parser.add_option("--log", metavar="FILE", help="show the end of this log of the line first")
     parser.add_option(
         "--linger", type="float", metavar="SECONDS", help="after the end of the input, leave when it was quiet so long"

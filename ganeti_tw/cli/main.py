@@ -21,6 +21,7 @@ from typing import Any, TextIO
 import ganeti_tw
 from ganeti_tw.cli.command import Command, expectation
 from ganeti_tw.cli.context import Client, Context, Machine, Paths
+from ganeti_tw.cli.endings import forget_output
 from ganeti_tw.cli.failures import describe
 from ganeti_tw.cli.names import ALIASES, SUBCOMMANDS
 from ganeti_tw.cli.parser import Parser, Stop
@@ -192,16 +193,8 @@ def _console_script(program: str) -> int:
     except BrokenPipeError:
         code = FAILURE
     if code:
-        _forget_broken_output()
+        forget_output()
     return code
-
-
-def _forget_broken_output() -> None:
-    """Python flushes standard output once more at its end; a reader that has gone must not make it complain."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def gnt_cluster() -> int:

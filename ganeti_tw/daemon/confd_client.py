@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 from ganeti_tw import __version__
+from ganeti_tw.cli.endings import in_words, piped
 from ganeti_tw.confd.client.blocking import ask
 from ganeti_tw.confd.client.exchange import TIMEOUT, Answer, Candidates
 from ganeti_tw.daemon.settings import Settings, load
@@ -73,14 +74,20 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Entry point of ``ganeti-confd-client`` and ``confd-client``."""
+    return piped(_run)
+
+
+def _run() -> int:
     options = parser().parse_args()
     try:
         candidates = _candidates(options)
         if options.type is None:
             return _try(candidates, options)
         reply = _ask(candidates, options, _number(options.type), _query(options.query)).reply
+    except BrokenPipeError:
+        raise
     except (GanetiError, OSError) as e:
-        print(f"{os.path.basename(sys.argv[0])}: {e}", file=sys.stderr)
+        print(f"{os.path.basename(sys.argv[0])}: {in_words(e) if isinstance(e, OSError) else e}", file=sys.stderr)
         return 2 if isinstance(e, OutcomeUnknown | BadRequest) else 1
     print(json.dumps({"status": reply.status, "answer": reply.answer, "serial": reply.serial}, indent=2))
     return 0 if reply.status == 0 else 1

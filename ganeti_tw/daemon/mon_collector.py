@@ -19,6 +19,7 @@ from attrs import evolve
 
 import ganeti_tw.mond.collectors  # noqa: F401 - registers them all
 from ganeti_tw import __version__
+from ganeti_tw.cli.endings import in_words, piped
 from ganeti_tw.confd.client.blocking import ask
 from ganeti_tw.confd.client.exchange import Candidates
 from ganeti_tw.confd.packet import OK
@@ -98,7 +99,7 @@ class Confd:
             with open(self._settings.paths.hmac_key, "rb") as file:
                 key = file.read()
         except OSError as e:
-            raise DriverError(f"confd cannot be asked: {e}") from None
+            raise DriverError(f"confd cannot be asked: {in_words(e)}") from None
         addresses = [self._address] if self._address else self._candidates()
         port = self._port or self._settings.ports.confd
         candidates = Candidates(addresses, key, time.time, lambda: str(uuid.uuid4()), Random(), port)
@@ -237,6 +238,10 @@ def _json(path: str) -> Any:
 
 def main() -> int:
     """Entry point of ``mon-collector``."""
+    return piped(_run)
+
+
+def _run() -> int:
     options = parser().parse_args()
     found = next(c for c in all_collectors() if c.name == options.collector)
 
@@ -248,7 +253,7 @@ def main() -> int:
     try:
         data = collect(options, confd)
     except (GanetiError, OSError) as e:
-        print(f"mon-collector: {e}", file=sys.stderr)
+        print(f"mon-collector: {in_words(e) if isinstance(e, OSError) else e}", file=sys.stderr)
         return FAILURE
     print(msgspec.json.encode(envelope(found, data, time.time())).decode())
     return 0

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 LIST_TIMEOUT = 8.0
 SHARED = 1.0  # seconds for which one look at the guests serves all collectors
 SEARCH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
+LISTEN_AGAIN = 10.0  # seconds
 ACCESS_LOG = "monitoring-daemon-access.log"
 ERROR_LOG = "monitoring-daemon-error.log"
 TAIL = 400  # characters of a failed program's output that are told
@@ -50,8 +51,8 @@ log = Logger()
 class Monitoring:
     """The monitoring service of a host while it runs."""
 
-    def __init__(self, monitor: Monitor, port: Any, threads: ThreadBlocking) -> None:
-        self._monitor, self._port, self._threads = monitor, port, threads
+    def __init__(self, monitor: Monitor, entry: Entry, threads: ThreadBlocking) -> None:
+        self._monitor, self._entry, self._threads = monitor, entry, threads
 
     def configure(self, record: HostRecord | None) -> None:
         """The host's cluster, or what it wants, may have changed."""
@@ -60,13 +61,12 @@ class Monitoring:
     async def stop(self) -> None:
         """End it."""
         self._monitor.stop()
-        if self._port is not None:
-            await maybeDeferred(self._port.stopListening)
+        await self._entry.close()
         await self._threads.close()
 
 
 def start_monitor(host: Host, process: Process) -> Monitoring:
-    """Begin to collect and to serve; a port that is taken is logged, the host runs without."""
+    """Begin to collect and to serve.  GanetiError when a certificate is named that is none."""
     load_site_collectors(entry_points(group=SITE))
     collectors = all_collectors()
     # One that hangs keeps its thread: there is one for each that may, and two for what the service itself does.
@@ -97,7 +97,9 @@ def start_monitor(host: Host, process: Process) -> Monitoring:
     monitor.start()
     exposition = Exposition(process.reactor, monitor, sources(host))
     site = ReportSite(monitor, exposition, process.reactor, os.path.join(process.paths.log, ACCESS_LOG))
-    monitoring = Monitoring(monitor, listen(process, site), threads)
+    entry = Entry(process.reactor, lambda: listen(process, site), process.settings.ports.mond)
+    entry.open()
+    monitoring = Monitoring(monitor, entry, threads)
     monitoring.configure(host.record)
     host.told = monitoring.configure
     return monitoring
@@ -122,18 +124,50 @@ def load_site_collectors(entries: Iterable[EntryPoint]) -> None:
 
 
 def listen(process: Process, site: ReportSite) -> Any:
-    """The port; None when there is none to be had.  GanetiError when a certificate is named that is none."""
+    """The port.  CannotListenError; GanetiError when a certificate is named that is none."""
     settings = process.settings
     place = settings.ports.mond, Door(site)
     more = {"interface": settings.mond.address or settings.address}
-    try:
-        if settings.mond.certificate:
-            context = FileContext(settings.mond.certificate, settings.mond.key)
-            return process.reactor.listenSSL(*place, context, **more)
-        return process.reactor.listenTCP(*place, **more)
-    except CannotListenError as e:
-        log.error("mond cannot listen: {error}", error=str(e))
-        return None
+    if settings.mond.certificate:
+        context = FileContext(settings.mond.certificate, settings.mond.key)
+        return process.reactor.listenSSL(*place, context, **more)
+    return process.reactor.listenTCP(*place, **more)
+
+
+class Entry:
+    """Where mond is asked.  A host whose port is taken runs without, and tries again."""
+
+    def __init__(self, clock: Any, listen: Callable[[], Any], number: int) -> None:
+        self._clock, self._listen, self._number = clock, listen, number
+        self._port: Any = None
+        self._again: Any = None
+        self._said = False
+
+    def open(self) -> None:
+        """Listen, now or as soon as the port is free."""
+        self._again = None
+        try:
+            self._port = self._listen()
+        except CannotListenError as e:
+            if not self._said:
+                log.error(
+                    "mond cannot listen at {address} port {port}, and goes on trying: {reason}",
+                    address=e.interface or "*",
+                    port=self._number,
+                    reason=getattr(e.socketError, "strerror", None) or str(e.socketError),
+                )
+            self._said = True
+            self._again = self._clock.callLater(LISTEN_AGAIN, self.open)
+            return
+        if self._said:
+            log.info("mond listens at port {port} now", port=self._number)
+
+    async def close(self) -> None:
+        """Neither listen nor try to."""
+        if self._again is not None:
+            self._again.cancel()
+        if self._port is not None:
+            await maybeDeferred(self._port.stopListening)
 
 
 class ErrorLog:

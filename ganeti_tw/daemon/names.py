@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from collections.abc import Mapping
 
-from ganeti_tw.errors import Corrupt, ResolverError
+from ganeti_tw.errors import Corrupt, ResolverError, WrongState
 from ganeti_tw.kernel import Blocking
 
 RESOLVE_TIMEOUT = 10.0
@@ -20,6 +21,18 @@ def parse_hosts(text: str) -> dict[str, str]:
         for name in names:
             found.setdefault(name.lower(), address)
     return found
+
+
+def check_reachable(name: str, address: str, path: str) -> None:
+    """WrongState when a host's own name leads to an address that no other host reaches it at.
+
+    ``path``: the host's own list, in which that can be put right.
+    """
+    if ipaddress.ip_address(address).is_loopback:
+        raise WrongState(
+            f"{name}, the name of this host, has the address {address}, at which no other host reaches it (Debian's "
+            f"installer puts such a line into /etc/hosts): give it its address on the network, there or in {path}"
+        )
 
 
 class Names:

@@ -29,7 +29,7 @@ from ganeti_tw.daemon.hosts import MasterHosts
 from ganeti_tw.daemon.lag import LagMeter
 from ganeti_tw.daemon.memory import FileMemory
 from ganeti_tw.daemon.monitoring import start_monitor
-from ganeti_tw.daemon.names import Names
+from ganeti_tw.daemon.names import Names, check_reachable
 from ganeti_tw.daemon.outside import Memory
 from ganeti_tw.daemon.projections import ConfigDataWriter
 from ganeti_tw.daemon.record import HostRecord
@@ -157,7 +157,12 @@ class Process:
                 f"{self.name} listens on its IPv4 addresses only: "
                 f"set 'address' in section [host] of {self.paths.settings} to :: or an IPv6 address and start it again"
             )
-        return self.listens_on or await self._names.address(self.name, family)
+        if self.listens_on:
+            return self.listens_on
+        address = await self._names.address(self.name, family)
+        if not self.paths.root:
+            check_reachable(self.name, address, self.paths.hosts)
+        return address
 
     async def is_own(self, address: str) -> bool:
         return await self._names.is_own(address)

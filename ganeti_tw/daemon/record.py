@@ -102,7 +102,10 @@ def load(path: str) -> HostRecord | None:
             return msgspec.json.decode(file.read(), type=HostRecord)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as e:
+    except OSError as e:
+        remedy = "run the host's process as the owner of the file or as root" if isinstance(e, PermissionError) else ""
+        raise DriverError(f"{path} cannot be read: {e.strerror}; {remedy or 'repair that'}") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as e:
         raise Corrupt(f"{path} cannot be read: {e}; restore it from a backup, or remove it and join again") from None
 
 

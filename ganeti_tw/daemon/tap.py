@@ -37,7 +37,8 @@ def makeService(options: Options) -> IService:
     try:
         settings = load(os.environ)
     except GanetiError as e:
-        raise usage.UsageError(e.text) from None
+        # twistd shows a UsageError from here with a traceback.
+        raise SystemExit(f"twistd ganeti: {e.text}") from None
 
     def fatal(reason: str) -> None:
         log.critical("this process ends: {reason}", reason=reason)

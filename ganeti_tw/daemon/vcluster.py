@@ -11,7 +11,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ganeti_tw import __version__
 from ganeti_tw.cli.client import Client
+from ganeti_tw.cli.endings import in_words, piped
 from ganeti_tw.daemon import vhosts, vprocess
 from ganeti_tw.daemon.vhosts import MARKER, VirtualCluster, VirtualHost
 from ganeti_tw.errors import GanetiError, NotFound
@@ -26,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
         description="Hosts of a cluster on one machine: each has a directory, a loopback address and a process.",
         epilog="DIR may be left out inside the directory of a virtual cluster, or with GANETI_VCLUSTER set.",
     )
+    p.add_argument("--version", action="version", version=f"%(prog)s (ganeti_tw) {__version__}")
     commands = p.add_subparsers(dest="command", metavar="COMMAND", required=True)
     make = commands.add_parser("create", help="make directories for new hosts; starts nothing")
     make.add_argument("directory", metavar="DIR", type=Path)
@@ -54,11 +57,20 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Entry point of ``ganeti-vcluster``: 0 done, 1 not done, 2 wrong usage."""
+    return piped(_run)
+
+
+def _run() -> int:
     options = parser().parse_args()
     try:
         return COMMANDS[options.command](options)
-    except (GanetiError, OSError) as e:
+    except BrokenPipeError:
+        raise
+    except GanetiError as e:
         print(f"ganeti-vcluster: {e}", file=sys.stderr)
+        return 1
+    except OSError as e:
+        print(f"ganeti-vcluster: {in_words(e)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

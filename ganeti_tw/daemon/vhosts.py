@@ -75,7 +75,14 @@ class VirtualHost:
             pid = int(Path(self.paths.pid).read_text())
         except (OSError, ValueError):
             return None
-        return pid if is_alive(pid) and _root_of(pid) == str(self.root) else None
+        return pid if is_alive(pid) and self._is_mine(pid) else None
+
+    def _is_mine(self, pid: int) -> bool:
+        """That of another user shows its command line only."""
+        try:
+            return _environment(pid, "GANETI_ROOTDIR") == str(self.root)
+        except PermissionError:
+            return os.fsencode(self.paths.pid) in _words_of(pid)
 
     def processes(self) -> list[int]:
         """Numbers of all that were started with this host's environment, its process among them."""
@@ -220,7 +227,10 @@ def _furnish(cluster: VirtualCluster, host: VirtualHost) -> None:
 
 def shipped_os_definitions() -> list[Path]:
     """Directories of the OS definitions that come with this package: of a checkout, else of the installation."""
-    for place in (Path(ganeti_tw.__file__).parents[1] / "etc/os", Path(sys.prefix) / "share/ganeti/os"):
+    package = Path(ganeti_tw.__file__).parent
+    # lib/python3.x/site-packages/ganeti_tw of the prefix it was installed to, which need not be Python's own.
+    prefixes = (Path(sys.prefix), *package.parents[3:4])
+    for place in (package.parent / "etc/os", *(prefix / "share/ganeti/os" for prefix in prefixes)):
         found = sorted(path.parent for path in place.glob("*/ganeti_api_version"))
         if found:
             return found
@@ -237,12 +247,24 @@ def is_alive(pid: int) -> bool:
 
 
 def _root_of(pid: int) -> str:
-    """What a process has as GANETI_ROOTDIR."""
+    """What a process has as GANETI_ROOTDIR; nothing for one that may not be looked at."""
+    try:
+        return _environment(pid, "GANETI_ROOTDIR")
+    except PermissionError:
+        return ""
+
+
+def _environment(pid: int, key: str) -> str:
     try:
         environ = Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return ""
-    for entry in environ.split(b"\0"):
-        if entry.startswith(b"GANETI_ROOTDIR="):
-            return os.fsdecode(entry.partition(b"=")[2])
-    return ""
+    name = os.fsencode(f"{key}=")
+    return next((os.fsdecode(entry[len(name) :]) for entry in environ.split(b"\0") if entry.startswith(name)), "")
+
+
+def _words_of(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []

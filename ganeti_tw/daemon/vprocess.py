@@ -31,6 +31,16 @@ FRUGAL = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072"}
 
 
 @frozen
+class _Start:
+    """A host's process that does not answer yet; ``end`` is when that is too late, by the monotonic clock."""
+
+    host: VirtualHost
+    process: subprocess.Popen[bytes]
+    end: float
+    logged: int  # bytes of the log that are from before
+
+
+@frozen
 class Starter:
     """Starts hosts, a few at a time, and waits until they answer.
 
@@ -46,15 +56,16 @@ class Starter:
     def start(self, hosts: Iterable[VirtualHost], timeout: float, say: Callable[[str], None]) -> None:
         """Those that run already are left alone.  WrongState names the first that does not come up."""
         waiting = [host for host in hosts if host.pid() is None]
-        starting: dict[str, tuple[VirtualHost, subprocess.Popen[bytes], float]] = {}
+        starting: list[_Start] = []
         while waiting or starting:
             while waiting and len(starting) < self.parallel:
                 host = waiting.pop(0)
-                starting[host.name] = (host, self._spawn(host), time.monotonic() + timeout)
-            for host, process, end in list(starting.values()):
-                if self._answers(host, process, end, timeout):
-                    del starting[host.name]
-                    say(f"{host.name} is up at {host.address}, process {process.pid}")
+                logged = _size(host.paths.log_file)
+                starting.append(_Start(host, self._spawn(host), time.monotonic() + timeout, logged))
+            for start in list(starting):
+                if self._answers(start, timeout):
+                    starting.remove(start)
+                    say(f"{start.host.name} is up at {start.host.address}, process {start.process.pid}")
             time.sleep(0.02)
 
     def _spawn(self, host: VirtualHost) -> subprocess.Popen[bytes]:
@@ -75,20 +86,21 @@ class Starter:
                 start_new_session=True,
             )
 
-    def _answers(self, host: VirtualHost, process: subprocess.Popen[bytes], end: float, timeout: float) -> bool:
+    def _answers(self, start: _Start, timeout: float) -> bool:
+        host, process = start.host, start.process
         code = process.poll()
         if code is not None:
-            raise WrongState(f"{host.name} ended with {code} while starting:\n{_last_words(host)}")
+            raise WrongState(f"{host.name} ended with {code} while starting:\n{_last_words(start)}")
         if os.path.exists(host.paths.socket):
             try:
                 self.ask(host)
                 return True
             except (GanetiError, OSError):
                 pass
-        if time.monotonic() > end:
+        if time.monotonic() > start.end:
             process.kill()
             process.wait()
-            raise WrongState(f"{host.name} gave no answer within {timeout:g} s:\n{_last_words(host)}")
+            raise WrongState(f"{host.name} gave no answer within {timeout:g} s:\n{_last_words(start)}")
         return False
 
 
@@ -97,15 +109,22 @@ def _output(host: VirtualHost) -> str:
     return host.paths.log + "/start.log"
 
 
-def _last_words(host: VirtualHost) -> str:
-    lines = []
-    for path in (_output(host), host.paths.log_file):
+def _last_words(start: _Start) -> str:
+    host, lines = start.host, []
+    for path, since in ((_output(host), 0), (host.paths.log_file, start.logged)):
         try:
-            text = Path(path).read_text(errors="replace")
+            said = Path(path).read_bytes()[since:]
         except OSError:
             continue
-        lines += [f"    {line}" for line in text.splitlines()[-15:]]
+        lines += [f"    {line}" for line in said.decode(errors="replace").splitlines()[-15:]]
     return "\n".join(lines) or f"    see {host.paths.log}"
+
+
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0
 
 
 def stop(hosts: Iterable[VirtualHost], timeout: float, say: Callable[[str], None]) -> None:

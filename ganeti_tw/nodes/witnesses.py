@@ -14,7 +14,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ganeti_tw.errors import GanetiError, OutcomeUnknown, Refused, StaleEpoch
+from ganeti_tw.errors import DriverError, GanetiError, OutcomeUnknown, Refused, StaleEpoch
 from ganeti_tw.kernel import Actor, Outcome, Rank, receive
 from ganeti_tw.model.config import Config
 from ganeti_tw.nodes.directory import Directory
@@ -100,6 +100,9 @@ class Witnesses(Actor):
             self._refusals[m.node] = self._refusals.get(m.node, 0) + 1
             self._failures[m.node] = min(self._failures.get(m.node, 0), self._refusals[m.node] - 1)  # it is there again
             self._see_whether_outcast(failure.value)
+        elif isinstance(failure.value, DriverError) and m.node not in self._failures:
+            # Not just away: without a word of this it would look like that.
+            log.warn("{node} cannot note who is in sync: {reason}", node=m.node, reason=failure.value.text)
         count = self._failures[m.node] = self._failures.get(m.node, 0) + 1
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(count - 1, 10))
         self.later(pause * (0.5 + self._random()), _Again(m.node))

@@ -14,7 +14,7 @@ from ganeti_tw.daemon.host import Host
 from ganeti_tw.daemon.hosts import LEAVE_TIMEOUT
 from ganeti_tw.daemon.outside import Memory
 from ganeti_tw.daemon.record import HostRecord
-from ganeti_tw.errors import DriverError, NotSent, Refused, ResolverError
+from ganeti_tw.errors import DriverError, NotSent, OutcomeUnknown, Refused, ResolverError
 from ganeti_tw.kernel import ActorSystem, Blocking, InlineBlocking, Ref
 from ganeti_tw.ledger.disk import SimulatedDisk
 from ganeti_tw.ledger.memory import MemoryStore
@@ -274,7 +274,10 @@ class SimulatedMemory:
 
 
 class _Hosts:
-    """Hosts as jobs see them; the token of a host is ``token of`` and its name."""
+    """Hosts as jobs see them; the token of a host is ``token of`` and its name.
+
+    With ``lost token of`` it joins, and its answer is lost.
+    """
 
     def __init__(
         self,
@@ -292,7 +295,7 @@ class _Hosts:
         host = self._cluster.hosts.get(name)
         if host is None:
             raise NotSent(f"there is no host {name}")
-        if token != f"token of {name}":
+        if token.removeprefix("lost ") != f"token of {name}":
             raise Refused("the proof is wrong")
         if host.kept is not None:
             raise Refused(f"{name} is in a cluster already")
@@ -303,6 +306,8 @@ class _Hosts:
         identity = unjoined.join(await self.certificates.first(unjoined.csr(), name), self.certificates.bundle())
         record = record_of(self._cluster, name, uuid, ours.epoch, ours.name, ours.candidates)
         await host.process.joined(record, identity, "key\n")
+        if token.startswith("lost "):
+            raise OutcomeUnknown("the connection was lost before the answer came")
         return {}
 
     async def leave(self, name: str) -> None:

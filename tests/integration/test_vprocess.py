@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+import textwrap
+import unittest
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -102,6 +104,31 @@ class ProcessTests(TestCase):
     def test_who_dies_at_once_is_quoted(self) -> None:
         with self.assertRaisesRegex(WrongState, r"(?s)node1 ended with 3.*no such port"):
             self.start(lambda host: [sys.executable, "-S", "-c", "print('no such port'); raise SystemExit(3)"], "node1")
+
+    def test_what_was_logged_before_is_not_quoted(self) -> None:
+        host = self.cluster.hosts[0]
+        Path(host.paths.log_file).write_text("an old sorrow\n")
+        told = f"open({host.paths.log_file!r}, 'a').write('the new one'); raise SystemExit(3)"
+        with self.assertRaises(WrongState) as caught:
+            self.start(lambda host: [sys.executable, "-S", "-c", told], "node1")
+        self.assertIn("the new one", str(caught.exception))
+        self.assertNotIn("old", str(caught.exception))
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root: the process of another user")
+    def test_the_process_of_another_user_is_seen(self) -> None:
+        self.start(lambda host: [*stand_in()(host), host.paths.pid], "node1")
+        code = textwrap.dedent(f"""
+            import os
+            from pathlib import Path
+            from ganeti_tw.daemon import vhosts
+            host = vhosts.find(Path({str(self.cluster.directory)!r})).hosts[0]
+            os.setuid(65534)
+            print(host.pid())
+        """)
+        for place in (self.cluster.directory.parent, self.cluster.directory):
+            place.chmod(0o755)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        self.assertEqual(done.stdout.strip(), str(host_pid(self.cluster.hosts[0])))
 
     def test_who_never_answers_is_killed(self) -> None:
         with self.assertRaisesRegex(WrongState, "no answer within 0.3 s"):

@@ -271,6 +271,8 @@ class WrongAnswerTests(AllocatorCase):
 
     def test_how_it_ends(self) -> None:
         self.ended(ProgramEnd(1, "", "", "Traceback\nKeyError: 'nodes'\n"), "exit status 1", "KeyError: 'nodes'")
+        usage = "Command line error: unrecognized option `--max-cpu=3'\n\nUsage:\n" + "  --option\n" * 20 + "the end\n"
+        self.ended(ProgramEnd(2, "", "", usage), "exit status 2; it said: Command line error", "--max-cpu=3", "the end")
         self.ended(ProgramEnd(None, "killed by signal 9", "", ""), "killed by signal 9", "it said nothing")
 
     def test_what_is_no_answer(self) -> None:

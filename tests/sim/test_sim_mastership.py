@@ -262,6 +262,17 @@ class FailoverTests(MastershipCase):
         self.assertEqual(len([text for text in warnings if text.startswith("node1 is the master no longer")]), 1)
         self.assertEqual([text for text in warnings if text.startswith("job/")], [])
 
+    def test_why_a_node_cannot_note_who_is_in_sync_is_told_once(self) -> None:
+        said: list[str | None] = []
+        globalLogPublisher.addObserver(note := lambda event: said.append(formatEvent(event)))
+        self.addCleanup(globalLogPublisher.removeObserver, note)
+        self.hosts["node2"].record_failures = 3
+        self.kill("node3")
+        self.cluster.settle(30)
+        self.add_tag("later")
+        told = [line for line in said if line and "cannot note" in line]
+        self.assertEqual(told, ["node2 cannot note who is in sync: simulated disk: the record cannot be written"])
+
     def test_what_only_a_dead_host_has_is_not_given_up_silently(self) -> None:
         """Both others fell behind before the master died."""
         cluster = self.cluster

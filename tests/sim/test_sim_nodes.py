@@ -60,6 +60,17 @@ class NodeTests(SynchronousTestCase):
         self.run_node(1, "remove", "node9")
         self.assertEqual(self.names(), ["node1", "node2"])
 
+    def test_a_name_that_leads_to_the_master_itself_is_refused(self) -> None:
+        self.cluster.addresses["node3"] = "127.0.1.1"
+        self.assertIn("127.0.1.1 on the master", self.run_node(1, "add", "--token", "token of node3", "node3").err)
+        self.assertEqual(self.names(), ["node1", "node2"])
+
+    def test_a_host_that_may_have_joined_unnoticed_is_named_with_the_remedy(self) -> None:
+        said = self.run_node(1, "add", "--token", "lost token of node3", "node3").err
+        for words in ("was lost", "node3 is not added", "gnt-node token", "--leave"):
+            self.assertIn(words, said)
+        self.assertEqual(self.names(), ["node1", "node2"])
+
     def test_a_dead_node_can_be_removed(self) -> None:
         self.add("node3")
         self.cluster.hosts["node3"].kill()

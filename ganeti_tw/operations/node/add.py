@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from ganeti_tw.errors import BadRequest, Exists, NotFound, NotUnique, WrongState
+from ganeti_tw.errors import BadRequest, Exists, NotFound, NotUnique, OutcomeUnknown, WrongState
 from ganeti_tw.model.cluster import IPV6_FAMILY
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.names import host_name
@@ -96,9 +96,16 @@ class NodeAdd:
         primary_ip = self.primary_ip or await context.resolve(name)
         _free(context.config, primary_ip, known)
         _ip_version(context.config, primary_ip, self.secondary_ip)
+        _reachable(context.config, name, primary_ip)
         secondary_ip = self.secondary_ip if known is None else known.secondary_ip
         _same_networks(context.config, primary_ip, secondary_ip, known)
-        await context.join(name, self.token, uuid)
+        try:
+            await context.join(name, self.token, uuid)
+        except OutcomeUnknown as e:
+            raise OutcomeUnknown(
+                f"{e.text}; {name} is not added, but may take itself for a node: look with 'gnt-node token' there, "
+                "and with --leave it forgets that; then add it again"
+            ) from None
         if known is None:
             context.undo(f"the membership of {name}", lambda: context.leave(name))
 
@@ -194,6 +201,15 @@ def _ip_version(config: Config, primary_ip: str | None, secondary_ip: str | None
         raise BadRequest(f"primary addresses in this cluster are of IP version {version}, {primary_ip} is not")
     if secondary_ip is not None and ipaddress.ip_address(secondary_ip).version != 4:
         raise BadRequest(f"secondary addresses are of IP version 4, {secondary_ip} is not")
+
+
+def _reachable(config: Config, name: str, primary_ip: str) -> None:
+    """Hosts of one machine have loopback addresses, all of them; others have none."""
+    if ipaddress.ip_address(primary_ip).is_loopback and not ipaddress.ip_address(config.master.primary_ip).is_loopback:
+        raise BadRequest(
+            f"{name} has the address {primary_ip} on the master, which is the master itself: "
+            "give it its address on the network in /etc/ganeti/hosts, /etc/hosts or the name server"
+        )
 
 
 def _free(config: Config, address: str, known: Node | None) -> None:

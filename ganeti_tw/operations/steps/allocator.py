@@ -178,6 +178,9 @@ def ended_well(name: str, end: ProgramEnd) -> None:
 
 
 def _tail(output: str) -> str:
-    lines = output.strip().splitlines()[-TAIL_LINES:]
-    text = "\n".join(lines)[-TAIL_CHARACTERS:]
+    """The end of what it said, after the first line: some begin with the reason, some end with it."""
+    lines = [line[:TAIL_CHARACTERS] for line in output.strip().splitlines()]
+    if len(lines) > TAIL_LINES:
+        lines = [lines[0], "...", *lines[2 - TAIL_LINES :]]
+    text = "\n".join(lines)
     return f"; it said: {text}" if text else "; it said nothing"

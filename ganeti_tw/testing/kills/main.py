@@ -13,6 +13,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import TextIO
 
+from ganeti_tw import __version__
 from ganeti_tw.errors import GanetiError
 from ganeti_tw.testing.endings import ended, endings
 from ganeti_tw.testing.kills.expected import Expected
@@ -99,6 +100,7 @@ def _report(tally: Tally, expected: Expected, seconds: float) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("ganeti-kills", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"%(prog)s (ganeti_tw) {__version__}")
     parser.add_argument("--rounds", type=int, default=200, help="how often (default: %(default)s)")
     parser.add_argument("--hosts", type=int, default=5, choices=range(3, 31), metavar="N", help="3 to 30 (default: 5)")
     parser.add_argument("--clients", type=int, default=4, help="every third is a hasty one (default: %(default)s)")

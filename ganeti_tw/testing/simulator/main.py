@@ -12,6 +12,7 @@ from typing import TextIO
 
 from attrs import frozen
 
+from ganeti_tw import __version__
 from ganeti_tw.errors import BadRequest
 from ganeti_tw.testing.simulator.dice import FAULTS, SCENARIOS, throw
 from ganeti_tw.testing.simulator.hosts import WatchedHost
@@ -120,6 +121,7 @@ def _report(setting: Setting, result: Result, lines: int, out: TextIO) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("ganeti-sim", description="Simulate clusters under faults.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s (ganeti_tw) {__version__}")
     parser.add_argument("--seed", type=int, help="this one only")
     parser.add_argument("--seeds", type=int, default=100, help="how many (default: %(default)s)")
     parser.add_argument("--first", type=int, default=1, help="the first of them (default: %(default)s)")

@@ -246,6 +246,22 @@ class BackupTests(LedgerToolCase):
         self.says(("is damaged", "row job 7"), "backup", str(target))
         self.assertEqual(target.read_bytes(), before)
 
+    def test_an_empty_ledger_is_not_saved_over_a_good_backup(self) -> None:
+        backup = self.root / "backup.db"
+        self.run_tool("backup", str(backup))
+        good = backup.read_bytes()
+        for path in self.data.glob("ledger.db*"):
+            path.unlink()
+        with self.ledger() as empty:
+            empty.load()
+            self.says(("is empty", "in sync"), "backup", str(backup))
+        self.assertEqual(backup.read_bytes(), good)
+
+    def test_a_ledger_that_cannot_be_looked_at_is_not_called_missing(self) -> None:
+        shutil.rmtree(self.data)
+        self.data.write_text("no folder")
+        self.says((self.path, "Not a directory"), "backup", str(self.root / "backup.db"))
+
     def test_where_nothing_can_be_written(self) -> None:
         self.says(("/nowhere/b",), "backup", "/nowhere/b")
         self.says(("is the ledger itself",), "backup", self.path)

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from ganeti_tw.daemon.measures import actor_families, certificate_ends, job_families, ledger_families
-from ganeti_tw.daemon.monitoring import ErrorLog, Programs, Shared, load_site_collectors
+from ganeti_tw.daemon.monitoring import Entry, ErrorLog, Programs, Shared, load_site_collectors
 from ganeti_tw.daemon.placement import BAD_FOR, GOOD_FOR, Placement
 from ganeti_tw.daemon.record import HostRecord
 from ganeti_tw.daemon.serverside import FileContext
@@ -59,6 +61,51 @@ class ErrorLogTests(SynchronousTestCase):
 
     def test_one_that_cannot_be_written_disturbs_nobody(self) -> None:
         ErrorLog(os.path.join(self.mktemp(), "none"), lambda: 0.0).write("x")
+
+
+class EntryTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.taken = True
+        self.port = _Port()
+        self.entry = Entry(self.clock, self.listen, 1815)
+
+    def listen(self) -> _Port:
+        if self.taken:
+            raise CannotListenError("192.0.2.1", 1815, OSError(98, "Address already in use"))
+        return self.port
+
+    def test_a_port_that_is_taken_is_told_once_and_had_when_it_is_free(self) -> None:
+        with capturedLogs() as events:
+            self.entry.open()
+            self.clock.pump([10.0] * 3)
+            told = [formatEvent(e) for e in events]
+            self.taken = False
+            self.clock.advance(10)
+            self.clock.advance(100)
+        self.assertEqual(
+            told, ["mond cannot listen at 192.0.2.1 port 1815, and goes on trying: Address already in use"]
+        )
+        self.assertEqual([formatEvent(e) for e in events][1:], ["mond listens at port 1815 now"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_what_is_closed_tries_no_more(self) -> None:
+        self.entry.open()
+        self.successResultOf(Deferred.fromCoroutine(self.entry.close()))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_what_listens_is_closed(self) -> None:
+        self.taken = False
+        self.entry.open()
+        self.successResultOf(Deferred.fromCoroutine(self.entry.close()))
+        self.assertTrue(self.port.closed)
+
+
+class _Port:
+    closed = False
+
+    def stopListening(self) -> None:
+        self.closed = True
 
 
 class MeasureTests(SynchronousTestCase):

@@ -8,8 +8,8 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti_tw.daemon.names import Names, parse_hosts
-from ganeti_tw.errors import Corrupt, ResolverError
+from ganeti_tw.daemon.names import Names, check_reachable, parse_hosts
+from ganeti_tw.errors import Corrupt, ResolverError, WrongState
 from ganeti_tw.kernel import InlineBlocking
 
 
@@ -23,6 +23,14 @@ class HostsFileTests(SynchronousTestCase):
 
     def test_the_first_mention_counts(self) -> None:
         self.assertEqual(parse_hosts("192.0.2.1 a\n192.0.2.2 a b"), {"a": "192.0.2.1", "b": "192.0.2.2"})
+
+    def test_a_name_of_this_machine_alone_is_refused_with_the_remedy(self) -> None:
+        for address in ("127.0.1.1", "::1"):
+            error = self.assertRaises(WrongState, check_reachable, "n1.example", address, "/etc/ganeti/hosts")
+            for words in ("n1.example", address, "/etc/hosts", "/etc/ganeti/hosts"):
+                self.assertIn(words, error.text)
+        for address in ("192.0.2.1", "2001:db8::1"):
+            check_reachable("n1.example", address, "/etc/ganeti/hosts")
 
     def test_nothing(self) -> None:
         for text in ("", "#", "# 192.0.2.1 a", "192.0.2.1", "192.0.2.1 # a"):

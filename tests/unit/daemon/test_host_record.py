@@ -67,6 +67,12 @@ class FileTests(SynchronousTestCase):
             self.assertIn(self.path, error.text)
             self.assertIn("join again", error.text)
 
+    def test_a_file_that_cannot_be_read_is_not_called_damaged(self) -> None:
+        os.makedirs(self.path)
+        error = self.assertRaises(DriverError, load, self.path)
+        self.assertIn(f"{self.path} cannot be read: Is a directory", error.text)
+        self.assertNotIn("join again", error.text)
+
     def test_what_a_crash_left_half_written_is_ignored_and_replaced(self) -> None:
         save(self.path, RECORD)
         Path(self.path + ".new").write_bytes(b'{"clus')

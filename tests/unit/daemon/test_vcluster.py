@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 from unittest import TestCase
 
+from ganeti_tw.cli.endings import in_words
 from ganeti_tw.daemon import vcluster, vhosts
 from ganeti_tw.errors import NotFound
 
@@ -50,6 +51,11 @@ class CommandTests(TestCase):
             ],
         )
         self.assertEqual(vcluster.table(rows, False, ":")[1], "n:127.77.9.10:-:stopped:-")
+
+    def test_what_the_system_refuses_is_named_with_a_remedy(self) -> None:
+        refused = PermissionError(13, "Permission denied", "/x/shared")
+        self.assertEqual(in_words(refused), "/x/shared: Permission denied; run this as its owner or as root")
+        self.assertEqual(in_words(OSError(28, "No space left", "/x")), "/x: No space left")
 
     def test_every_command_has_a_function(self) -> None:
         for command in vcluster.COMMANDS:

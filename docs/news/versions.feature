@@ -1,0 +1,1 @@
+``ganeti-vcluster``, ``ganeti-console``, ``ganeti-sim`` and ``ganeti-kills`` have ``--version``.
