@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, execute, maybeDeferred
 from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger, formatTime
 from twisted.python.failure import Failure
 
@@ -82,7 +83,7 @@ def start_monitor(host: Host, process: Process) -> Monitoring:
     )
     programs = Programs(ReactorRunner(process.reactor), process.reactor)
     local = LocalHost(
-        list_guests=Shared(lambda: list_guests(host, process.paths, placement, threads), process.reactor.seconds).get,
+        list_guests=Shared(lambda: list_guests(host, process.paths, placement, threads), process.reactor).get,
         run_program=programs.run,
         call_in_thread=lambda function: threads.run(function, deadline=DEADLINE),
         list_volume_owners=placement.volume_owners,
@@ -171,10 +172,10 @@ class Programs:
 
 
 class Shared:
-    """An answer that all who ask at about the same time share."""
+    """An answer that all who ask at about the same time share, each in a turn of the reactor of its own."""
 
-    def __init__(self, make: Callable[[], Any], seconds: Callable[[], float]) -> None:
-        self._make, self._seconds = make, seconds
+    def __init__(self, make: Callable[[], Any], clock: IReactorTime) -> None:
+        self._make, self._clock = make, clock
         self._waiting: list[Deferred[Any]] = []
         self._busy = False
         self._answer: Any = None
@@ -182,9 +183,9 @@ class Shared:
 
     async def get(self) -> Any:
         """The answer, made anew when it is older than a moment; a failure goes to all who wait for it."""
-        if self._seconds() < self._until:
+        if self._clock.seconds() < self._until:
             return self._answer
-        mine: Deferred[Any] = Deferred(self._waiting.remove)
+        mine: Deferred[Any] = Deferred(self._forget)
         self._waiting.append(mine)
         if not self._busy:
             self._busy = True
@@ -192,14 +193,24 @@ class Shared:
         return await mine
 
     def _keep(self, answer: Any) -> Any:
-        self._answer, self._until = answer, self._seconds() + SHARED
+        self._answer, self._until = answer, self._clock.seconds() + SHARED
         return answer
+
+    def _forget(self, one: Deferred[Any]) -> None:
+        if one in self._waiting:
+            self._waiting.remove(one)
 
     def _give(self, result: Any) -> None:
         self._busy = False
         waiting, self._waiting = self._waiting, []
         for one in waiting:
-            one.callback(result)
+            # What each makes of thousands of guests takes a while.
+            self._clock.callLater(0, _tell, one, result)
+
+
+def _tell(one: Deferred[Any], result: Any) -> None:
+    if not one.called:
+        one.callback(result)
 
 
 async def list_guests(host: Host, paths: Paths, placement: Placement, threads: ThreadBlocking) -> tuple[Guest, ...]:
