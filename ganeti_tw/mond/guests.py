@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -44,17 +44,21 @@ class Guest:
 
 
 def compared(wanted: Iterable[Guest], found: Iterable[RunningInstance], now: float) -> tuple[Guest, ...]:
-    """Wish and reality side by side, by name; ``now`` in seconds since the epoch.
+    """Wish and reality side by side, by name; ``now`` in seconds since the epoch."""
+    return tuple(sorted(comparisons(wanted, found, now), key=lambda guest: guest.name))
+
+
+def comparisons(wanted: Iterable[Guest], found: Iterable[RunningInstance], now: float) -> Iterator[Guest]:
+    """The same one by one, in no order.
 
     What is wanted but not found is shut down; what is found but not wanted was
     started on somebody's order, so it counts as wanted up.
     """
     real = {instance.name: instance for instance in found}
-    guests = []
     for guest in wanted:
-        guests.append(_with(guest, real.pop(guest.name, None), now))
-    guests += [_with(Guest(i.name, "", "up", i.state), i, now) for i in real.values()]
-    return tuple(sorted(guests, key=lambda guest: guest.name))
+        yield _with(guest, real.pop(guest.name, None), now)
+    for i in real.values():
+        yield _with(Guest(i.name, "", "up", i.state), i, now)
 
 
 def _with(guest: Guest, found: RunningInstance | None, now: float) -> Guest:

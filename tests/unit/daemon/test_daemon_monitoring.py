@@ -132,13 +132,12 @@ class SharedTests(SynchronousTestCase):
         self.assertNoResult(self.get())
 
     def test_each_gets_it_in_a_turn_of_its_own(self) -> None:
-        asked = [self.get(), self.get()]
+        asked = [self.get(), self.get(), self.get()]
         self.made[0].callback("x")
-        for d in asked:
-            self.assertNoResult(d)
-        self.assertEqual(len(self.clock.getDelayedCalls()), 2)
+        self.assertEqual([d.called for d in asked], [True, False, False])
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)  # two that are due would be made in the same turn
         self.clock.advance(0)
-        self.assertEqual([self.successResultOf(d) for d in asked], ["x", "x"])
+        self.assertEqual([self.successResultOf(d) for d in asked], ["x"] * 3)
 
     def test_who_gives_up_disturbs_nobody(self) -> None:
         first, second, third = self.get(), self.get(), self.get()
