@@ -444,7 +444,7 @@ async def list_guests(
     """What all of them know, of all instances or those named.  The first that fails makes the whole answer fail."""
     found: list[RunningInstance] = []
     for hypervisor in hypervisors.values():
-        found.extend(guest for guest in await hypervisor.list() if not names or guest.name in names)
+        found.extend(await hypervisor.list(names))
     return tuple(found)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
@@ -77,8 +77,8 @@ class SimulatedHypervisor:
     async def is_running(self, name: str) -> bool:
         return name in self.guests
 
-    async def list(self) -> tuple[RunningInstance, ...]:
-        return tuple(self.guests[name] for name in sorted(self.guests))
+    async def list(self, names: Collection[str] = ()) -> tuple[RunningInstance, ...]:
+        return tuple(self.guests[name] for name in sorted(self.guests) if not names or name in names)
 
     async def console(self, spec: InstanceSpec) -> Console:
         return Console(spec.name, "msg", message="simulated guests have no console")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -102,8 +102,8 @@ class KvmHypervisor:
     async def is_running(self, name: str) -> bool:
         return await self._run(self._libvirt.state, name, deadline=DEADLINE) in (RUNNING, PAUSED)
 
-    async def list(self) -> tuple[RunningInstance, ...]:
-        return await self._run(self._list, deadline=DEADLINE)
+    async def list(self, names: Collection[str] = ()) -> tuple[RunningInstance, ...]:
+        return await self._run(self._list, names, deadline=DEADLINE)
 
     async def console(self, spec: InstanceSpec) -> Console:
         if not await self.is_running(spec.name):
@@ -258,8 +258,8 @@ class KvmHypervisor:
             self._libvirt.undefine(name)
             self._drop_files(name)
 
-    def _list(self) -> tuple[RunningInstance, ...]:
-        known = [d for d in self._libvirt.domains() if d.state != OFF]
+    def _list(self, names: Collection[str]) -> tuple[RunningInstance, ...]:
+        known = [d for d in self._libvirt.domains(names) if d.state != OFF]
         return tuple(
             RunningInstance(
                 d.name, self.name, d.state, d.memory_mib, d.vcpus, d.cpu_seconds, d.resident_bytes, self._started(d)

@@ -52,9 +52,9 @@ async def query(what: str, names: list[str], ast: Any, sources: Sources, pause: 
         tested = _tested_fields(resource, ast)
         everything = await resource.finder((*names, *tested))(config, sources, None, pause)
         asked = needs(tested.values())
-        view = await gather(view, sources, asked, everything)
+        view = await gather(view, sources, asked, everything, pause)
         things = await _passing(test, tested, everything, view, pause)
-    view = await gather(view, sources, needs(fields) - asked, things)
+    view = await gather(view, sources, needs(fields) - asked, things, pause)
     things.sort(key=resource.order)
     rows = await _rows(fields, things, view, pause)
     return {"fields": [f.described() for f in fields], "data": rows}

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Collection
 from typing import Any
 
 from attrs import evolve
@@ -63,8 +64,8 @@ class Libvirt:
     def state(self, name: str) -> str | None:
         return self.states.get(name)
 
-    def domains(self) -> list[Domain]:
-        return [Domain(name, state, 128, 1, 0.5) for name, state in self.states.items()]
+    def domains(self, names: Collection[str] = ()) -> list[Domain]:
+        return [Domain(name, state, 128, 1, 0.5) for name, state in self.states.items() if not names or name in names]
 
 
 class KvmTests(HostTestCase):
