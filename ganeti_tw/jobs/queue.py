@@ -153,7 +153,7 @@ class Queue(Actor):
         left, self._left = self._left, []
         self._line.set_rules(_rules(self._places.published.config))
         for record in left:
-            after = taken_over(record, self._places.now())
+            after = taken_over(record, self._places.published.config, self._places.now())
             if after.steps is not None:
                 self._admit(after.record, after.steps, None)
             else:
@@ -253,7 +253,7 @@ class Queue(Actor):
         record: JobRecord | None = m.outcome.value
         asked = self._crashed.pop(m.job_id)
         if record is not None and not record.status.final:
-            record = self._unsettled[m.job_id] = crashed(record, self._places.now())
+            record = self._unsettled[m.job_id] = crashed(record, self._places.published.config, self._places.now())
             self.settle(_Settle())
         for question, answer in asked:
             if record is not None:
