@@ -413,11 +413,19 @@ class NodeAgent(Actor):
         if found is None:
             path = f"node/instance/{name}"
             # After a restart of this actor the instances' actors are still there.
-            make = partial(inside.look_after, name, self.storages, self.scripts, self.clock)
+            make = partial(inside.look_after, name, self.storages, self.scripts, self.clock, self.me)
             found = self.system.find(path) or self.system.spawn(path, make)
             found.watch(self.me)
             self.instances[name] = found
         return found
+
+    @receive(inside.Rested)
+    def instance_rested(self, m: inside.Rested) -> None:
+        ref = self.instances.get(m.name)
+        if ref is None or not self.system.retire(ref.path):
+            self._instance(m.name).tell(inside.Rest())
+        else:
+            del self.instances[m.name]
 
     @receive(Gone)
     def instance_gone(self, m: Gone) -> None:

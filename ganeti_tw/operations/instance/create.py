@@ -184,6 +184,18 @@ class InstanceCreate:
     def dry_run_result(self, config: Config) -> list[str]:
         return [self._node(config).name]
 
+    def interrupted(self, config: Config) -> str:
+        instance = config.find_instance(self.instance_name)
+        if instance is None:
+            return f"there is no instance {self.instance_name}: create it again"
+        name = instance.name
+        if instance.admin_up:
+            return f"instance {name} is complete; if it does not run, start it with 'gnt-instance startup {name}'"
+        return (
+            f"instance {name} is there, but its disks or its OS may be incomplete: "
+            f"'gnt-instance remove {name}', then create it again"
+        )
+
     async def run(self, context: Context) -> list[str]:
         node = self._node(context.config)
         if self.start and not self.starts(context.config):
