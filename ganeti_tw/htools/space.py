@@ -27,8 +27,10 @@ _DISK_STEP = 256
 # A state may be safe although one on the way to it is not, so that Ganeti's numbers show in the result.
 _BATCH, _LARGE_BATCH = 10, 100
 
-# Once so many nodes or pairs of nodes have been looked at, importing NumPy pays.
-_MANY = 500
+# Arrays take about as long as looking at so many nodes, or pairs of nodes, one by one.
+_FEW = 12
+# Once so many more have been looked at, there are more to come: importing NumPy pays.
+_MANY = 1000
 
 
 class Size(NamedTuple):
@@ -100,6 +102,7 @@ class Room:
         # The nodes of the last state in which no place was safe, and whether none can be.
         self._unsafe: tuple[list[Node], bool] | None = None
         self._located_pairs = self._pairs and any(node.hardware.location_tags for node in cluster.nodes)
+        # Nodes or pairs that looking at them one by one took longer for than arrays would have.
         self._looked_at = 0
         self._vacancies: Vacancies | None = None
 
@@ -192,7 +195,7 @@ class Room:
 
     def _vacancies_after(self, cluster: Cluster, more: int) -> Vacancies | None:
         """Arrays instead of looking at so many one by one, where they can be had and pay."""
-        self._looked_at += more
+        self._looked_at += max(0, more - _FEW)
         if self._vacancies is None and self._looked_at > _MANY and not self._located_pairs:
             from ganeti_tw.htools.vacancies import Vacancies  # noqa: PLC0415  NumPy is heavy
 
