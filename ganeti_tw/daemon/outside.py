@@ -112,8 +112,10 @@ class Outside(Protocol):
     bells: Bells
     allocators: Allocators
 
-    def listen(self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit) -> Server:
-        """Begin to take what other hosts say."""
+    def listen(
+        self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit, lost: Callable[[str], None]
+    ) -> Server:
+        """Begin to take what other hosts say; ``lost(peer)`` is told when a connection that a peer made has ended."""
 
     def links(
         self, identity: Any, resolve: Callable[[str], tuple[str, int]], epoch: Callable[[], int], admit: Admit

@@ -101,8 +101,10 @@ class Process:
         )
         self.memory: Memory = FileMemory(self.paths, self.name, self.files, now)
 
-    def listen(self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit) -> WireServer:
-        server = WireServer(self.reactor, identity, system, gate, admit=admit)
+    def listen(
+        self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit, lost: Callable[[str], None]
+    ) -> WireServer:
+        server = WireServer(self.reactor, identity, system, gate, admit=admit, lost=lost)
         server.listen(self.port, self.settings.address)
         return server
 

@@ -141,7 +141,9 @@ class SimulatedHost:
 
     # -- around the process ----------------------------------------------------------------------------------------
 
-    def listen(self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit) -> _Door:
+    def listen(
+        self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit, lost: Callable[[str], None]
+    ) -> _Door:
         def hear(peer: str, epoch: int, name: str) -> None:
             self.heard.append(name)
             self._shake_hands(self.cluster.hosts[peer], admit)
@@ -153,6 +155,7 @@ class SimulatedHost:
             hear,
             joined=lambda: self.kept is not None,
             fingerprint=lambda: self.identity.fingerprint,
+            lost=lost,
         )
         return _Door(self.cluster.network, self.name)
 
