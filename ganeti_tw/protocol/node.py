@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from attrs import field, frozen
@@ -142,6 +143,10 @@ class RunOob:
     command: str
     node: str
     timeout: float
+
+
+RESTRICTED_NAME = re.compile(r"[a-zA-Z0-9_-]+", re.ASCII)
+"""What restricted commands are called: names of files, not paths."""
 
 
 @wire("node.run_restricted/1", what="run a restricted command", answer=str)

@@ -173,7 +173,7 @@ class SimulatedCommands:
 
     async def run_restricted(self, m: RunRestricted) -> str:
         if m.command not in self.restricted:
-            raise DriverError(f"running restricted command {m.command!r} failed")
+            raise DriverError(f"running restricted command {m.command!r} failed; the log on that node tells why")
         return self.restricted[m.command]
 
     async def run_command(self, m: RunCommand) -> ProgramEnd:

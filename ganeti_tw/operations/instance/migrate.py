@@ -83,7 +83,7 @@ class InstanceMigrate(OneMove):
             context.inform(f"{reason}: failing it over")
             await fail_over(context, instance, target, shutdown_timeout=SHUTDOWN_TIMEOUT, ignore_consistency=False)
         else:
-            raise WrongState(f"{reason}: use gnt-instance failover, or --allow-failover")
+            raise WrongState(f"{reason}: use gnt-instance failover, or gnt-instance migrate --allow-failover")
 
     def _live(self, config: Config, instance: Instance) -> bool:
         if self.live is not None:

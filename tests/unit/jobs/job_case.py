@@ -24,6 +24,7 @@ from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.locks.manager import LockManager
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.new import new_cluster
+from ganeti_tw.nodes.patience import Patience
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.registry import Common, Kind, load_all
 from ganeti_tw.protocol.jobs import JobEnded, WaitForChange
@@ -167,6 +168,7 @@ class JobCase(SynchronousTestCase):
             keeper=self.locks,
             published=self.published,
             directory=directory,
+            patience=Patience(directory, self.clock),
             hosts=Nobody(),  # type: ignore[arg-type]
             bells=SimulatedBells(),
             allocators=SimulatedAllocators(self.clock),
