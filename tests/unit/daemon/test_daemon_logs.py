@@ -58,8 +58,7 @@ class LogTests(SynchronousTestCase):
 class RotationTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.path = self.mktemp()
-        self.file = open(self.path, "a", encoding="utf-8", buffering=1)
-        self.addCleanup(self.file.close)
+        self.file = self.enterContext(open(self.path, "a", encoding="utf-8", buffering=1))
         self.file.write("before\n")
 
     def test_after_a_rotation_it_goes_on_in_the_new_file(self) -> None:
