@@ -19,6 +19,8 @@ venv:
 # What Debian's pip is given as a prefix gets another "local" and is not found by Python.
 PREFIX ?= /opt/ganeti
 install:
+	@# What an older build left there would be installed too.
+	rm -rf build
 	python3 -m venv "$(PREFIX)"
 	"$(PREFIX)/bin/pip" install ".[libvirt]"
 	@# Twisted remembers the plug-ins it saw; let it look now, while it may write.
