@@ -8,7 +8,7 @@ help:
 	@echo "make demo-down  remove it without a trace"
 	@echo "make test       run all checks and tests"
 	@echo "make venv       make .venv/ with everything for development"
-	@echo "make install    install into PREFIX with pip (PREFIX=$(PREFIX))"
+	@echo "make install    install into a Python environment of its own (PREFIX=$(PREFIX))"
 	@echo "make lint types rooms  one check"
 	@echo "make generated  make anew what is made from the code: docs/reference, etc/bash-completion"
 	@echo "make clean      remove what was built; not .venv/, not demo/"
@@ -16,9 +16,15 @@ help:
 venv:
 	@.ci/prepare dev
 
-PREFIX ?= /usr/local
+# What Debian's pip is given as a prefix gets another "local" and is not found by Python.
+PREFIX ?= /opt/ganeti
 install:
-	python3 -m pip install --prefix "$(PREFIX)" ".[libvirt]"
+	@# What an older build left there would be installed too.
+	rm -rf build
+	python3 -m venv "$(PREFIX)"
+	"$(PREFIX)/bin/pip" install ".[libvirt]"
+	@# Twisted remembers the plug-ins it saw; let it look now, while it may write.
+	"$(PREFIX)/bin/twistd" --help >/dev/null
 
 test:
 	@.ci/run

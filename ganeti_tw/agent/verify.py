@@ -163,6 +163,7 @@ class HostSurvey:
             setup=(
                 *(problem for path in needed if (problem := writable_problem(path) or room_problem(path))),
                 *(f"{path} holds no certificate that can be read" for path in unreadable),
+                *(f"{path} can be read by every user of this machine: chmod o= it" for path in exposed(here)),
             ),
             files=self._files(m.files),
             certificates=ends,
@@ -210,6 +211,20 @@ def certificate_ends(paths: Paths) -> tuple[dict[str, float], list[str]]:
             label = f"{name} (certificate {number + 1})" if number else name
             ends[label] = certificate.not_valid_after_utc.timestamp()
     return ends, unreadable
+
+
+def exposed(paths: Paths) -> list[str]:
+    """Files with keys of a host that others than its owner and its group may read."""
+    patterns = ("tls/*.pem", "hmac.key", "rapi.pem", "spice.pem", "cluster-domain-secret", "ledger.db*")
+    found = [path for p in patterns for path in glob.glob(f"{glob.escape(paths.data)}/{p}")]
+    return sorted(path for path in found if _open_to_others(path, os.R_OK) and _open_to_others(paths.data, os.X_OK))
+
+
+def _open_to_others(path: str, access: int) -> bool:
+    try:
+        return bool(os.stat(path).st_mode & access)
+    except FileNotFoundError:
+        return False
 
 
 def checksum(path: str) -> str | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 KIND = "progress"
@@ -16,11 +17,20 @@ STEP = 10.0
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
-class Bar:
-    """For one job at a time."""
+def columns_of(out: TextIO) -> int:
+    """The width of a terminal; 80 where that is not known."""
+    try:
+        return os.get_terminal_size(out.fileno()).columns or LINE + 1
+    except OSError:
+        return LINE + 1
 
-    def __init__(self, out: TextIO) -> None:
+
+class Bar:
+    """For one job at a time.  ``columns`` gives those of the terminal, which may change at any time."""
+
+    def __init__(self, out: TextIO, columns: Callable[[TextIO], int] = columns_of) -> None:
         self._out = out
+        self._columns = columns
         self._terminal = out.isatty()
         self._drawn = 0
         self._told: dict[tuple[int, str], float] = {}
@@ -30,9 +40,12 @@ class Bar:
         percent = min(100.0, max(0.0, float(content["percent"])))
         text = f"{content['what']}: {_amount(content)}{_left(content['left'])}"
         if self._terminal:
-            full = int(percent * WIDTH / 100)
-            line = f"[{'#' * full}{'.' * (WIDTH - full)}] {percent:3.0f} % {text}"[:LINE]
-            self._out.write("\r" + line.ljust(self._drawn))
+            # A line that fills the last column wraps, and cannot be drawn over.
+            room = self._columns(self._out) - 1
+            width = min(WIDTH, room // 2)
+            full = int(percent * width / 100)
+            line = f"[{'#' * full}{'.' * (width - full)}] {percent:3.0f} % {text}"[: min(LINE, room)]
+            self._out.write("\r" + line.ljust(min(self._drawn, room)))
             self._drawn = len(line)
         elif percent >= self._told.get((job_id, content["what"]), 0.0) + STEP or percent == 100.0:
             self._told[job_id, content["what"]] = percent
@@ -42,7 +55,7 @@ class Bar:
     def clear(self) -> None:
         """Make room for a line of text."""
         if self._drawn:
-            self._out.write("\r" + " " * self._drawn + "\r")
+            self._out.write("\r" + " " * min(self._drawn, self._columns(self._out) - 1) + "\r")
             self._out.flush()
             self._drawn = 0
 

@@ -2,12 +2,13 @@
 
 One line per event: time, level, where it comes from with the path of the actor
 that was at work, text.  What is below the level of ``ganeti.conf`` is left out,
-and of Twisted's own all that is not at least a warning.
+and of Twisted's own all that is not at least a warning.  SIGHUP has it opened anew.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Any, TextIO
 
@@ -70,9 +71,22 @@ def observer() -> ILogObserver:
     """The log that this host's settings ask for; to standard error while these cannot be read."""
     try:
         settings = load(os.environ)
-        return observer_to(_opened(settings), settings.log_level)
+        file = _opened(settings)
+        signal.signal(signal.SIGHUP, lambda *_: reopen(file, settings.paths.log_file))
+        return observer_to(file, settings.log_level)
     except (GanetiError, OSError):
         return observer_to(sys.stderr, "info")  # the service says what is wrong when it starts
+
+
+def reopen(file: TextIO, path: str) -> None:
+    """Go on in the file that is called ``path`` now, as after a rotation; in the old one when that cannot be had."""
+    try:
+        new = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError:
+        return
+    file.flush()
+    os.dup2(new, file.fileno(), inheritable=False)
+    os.close(new)
 
 
 def _opened(settings: Settings) -> TextIO:

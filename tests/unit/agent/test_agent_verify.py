@@ -16,6 +16,7 @@ from ganeti_tw.agent.verify import (
     HostSurvey,
     Inspector,
     directory_problem,
+    exposed,
     path_problem,
     room_problem,
     writable_problem,
@@ -122,6 +123,18 @@ class VerifyTests(HostTestCase):
         report = self.inspect()
         self.assertEqual(list(report.certificates), ["/var/lib/ganeti/rapi.pem"])
         self.assertIn("/var/lib/ganeti/spice.pem holds no certificate that can be read", report.setup)
+
+    def test_keys_that_everybody_may_read(self) -> None:
+        Unjoined.create("node1", NOW).save(self.paths.tls)
+        self.write(self.paths.hmac_key, "secret")
+        os.chmod(self.paths.data, 0o755)
+        for mode, found in ((0o440, []), (0o444, [self.paths.hmac_key])):
+            os.chmod(self.paths.hmac_key, mode)
+            self.assertEqual(exposed(self.paths), found)
+        (said,) = self.inspect().setup
+        self.assertIn(f"{self.paths.hmac_key} can be read by every user", said)
+        os.chmod(self.paths.data, 0o750)
+        self.assertEqual(exposed(self.paths), [])
 
     def test_a_directory_that_is_missing(self) -> None:
         os.rmdir(self.paths.os_log)

@@ -38,6 +38,17 @@ class BarTests(SynchronousTestCase):
         bar.clear()
         self.assertEqual(screen.getvalue().count("\r"), 4)
 
+    def test_a_line_fits_into_the_terminal_whatever_becomes_of_that(self) -> None:
+        screen, columns = Screen(), [60]
+        bar = Bar(screen, lambda out: columns[0])
+        bar.show(5, news(50.0))
+        columns[0] = 31
+        bar.show(5, news(60.0))
+        bar.clear()
+        _, first, second, cleared, _ = screen.getvalue().split("\r")
+        self.assertEqual((len(first), len(second), cleared), (59, 30, " " * 30))
+        self.assertTrue(second.startswith(f"[{'#' * 9}{'.' * 6}]  60 % "))
+
     def test_elsewhere_a_line_for_each_tenth(self) -> None:
         out = StringIO()
         bar = Bar(out)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
+from pathlib import Path
 
 from twisted.internet.task import Clock
 from twisted.logger import Logger, LogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti_tw.daemon.logs import observer_to
+from ganeti_tw.daemon.logs import observer_to, reopen
 from ganeti_tw.kernel import Actor, ActorSystem, receive
 
 
@@ -51,3 +53,26 @@ class LogTests(SynchronousTestCase):
         file, log = self.written("info")
         log.info("one\ntwo")
         self.assertIn("one\n\ttwo\n", file.getvalue())
+
+
+class RotationTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.path = self.mktemp()
+        self.file = self.enterContext(open(self.path, "a", encoding="utf-8", buffering=1))
+        self.file.write("before\n")
+
+    def test_after_a_rotation_it_goes_on_in_the_new_file(self) -> None:
+        os.rename(self.path, f"{self.path}.1")
+        reopen(self.file, self.path)
+        self.file.write("after\n")
+        self.assertEqual((Path(f"{self.path}.1").read_text(), Path(self.path).read_text()), ("before\n", "after\n"))
+
+    def test_without_a_rotation_nothing_is_lost(self) -> None:
+        reopen(self.file, self.path)
+        self.file.write("after\n")
+        self.assertEqual(Path(self.path).read_text(), "before\nafter\n")
+
+    def test_where_no_new_one_can_be_made_the_old_one_goes_on(self) -> None:
+        reopen(self.file, f"{self.path}/none")
+        self.file.write("after\n")
+        self.assertEqual(Path(self.path).read_text(), "before\nafter\n")
