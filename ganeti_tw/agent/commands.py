@@ -194,7 +194,9 @@ class Commands:
         except (BadRequest, DriverError) as e:
             log.warn("restricted command {command!r} refused: {reason}", command=command, reason=e.text)
             await deferLater(self._clock, REFUSAL_DELAY)
-            raise DriverError(f"running restricted command {command!r} failed; the log on that node tells why") from None
+            raise DriverError(
+                f"running restricted command {command!r} failed; the log on that node tells why"
+            ) from None
 
     async def put_file(self, m: PutFile) -> None:
         """The content under that path, with its mode and time of change."""

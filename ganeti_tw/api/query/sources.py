@@ -31,9 +31,7 @@ class ClusterSources:
     ``timeout``: seconds that each node has for an answer, if it is there at all.
     """
 
-    def __init__(
-        self, published: Published, nodes: Patience, queue: Ref, locks: Ref, timeout: float = 10.0
-    ) -> None:
+    def __init__(self, published: Published, nodes: Patience, queue: Ref, locks: Ref, timeout: float = 10.0) -> None:
         self._published = published
         self._nodes = nodes
         self._queue = queue
