@@ -368,16 +368,15 @@ class Queue(Actor):
 
     @receive(WhyJobsWait)
     def why_jobs_wait(self, m: WhyJobsWait) -> dict[int, Behind]:
-        return {i: self._behind(i) for i in m.ids if i in self._live and i not in self._running}
-
-    def _behind(self, job_id: int) -> Behind:
-        before = self._line.before(job_id)
-        reason = self._line.because(job_id)
+        waiting = [i for i in m.ids if i in self._live and i not in self._running]
+        behind = {i: Behind(self._line.before(i), self._line.because(i)) for i in waiting}
         slots = self._places.published.config.cluster.max_running_jobs
-        if not before and not reason and len(self._running) >= slots:
-            ahead = self._line.ahead(job_id)
-            reason = f"one of the {slots} places for running jobs (max_running_jobs); {ahead} jobs are to begin earlier"
-        return Behind(before, reason)
+        if len(self._running) >= slots:
+            ready = [i for i, b in behind.items() if not b.jobs and not b.reason]
+            for i, ahead in self._line.ahead(ready).items():
+                places = f"one of the {slots} places for running jobs (max_running_jobs)"
+                behind[i] = Behind([], f"{places}; {ahead} jobs are to begin earlier")
+        return behind
 
     @receive(ListJobs)
     def list_jobs(self, m: ListJobs) -> Deferred[list[JobRecord]]:
