@@ -132,6 +132,7 @@ class Master:
             questions=Questions(lambda: sources, switches, now, pause),
             clock=clock,
             now=now,
+            elapsed=outside.elapsed,
             new_uuid=outside.new_uuid,
             random_bytes=outside.random_bytes,
             switches=switches,

@@ -102,6 +102,7 @@ class Outside(Protocol):
     port: int  # for the links between hosts
     clock: IReactorTime
     now: Callable[[], float]  # time of day
+    elapsed: Callable[[], float]  # seconds since some moment, whatever the clock is set to meanwhile
     random: Callable[[], float]
     new_uuid: Callable[[], str]
     random_bytes: Callable[[int], bytes]

@@ -81,6 +81,7 @@ class Process:
         self.listens_on = "" if settings.address in ("0.0.0.0", "::") else settings.address
         self.port = settings.ports.wire
         self.now, self.random, self.new_uuid, self.random_bytes = now, random, new_uuid, random_bytes
+        self.elapsed: Callable[[], float] = time.monotonic
         self._fatal = fatal
         self._file_calls = ThreadBlocking(reactor, "files", 2)
         self.files: Blocking = self._file_calls

@@ -93,7 +93,7 @@ class JobHands:
         self._index = index
         self._stop = stop or Stop()
         self.now = places.now
-        self.elapsed = places.clock.seconds
+        self.elapsed = places.elapsed
         self.new_uuid = places.new_uuid
         self.random_bytes = places.random_bytes
         self.leave = places.hosts.leave

@@ -59,6 +59,7 @@ class Places:
     questions: Questions
     clock: IReactorTime
     now: Callable[[], float]
+    elapsed: Callable[[], float]
     new_uuid: Callable[[], str]
     random_bytes: Callable[[int], bytes]
     switches: Switches = Factory(Switches)

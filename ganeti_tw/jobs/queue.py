@@ -401,8 +401,8 @@ class Queue(Actor):
     @receive(ArchiveOld)
     def archive_old(self, m: ArchiveOld) -> Any:
         self._ended.clear()
-        work = archive_old(self._read, self._commit, self._pause, self._places.now, m.age, m.seconds)
-        return Deferred.fromCoroutine(work)
+        parts = self._read, self._commit, self._pause, self._places.now(), self._places.elapsed
+        return Deferred.fromCoroutine(archive_old(*parts, m.age, m.seconds))
 
     @receive(_Retire)
     def retire(self, m: _Retire) -> None:

@@ -61,6 +61,7 @@ class SimulatedHost:
         self.clock: IReactorTime = cluster.clock
         self.skew = 0.0  # seconds its clock is ahead
         self.now: Callable[[], float] = lambda: cluster.now() + self.skew  # by its clock
+        self.elapsed: Callable[[], float] = cluster.clock.seconds
         self.random = cluster.random.random
         self.new_uuid = cluster.new_uuid
         self.random_bytes: Callable[[int], bytes] = cluster.random.randbytes

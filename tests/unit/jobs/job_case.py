@@ -153,6 +153,7 @@ class Nobody:
 class JobCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
+        self.started_at = 1000.0  # the time of day when it began
         self.events: list[Any] = []
         self.system = ActorSystem(self.clock, log=Logger(observer=self.events.append))
         self.addCleanup(self._end)
@@ -175,7 +176,8 @@ class JobCase(SynchronousTestCase):
             spreader=self.locks,
             questions=Nobody(),  # type: ignore[arg-type]
             clock=self.clock,
-            now=lambda: 1000.0 + self.clock.seconds(),
+            now=lambda: self.started_at + self.clock.seconds(),
+            elapsed=self.clock.seconds,
             new_uuid=lambda: "",
             random_bytes=lambda n: b"\0" * n,
         )
@@ -192,6 +194,9 @@ class JobCase(SynchronousTestCase):
         if seconds:
             self.clock.advance(seconds)
             self.turn()
+
+    def paused(self) -> None:
+        """The queue lets others work."""
 
     def result(self, deferred: Deferred[Any]) -> Any:
         self.turn()
@@ -252,6 +257,7 @@ class JobCase(SynchronousTestCase):
 
         def pause() -> Deferred[None]:
             self.pauses += 1
+            self.paused()
             return succeed(None)
 
         self.queue_ref = self.system.spawn(

@@ -368,6 +368,18 @@ class ArchiveTests(QueueCase):
         self.assertEqual(self.listed(), {251: "running"})
 
 
+class ClockTests(QueueCase):
+    def test_a_clock_that_is_set_back_gives_no_more_time(self) -> None:
+        for number in range(1, 501):
+            self.ledger.rows["job", str(number)] = left(number, Status.SUCCESS).encode()
+        self.open_queue(500)
+        self.assertEqual(self.result(self.queue_ref.ask(ArchiveOld(-1, 10), 60)), (300, 200))
+
+    def paused(self) -> None:
+        self.clock.rightNow += 4.0
+        self.started_at -= 3600.0
+
+
 class EndTests(QueueCase):
     def test_waiters_hear_of_the_end_whenever_they_come(self) -> None:
         """Also those whose question is on its way when the job ends."""
