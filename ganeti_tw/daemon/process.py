@@ -73,6 +73,7 @@ class Process:
         new_uuid: Callable[[], str],
         random_bytes: Callable[[int], bytes],
         fatal: Callable[[str], None],
+        getaddrinfo: Callable[..., Any] = socket.getaddrinfo,
     ) -> None:
         self.settings = settings
         self.paths = settings.paths
@@ -89,7 +90,8 @@ class Process:
         self._reading = ThreadBlocking(reactor, "reading", 1)
         self._tools = ThreadBlocking(reactor, "tools", 4)
         self._hypervisor_calls = ThreadBlocking(reactor, "hypervisor", 8)
-        self._names = Names(self.paths.hosts, self._tools)
+        self._resolving = ThreadBlocking(reactor, "names", 4)
+        self._names = Names(self.paths.hosts, self._tools, self._resolving, getaddrinfo)
         self.store: Store = SqliteStore(self.paths.ledger, self._disk)
         self.reader: Store = SqliteStore(self.paths.ledger, self._reading, reader=True)
         self.bells: Bells = SocketBells(reactor, os.path.dirname(self.paths.socket), new_uuid)
@@ -196,7 +198,8 @@ class Process:
 
     async def close(self) -> None:
         """End the threads."""
-        for pool in (self._file_calls, self._reading, self._disk, self._tools, self._hypervisor_calls):
+        kinds = self._file_calls, self._reading, self._disk, self._tools, self._resolving, self._hypervisor_calls
+        for pool in kinds:
             await maybeDeferred(pool.close)
 
 
