@@ -147,6 +147,13 @@ class StorageTests(DiskCase):
         self.assertIn("node2 does not say how full its storage is: cannot measure this host: no space", done.out)
         self.assertNotIn("node3", done.out)
 
+    def test_templates_without_storage_do_not_count(self) -> None:
+        self.cluster = Cluster(1, enabled_disk_templates=("diskless", "sharedfile"))
+        self.assertIn("node1 sharedfile /srv/ganeti/shared-file-storage", self.list().out)
+        self.cluster = Cluster(1, enabled_disk_templates=("diskless",))
+        refused = self.list(code=1)
+        self.assertIn("no enabled disk template has storage that can be listed here (enabled: diskless)", refused.err)
+
     def test_what_cannot_be_listed(self) -> None:
         for argv, words in (
             (("-t", "lvm-vg"), "storage of type lvm-vg cannot be listed here"),

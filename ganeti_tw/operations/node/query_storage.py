@@ -31,8 +31,9 @@ class NodeQueryStorage:
     """The places on nodes where disks are, and how full they are.
 
     Result: a row of ``output_fields`` per node and place, sizes in MiB.  Without a
-    ``storage_type`` that of the first enabled disk template.  Offline nodes are
-    left out, and so, with a warning, are those that do not answer.
+    ``storage_type`` that of the first enabled disk template that has one that can
+    be listed.  Offline nodes are left out, and so, with a warning, are those that
+    do not answer.
     """
 
     output_fields: list[Filled]
@@ -81,11 +82,16 @@ class NodeQueryStorage:
     def _place(self, config: Config) -> tuple[str, str]:
         """Type and directory; BadRequest when there is nothing to list."""
         enabled = [TEMPLATES[name].storage_type for name in config.cluster.enabled_disk_templates if name in TEMPLATES]
-        wanted = str(self.storage_type or (enabled[0] if enabled else "none"))
+        wanted = str(self.storage_type or next((kind for kind in enabled if kind in FILE_TYPES), ""))
+        if not wanted:
+            raise BadRequest(
+                f"no enabled disk template has storage that can be listed here "
+                f"(enabled: {', '.join(config.cluster.enabled_disk_templates)})"
+            )
         if wanted not in FILE_TYPES:
             raise BadRequest(
-                f"storage of type {wanted} cannot be listed here: choose one with --storage-type, "
-                f"of {', '.join(sorted(FILE_TYPES))}"
+                f"storage of type {wanted} cannot be listed here, only {', '.join(sorted(FILE_TYPES))}: "
+                "choose one with --storage-type"
             )
         if wanted not in enabled:
             raise BadRequest(
