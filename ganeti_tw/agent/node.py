@@ -54,6 +54,7 @@ from ganeti_tw.protocol.node import (
     CheckOs,
     GetFigures,
     ListOses,
+    ListStorage,
     Ping,
     PowercycleNode,
     PutFile,
@@ -309,6 +310,10 @@ class NodeAgent(Actor):
     @receive(GetFigures)
     def get_figures(self, m: GetFigures) -> Deferred[Any]:
         return self._owe(self.figures.get(m.storage_type, m.storage))
+
+    @receive(ListStorage)
+    def list_storage(self, m: ListStorage) -> Deferred[Any]:
+        return self._owe(self.figures.storage(m.storage_type, m.places))
 
     @receive(VerifyNode)
     def verify_node(self, m: VerifyNode) -> Deferred[Any]:

@@ -37,6 +37,26 @@ class GetFigures:
 
 
 @frozen
+class StorageUnit:
+    """A place on a node where disks are; sizes of its file system in MiB, ``used_mib`` what the place itself takes."""
+
+    name: str
+    size_mib: int
+    used_mib: int
+    free_mib: int
+    allocatable: bool = True
+
+
+@wire("node.list_storage/1", what="tell how full its storage is", answer=tuple[StorageUnit, ...], looks=True)
+@frozen
+class ListStorage:
+    """Answer: a StorageUnit for each of the directories ``places``, in their order."""
+
+    storage_type: str
+    places: tuple[str, ...]
+
+
+@frozen
 class OsStatus:
     """An OS definition found on a node."""
 

@@ -35,7 +35,7 @@ from ganeti_tw.protocol.instance import (
     StopInstance,
 )
 from ganeti_tw.protocol.migration import WatchSending
-from ganeti_tw.protocol.node import GetFigures, ListOses, Ping
+from ganeti_tw.protocol.node import GetFigures, ListOses, ListStorage, Ping
 
 
 class NodeAgentTestCase(HostTestCase):
@@ -348,6 +348,23 @@ class FiguresTests(NodeAgentTestCase):
 
     def test_storage_that_is_no_directory_is_unknown(self) -> None:
         self.assertIsNone(self.ask(GetFigures("fake", "lvm-vg", "xenvg")).disk_total)
+
+    def test_how_full_directories_are(self) -> None:
+        place = os.path.abspath(self.mktemp())
+        os.makedirs(os.path.join(place, "web1"))
+        with open(os.path.join(place, "web1", "disk0"), "wb") as disk:
+            disk.write(bytes(3 << 20))
+            disk.truncate(50 << 20)  # a hole takes nothing
+            disk.flush()
+            os.fsync(disk.fileno())
+        os.symlink("/nowhere", os.path.join(place, "link"))
+        (one, other) = self.ask(ListStorage("file", (place, place + "/nothing")))
+        self.assertEqual((one.name, one.size_mib, one.free_mib, one.allocatable), (place, 100, 40, True))
+        self.assertIn(one.used_mib, (3, 4))
+        self.assertEqual((other.name, other.used_mib), (place + "/nothing", 0))
+
+    def test_storage_of_other_types_cannot_be_listed(self) -> None:
+        self.assertIn("'lvm-vg'", str(self.ask_badly(ListStorage("lvm-vg", ("xenvg",)), BadRequest)))
 
 
 class ManyInstancesTests(NodeAgentTestCase):
