@@ -17,6 +17,7 @@ from ganeti_tw.htools.health import bad_instances, bad_nodes, breaks_policy
 from ganeti_tw.htools.jobs import SCRIPT_HEAD, job_sets, script, shown
 from ganeti_tw.htools.node import Node
 from ganeti_tw.htools.numbers import fixed, six_figures
+from ganeti_tw.htools.policy import described
 from ganeti_tw.htools.score import lower_bound, score
 
 
@@ -25,7 +26,7 @@ def run(call: Call) -> int:
     cluster = prepared.cluster
     wanted = limits(call, cluster)
     call.say(f"Loaded cluster tags: {','.join(cluster.tags)}", 2)
-    call.say(f"Loaded cluster ipolicy: {cluster.policy}", 2)
+    call.say(f"Loaded cluster ipolicy: {described(cluster.policy)}", 2)
     if not cluster.instances:
         call.say("Cluster is empty, exiting.")
         _give_report(call, cluster, None, "empty", [], [])

@@ -8,6 +8,7 @@ from ganeti_tw.cli.htools.tables import component_table, instance_table, node_ta
 from ganeti_tw.htools.cluster import Cluster
 from ganeti_tw.htools.health import bad_instances, bad_nodes
 from ganeti_tw.htools.numbers import fixed
+from ganeti_tw.htools.policy import described
 from ganeti_tw.htools.score import score
 
 
@@ -15,7 +16,7 @@ def run(call: Call) -> int:
     prepared = call.load()
     cluster = prepared.cluster
     call.say(f"Loaded cluster tags: {','.join(cluster.tags)}")
-    call.say(f"Loaded cluster ipolicy: {cluster.policy}", 3)
+    call.say(f"Loaded cluster ipolicy: {described(cluster.policy)}", 3)
     if not cluster.instances:
         call.say("Cluster is empty.", 2)
     counts = (
