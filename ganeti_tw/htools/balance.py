@@ -19,8 +19,8 @@ from ganeti_tw.htools.moves import Kind, Move, Outcome, attempt
 from ganeti_tw.htools.score import lower_bound, score
 from ganeti_tw.htools.templates import EXTERNAL
 
-# From so many moves in a step on, or once so many have been tried, importing NumPy pays.
-_MANY = 4000
+# The work that takes as long as importing NumPy, as counted by work_of_a_step.
+_MUCH = 12_000
 
 Moved: TypeAlias = tuple[Instance, Move, Outcome]
 """An instance, where it would go, and what would become of the nodes."""
@@ -148,14 +148,13 @@ def best_move(cluster: Cluster, group: int, limits: Limits, now: float) -> Best 
 
 def _search(cluster: Cluster, members: Sequence[int], candidates: Sequence[int], limits: Limits) -> Search:
     plain = one_by_one(members, candidates, limits)
-    in_a_step = moves_in_a_step(members, candidates)
-    tried = 0
+    work, done = work_of_a_step(members, candidates), 0
     arrays: Search | None = None
 
     def search(cluster: Cluster, now: float) -> Best | None:
-        nonlocal tried, arrays
-        tried += in_a_step
-        if tried < _MANY:
+        nonlocal done, arrays
+        done += work
+        if done <= _MUCH:
             return plain(cluster, now)
         if arrays is None:
             from ganeti_tw.htools.search import vectorised  # noqa: PLC0415  NumPy is heavy
@@ -166,9 +165,9 @@ def _search(cluster: Cluster, members: Sequence[int], candidates: Sequence[int],
     return search
 
 
-def moves_in_a_step(members: Sequence[int], candidates: Sequence[int]) -> int:
-    """How many there are at most."""
-    return len(members) * len(candidates) * 4
+def work_of_a_step(members: Sequence[int], candidates: Sequence[int]) -> int:
+    """How long it takes move by move: each instance may go to each node, and all nodes are scored."""
+    return len(candidates) * len(members) ** 2
 
 
 def leaving_offline(cluster: Cluster, place: Place) -> bool:

@@ -158,21 +158,18 @@ class Contest(Generic[T]):
         self._estimate = _near_scores(cluster, members)
         self._score = _real_scores(cluster, members)
         self._close: list[_Entry[T]] = []
-        self._lowest = float("inf")
+        self._lowest = self._limit = float("inf")
 
     def enter(self, changed: Mapping[int, Node], what: T, extra: float = 0.0) -> None:
         """``extra`` is added to the score."""
         estimate = self._estimate(changed) + extra
-        if estimate > self._limit():
+        if estimate > self._limit:
             return
         if estimate < self._lowest:
             self._lowest = estimate
-            limit = self._limit()
+            self._limit = limit = estimate + TOLERANCE * max(1.0, abs(estimate))
             self._close = [entry for entry in self._close if entry.estimate <= limit]
         self._close.append(_Entry(estimate, changed, what, extra))
-
-    def _limit(self) -> float:
-        return self._lowest + TOLERANCE * max(1.0, abs(self._lowest))
 
     def first(self) -> Won[T] | None:
         """The winner; of equals the one entered first."""
