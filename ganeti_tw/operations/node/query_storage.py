@@ -82,7 +82,8 @@ class NodeQueryStorage:
     def _place(self, config: Config) -> tuple[str, str]:
         """Type and directory; BadRequest when there is nothing to list."""
         enabled = [TEMPLATES[name].storage_type for name in config.cluster.enabled_disk_templates if name in TEMPLATES]
-        wanted = str(self.storage_type or next((kind for kind in enabled if kind in FILE_TYPES), ""))
+        first = next((kind for kind in enabled if kind in FILE_TYPES), "")
+        wanted = str(self.storage_type or first)
         if not wanted:
             raise BadRequest(
                 f"no enabled disk template has storage that can be listed here "

@@ -64,9 +64,10 @@ class MarkTests(SynchronousTestCase):
         hands = Doubtful(True)
         hands._edits = 1
         config = hands.config()
-        hands.answers_of[ListInstances] = lambda m: setattr(
-            hands, "_config", changed(config, config.instance(WEB1), migrating_to=N1)
-        ) or (RunningInstance("web1.example", "fake", "running", 128, 1),)
+        hands.answers_of[ListInstances] = lambda m: (
+            setattr(hands, "_config", changed(config, config.instance(WEB1), migrating_to=N1))
+            or (RunningInstance("web1.example", "fake", "running", 128, 1),)
+        )
         self.fails(hands, Retry)
         self.assertEqual((hands.config().instance(WEB1).migrating_to, hands.messages(EndMigration)), (N1, []))
 
