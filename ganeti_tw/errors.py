@@ -122,6 +122,10 @@ class Refused(GanetiError):
     code = "wrong_input"
 
 
+class NoMember(Refused):
+    """Who asks is no node of the cluster, as far as the receiver was told."""
+
+
 class StaleEpoch(Refused):
     """The sender was master once; a later master has been seen."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import stat
 import tempfile
@@ -25,7 +24,7 @@ from ganeti_tw.errors import BadRequest, DriverError, TryLater
 from ganeti_tw.kernel import Blocking
 from ganeti_tw.model.declared import is_plain_absolute
 from ganeti_tw.model.paths import Paths
-from ganeti_tw.protocol.node import ProgramEnd, PutFile, RunCommand, RunOob, RunRestricted
+from ganeti_tw.protocol.node import RESTRICTED_NAME, ProgramEnd, PutFile, RunCommand, RunOob, RunRestricted
 
 OUTPUT_LIMIT = 1024 * 1024  # bytes of output that are kept
 FILE_LIMIT = 16 * 1024 * 1024  # bytes of a file that is put
@@ -35,7 +34,6 @@ LOCK_TIMEOUT = 8.0  # seconds to wait for the restricted command before
 REFUSAL_DELAY = 10.0  # so that nobody can try out many names
 LARGEST_MODE = 0o755
 
-_RESTRICTED = re.compile(r"[a-zA-Z0-9_-]+", re.ASCII)
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 log = Logger()
@@ -196,7 +194,9 @@ class Commands:
         except (BadRequest, DriverError) as e:
             log.warn("restricted command {command!r} refused: {reason}", command=command, reason=e.text)
             await deferLater(self._clock, REFUSAL_DELAY)
-            raise DriverError(f"running restricted command {command!r} failed") from None
+            raise DriverError(
+                f"running restricted command {command!r} failed; the log on that node tells why"
+            ) from None
 
     async def put_file(self, m: PutFile) -> None:
         """The content under that path, with its mode and time of change."""
@@ -217,7 +217,7 @@ def _check_program(path: str) -> None:
 
 def restricted_program(directory: str, command: str, owner: Owner) -> str:
     """The path of a restricted command.  BadRequest, DriverError tell why it may not be run.  Blocks."""
-    if not _RESTRICTED.fullmatch(command):
+    if not RESTRICTED_NAME.fullmatch(command):
         raise BadRequest("a name has letters, digits, dashes and underscores only")
     path = os.path.join(directory, command)
     for place, kind in ((directory, stat.S_ISDIR), (path, stat.S_ISREG)):

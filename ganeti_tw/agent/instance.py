@@ -16,8 +16,8 @@ from twisted.logger import Logger
 from ganeti_tw.agent.hypervisor.base import Hypervisor, Migrator
 from ganeti_tw.agent.osdef.scripts import OsScripts
 from ganeti_tw.agent.storage.base import Storage, disk_paths
-from ganeti_tw.errors import BadRequest, DriverError, GanetiError, NotFound, TryLater, WrongState
-from ganeti_tw.kernel import Actor, Outcome, Rank, receive
+from ganeti_tw.errors import BadRequest, DriverError, GanetiError, MailboxFull, NotFound, TryLater, WrongState
+from ganeti_tw.kernel import Actor, Later, Outcome, Rank, Ref, receive
 from ganeti_tw.protocol.instance import InstanceSpec
 from ganeti_tw.protocol.migration import Doorway, Sending
 
@@ -25,6 +25,7 @@ log = Logger()
 
 ASK_EVERY = 5.0  # seconds between polite requests
 SETTLE = 1.0  # seconds between looks whether the guest is gone
+LINGER = 120.0  # seconds for which it is remembered how a guest ended, or how it was sent away
 
 
 class Phase(enum.Enum):
@@ -145,6 +146,23 @@ class GuestSeen:
 
 
 @frozen
+class Rest:
+    """To the actor: stay until there is nothing to do again."""
+
+
+@frozen
+class Rested:
+    """News to the node: no guest is here, and for a while nothing was to be done."""
+
+    name: str
+
+
+@frozen
+class _Lingered:
+    """That while is over."""
+
+
+@frozen
 class Describe:
     """Answer: the Phase."""
 
@@ -160,7 +178,8 @@ class InstanceActor(Actor):
     """One piece of work at a time; who asks for the same meanwhile shares its end, any other is told to wait.
 
     Its phase is a memory, not the truth: the hypervisor is asked before
-    anything is done.
+    anything is done.  When there was no guest here for a while it offers ``node``
+    its end: the next one who wants something of the instance gets a new actor.
     """
 
     rank = Rank.INSTANCE
@@ -172,15 +191,40 @@ class InstanceActor(Actor):
         storages: Mapping[str, Storage],
         scripts: OsScripts,
         clock: IReactorTime,
+        node: Ref,
     ) -> None:
         self.name = name
         self.storages = storages
         self.scripts = scripts
         self.clock = clock
+        self.node = node
+        self.lingering: Later | None = None
         self.phase = Phase.UNKNOWN
         self.waiting: list[Deferred[None]] = []
         self.sending: Sending | None = None  # how the last one went
         self.watching: list[Deferred[Sending]] = []
+
+    def started(self) -> None:
+        self._linger()
+
+    @receive(Rest)
+    def rest(self, m: Rest) -> None:
+        self._linger()
+
+    def _linger(self) -> None:
+        if self.lingering is not None:
+            self.lingering.cancel()
+        self.lingering = self.later(LINGER, _Lingered())
+
+    @receive(_Lingered)
+    def lingered(self, m: _Lingered) -> None:
+        self.lingering = None
+        if self.phase.busy or self.phase is Phase.RUNNING:
+            return  # its end begins another while
+        try:
+            self.node.tell(Rested(self.name))
+        except MailboxFull:
+            self._linger()
 
     @receive(Describe)
     def describe(self, m: Describe) -> Phase:
@@ -250,6 +294,7 @@ class InstanceActor(Actor):
             return
         if not self.phase.busy:
             self.phase = Phase.RUNNING if m.outcome.value else Phase.STOPPED
+        self._linger()
         m.answer.callback(m.outcome.value)
 
     def _sent(self, outcome: Outcome) -> None:
@@ -269,12 +314,14 @@ class InstanceActor(Actor):
         if after is not self.phase:
             log.info("{instance} is {phase}, not by our doing", instance=self.name, phase=after.value)
             self.phase = after
+            self._linger()
 
     @receive(WorkEnded)
     def ended(self, m: WorkEnded) -> None:
         waiting, self.waiting = self.waiting, []
         before, self.phase = self.phase, m.outcome.value if m.outcome.failure is None else Phase.UNKNOWN
         log.info("{instance}: {before} ended, {phase}", instance=self.name, before=before.value, phase=self.phase.value)
+        self._linger()
         if before is Phase.SENDING:
             self._sent(m.outcome)
         for answer in waiting:
@@ -300,9 +347,11 @@ class InstanceActor(Actor):
         return True
 
 
-def look_after(name: str, storages: Mapping[str, Storage], scripts: OsScripts, clock: IReactorTime) -> InstanceActor:
+def look_after(
+    name: str, storages: Mapping[str, Storage], scripts: OsScripts, clock: IReactorTime, node: Ref
+) -> InstanceActor:
     """A new actor for an instance of which nothing is known yet."""
-    return InstanceActor(name, storages, scripts, clock)
+    return InstanceActor(name, storages, scripts, clock, node)
 
 
 async def start_guest(

@@ -54,6 +54,7 @@ from ganeti_tw.protocol.node import (
     CheckOs,
     GetFigures,
     ListOses,
+    ListStorage,
     Ping,
     PowercycleNode,
     PutFile,
@@ -310,6 +311,10 @@ class NodeAgent(Actor):
     def get_figures(self, m: GetFigures) -> Deferred[Any]:
         return self._owe(self.figures.get(m.storage_type, m.storage))
 
+    @receive(ListStorage)
+    def list_storage(self, m: ListStorage) -> Deferred[Any]:
+        return self._owe(self.figures.storage(m.storage_type, m.places))
+
     @receive(VerifyNode)
     def verify_node(self, m: VerifyNode) -> Deferred[Any]:
         if self.inspector is None:
@@ -413,11 +418,19 @@ class NodeAgent(Actor):
         if found is None:
             path = f"node/instance/{name}"
             # After a restart of this actor the instances' actors are still there.
-            make = partial(inside.look_after, name, self.storages, self.scripts, self.clock)
+            make = partial(inside.look_after, name, self.storages, self.scripts, self.clock, self.me)
             found = self.system.find(path) or self.system.spawn(path, make)
             found.watch(self.me)
             self.instances[name] = found
         return found
+
+    @receive(inside.Rested)
+    def instance_rested(self, m: inside.Rested) -> None:
+        ref = self.instances.get(m.name)
+        if ref is None or not self.system.retire(ref.path):
+            self._instance(m.name).tell(inside.Rest())
+        else:
+            del self.instances[m.name]
 
     @receive(Gone)
     def instance_gone(self, m: Gone) -> None:
@@ -444,7 +457,7 @@ async def list_guests(
     """What all of them know, of all instances or those named.  The first that fails makes the whole answer fail."""
     found: list[RunningInstance] = []
     for hypervisor in hypervisors.values():
-        found.extend(guest for guest in await hypervisor.list() if not names or guest.name in names)
+        found.extend(await hypervisor.list(names))
     return tuple(found)
 
 

@@ -103,7 +103,7 @@ class Client:
             raise NotSent(f"nobody listens on {self.path}: is the host process running? (twistd ganeti)") from None
         except PermissionError:
             connection.close()
-            raise NotSent(f"you may not connect to {self.path}: it belongs to another user") from None
+            raise NotSent(f"you may not connect to {self.path}: run this as its owner or as root") from None
         except BlockingIOError:
             connection.close()
             raise NotSent(f"{self.path} takes no connection: the host process is too busy, try again later") from None

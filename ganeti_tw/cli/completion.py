@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import signal
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -48,8 +49,8 @@ VALUES = {
 }
 """Kinds of the values of options, by their name in the program, which says more than the flags."""
 
-Ask = Callable[[str], Iterable[str]]
-"""All names of a kind."""
+Ask = Callable[[str, str], Iterable[str]]
+"""All names of a kind, at least those that begin in a certain way."""
 
 
 def complete(program: str, environ: Mapping[str, str]) -> None:
@@ -61,19 +62,21 @@ def complete(program: str, environ: Mapping[str, str]) -> None:
     except ImportError:
         return
     line = environ.get("COMP_LINE", "")[: _number(environ.get("COMP_POINT", ""))]
-    parser = parser_of(program, line, lambda kind: names(kind, environ))
+    parser = parser_of(program, line, lambda kind, start: names(kind, environ, start))
     argcomplete.autocomplete(parser, always_complete_options=False)
 
 
-def names(kind: str, environ: Mapping[str, str]) -> list[str]:
-    """From the master; none when it does not answer."""
+def names(kind: str, environ: Mapping[str, str], start: str = "") -> list[str]:
+    """From the master; none when it does not answer.  Of instances, of which there may be very many, only a part."""
     try:
         with Client(paths_from(dict(environ)).socket, timeout=DEADLINE) as client:
             if kind == "os":
                 op = {"OP_ID": "OP_OS_DIAGNOSE", "output_fields": ["name"], "names": []}
                 return [row[0] for row in client.call("look", op=op)]
             what, field = RESOURCES[kind]
-            return [str(row[0][1]) for row in client.call("query", what=what, fields=[field])["data"]]
+            chosen = ["=~", field, "^" + re.escape(start)] if start and kind == "instance" else None
+            answer = client.call("query", what=what, fields=[field], filter=chosen)
+            return [str(row[0][1]) for row in answer["data"]]
     except GanetiError:
         return []
 
@@ -124,7 +127,7 @@ def _count(argument: Argument) -> int | str:
 def _complete(action: argparse.Action, kind: str, ask: Ask) -> None:
     """Files are completed as files; of what nothing is known nothing is said."""
     if kind in RESOURCES or kind == "os":
-        completer: Any = lambda **_: ask(kind)  # noqa: E731
+        completer: Any = lambda prefix="", **_: ask(kind, prefix)  # noqa: E731
     elif kind == "file":
         completer = _files
     else:

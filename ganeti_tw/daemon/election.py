@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from attrs import evolve, frozen
 
-from ganeti_tw.errors import NoMajority, WrongState
+from ganeti_tw.errors import GanetiError, NoMajority, NoMember, WrongState
 from ganeti_tw.protocol.mastership import Standing, order
 
 OVERRIDE = "'gnt-cluster master-failover --no-voting' goes on without, and may lose changes"
@@ -63,6 +63,16 @@ def believed(heard: Iterable[Standing], asked: int, earliest: int) -> Standing |
         if standing.epoch >= earliest:
             same.setdefault((standing.master, standing.epoch), []).append(standing)
     return next((agreed[0] for agreed in same.values() if 2 * len(agreed) > asked), None)
+
+
+def check_member(own: str, answers: Mapping[str, GanetiError], asked: int) -> None:
+    """NoMember when most of those ``asked`` answer that this host is no node of the cluster."""
+    refusing = sorted(name for name, answer in answers.items() if isinstance(answer, NoMember))
+    if 2 * len(refusing) > asked:
+        raise NoMember(
+            f"{own} was removed from the cluster: {', '.join(refusing)} know no such node; "
+            f"'gnt-node token --leave' on {own} makes it leave, then it can be added again"
+        )
 
 
 def check_followed(poll: Poll) -> None:

@@ -11,7 +11,7 @@ from attrs import evolve
 from ganeti_tw.agent.ancillary import AncillaryFiles
 from ganeti_tw.agent.announce import announce
 from ganeti_tw.agent.commands import Commands, Owner, ReactorRunner
-from ganeti_tw.agent.figures import Figures, file_system_space
+from ganeti_tw.agent.figures import Figures, directory_usage, file_system_space
 from ganeti_tw.agent.hooks import HookScripts
 from ganeti_tw.agent.hypervisor.base import Hypervisor, HypervisorHost
 from ganeti_tw.agent.hypervisor.registry import build_hypervisors
@@ -59,7 +59,11 @@ class Hands:
         storages = {name: rooted(storage, settings.paths) for name, storage in found.items()}
         definitions = OsDefinitions(settings.paths.os_search_path, tools)
         scripts = OsScripts(definitions, ReactorSpawner(reactor), settings.paths.os_log, now)
-        figures = Figures(tools, space=lambda path: space_below(settings.paths.below(path)))
+        figures = Figures(
+            tools,
+            space=lambda path: space_below(settings.paths.below(path)),
+            usage=lambda path: directory_usage(settings.paths.below(path)),
+        )
         commands = own_commands(settings, reactor, tools)
         hooks = HookScripts(ReactorRunner(reactor), settings.paths, tools, reactor, own_environment(settings))
         runner, environment = ReactorRunner(reactor), own_environment(settings)

@@ -88,11 +88,12 @@ class Host:
                 await self._learn_operations()
             self._begin_role(self.record)
         # Last, so that nobody finds half a host.
-        self.server = outside.listen(self.identity, self.system, self._gate, self._admit)
+        self.server = outside.listen(self.identity, self.system, self._gate, self._admit, self._lost)
 
     async def stop(self) -> None:
         """End everything; guests run on.  Also after a start that failed half way."""
         self.inquiry.stop()
+        self.address.stop()
         await self.mastership.stop()
         if hasattr(self, "server"):
             await self.server.close()
@@ -124,6 +125,13 @@ class Host:
             self.keep(seen)
             if self.master is not None:
                 self.deposed(f"{peer} speaks for epoch {epoch}")
+        if peer == seen.master:
+            self.inquiry.heard()
+
+    def _lost(self, peer: str) -> None:
+        """A connection that a peer had made is no more."""
+        if self.record is not None and peer == self.record.master and peer != self.name:
+            self.inquiry.expect()
 
     def _admit(self, peer: str, number: int) -> None:
         if self.record is not None:
@@ -255,6 +263,10 @@ class Host:
         """Acknowledge nothing as master from now on."""
         await self.mastership.step_down(reason)
 
+    def removed(self) -> None:
+        """The cluster knows this host no more: what it could tell others of the configuration is too old."""
+        self.system.end("confd")
+
     def deposed(self, reason: str, node: str = "") -> None:
         """A later master was heard of, from ``node``: find out who it is, and follow."""
         self.mastership.deposed(reason, node)
@@ -265,6 +277,7 @@ class Host:
         await self._drop_ledger()
         self.outside.memory.forget()
         self.record = None
+        self.inquiry.heard()  # what there was to hear
         unjoined = self.outside.memory.new_identity()
         # A moment later, so that the answer still goes out over the present connection.
         self.outside.clock.callLater(0, self._be, None, unjoined)
@@ -285,7 +298,8 @@ class Host:
         self.start_follower()
 
     async def follow(self) -> None:
-        """Have a follower that lives; one that is being stopped makes room first."""
+        """Be no master: without its address, with a follower that lives; one that is being stopped makes room first."""
+        self.address.take_off()
         await self.system.vacated(*FOLLOWING)
         if self.master is None and self.record is not None and self.system.find("follower") is None:
             self.start_follower()
@@ -298,6 +312,7 @@ class Host:
     def start_follower(self) -> None:
         """Be ready to be a master candidate; nothing comes of it on a regular node."""
         outside = self.outside
+        self.inquiry.expect()
 
         def candidate() -> bool:
             return self.record is not None and self.record.is_candidate
@@ -396,4 +411,6 @@ class Host:
             )
         if self.record.is_master:
             return NotMaster(f"{self.name} is not the master yet: {self.mastership.obstacle}")
+        if self.inquiry.removed:
+            return NotMaster(self.inquiry.removed)
         return NotMaster(f"{self.name} is not the master, {self.record.master} is: run the command there")

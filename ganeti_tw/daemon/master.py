@@ -27,6 +27,7 @@ from ganeti_tw.model.rows import Put
 from ganeti_tw.model.versions import RELEASE
 from ganeti_tw.nodes.certificates import CertificateKeeper
 from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.nodes.patience import Patience
 from ganeti_tw.nodes.updater import Spreader
 from ganeti_tw.nodes.witnesses import Witnesses
 from ganeti_tw.operations.registry import load_all
@@ -116,12 +117,14 @@ class Master:
         self.certificates = spawn("certificates", lambda: CertificateKeeper(self.keeper, directory, lowest))
         told = (self.spreader, self.certificates)
         vault.keeper = self.secrets = spawn("secrets", lambda: SecretKeeper(vault, self.ledger, told, deposed))
+        patience = Patience(directory, clock)
         places = Places(
             ledger=self.ledger,
             locks=self.locks,
             keeper=self.keeper,
             published=self.published,
             directory=directory,
+            patience=patience,
             hosts=hosts,
             bells=outside.bells,
             allocators=outside.allocators,
@@ -129,6 +132,7 @@ class Master:
             questions=Questions(lambda: sources, switches, now, pause),
             clock=clock,
             now=now,
+            elapsed=outside.elapsed,
             new_uuid=outside.new_uuid,
             random_bytes=outside.random_bytes,
             switches=switches,
@@ -146,7 +150,7 @@ class Master:
             critical.watch(watchman)
         for follower in (self.followers, self.spreader, self.witnesses, self.certificates):
             self.keeper.ask(Follow(follower), 10.0)
-        sources = ClusterSources(self.published, directory, self.queue, self.locks)
+        sources = ClusterSources(self.published, patience, self.queue, self.locks)
         self.api = MasterApi(self.queue, self.switches, places)
 
     def follow(self, ref: Ref) -> Deferred[Any]:

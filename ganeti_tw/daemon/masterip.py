@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
-from twisted.internet.defer import CancelledError, Deferred, DeferredLock
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -15,7 +15,7 @@ from ganeti_tw.daemon.readledger import read_ledger
 from ganeti_tw.errors import GanetiError
 from ganeti_tw.model.config import Config
 from ganeti_tw.nodes.directory import Directory
-from ganeti_tw.operations.steps.masterip import bring_up, try_to_take_down
+from ganeti_tw.operations.steps.masterip import bring_up, take_down
 
 if TYPE_CHECKING:
     from ganeti_tw.daemon.host import Host
@@ -50,14 +50,17 @@ class ClusterAddress:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._one_at_a_time = DeferredLock()
         self._rising: Deferred[None] | None = None
+        self._falling: Deferred[None] | None = None
 
     def bring_up(self) -> None:
         """Have it here in the present reign, as soon as nothing is in the way.
 
         The master before may still have it, until it hears that it is none.
         """
+        falling, self._falling = self._falling, None
+        if falling is not None:
+            falling.cancel()
         self._rising = Deferred.fromCoroutine(self._bring_up()).addErrback(self._bug)
 
     def end_reign(self) -> None:
@@ -69,45 +72,68 @@ class ClusterAddress:
     def take_off(self, config: Config | None = None) -> None:
         """Have it off this host, which is the master no longer, if a reign left it here.
 
-        Without ``config`` it is the address that the ledger here knows.
+        Tried until it succeeds: the successor cannot have it before.  Without
+        ``config`` it is the address that the ledger here knows.
         """
-        Deferred.fromCoroutine(self._take_off(config or self._host.config)).addErrback(self._bug)
+        if self._falling is None:
+            self._falling = falling = Deferred.fromCoroutine(self._take_off(config))
+            falling.addErrback(self._bug).addCallback(self._fallen, falling)
+
+    def stop(self) -> None:
+        """Try nothing any more; what is left here is in the record."""
+        self.end_reign()
+        falling, self._falling = self._falling, None
+        if falling is not None:
+            falling.cancel()
+
+    def _fallen(self, _: None, falling: Deferred[None]) -> None:
+        if self._falling is falling:
+            self._falling = None
 
     async def _bring_up(self) -> None:
-        host, pause, obstacle = self._host, FIRST_PAUSE, ""
+        host, patience = self._host, _Patience(self._host, "the master IP is not on {name} yet")
         while host.master is not None:
             try:
                 await bring_up(_Nodes(host.directory), host.master.published.config)
                 return
             except GanetiError as e:
-                if e.text != obstacle:
-                    log.warn(
-                        "the master IP is not on {name} yet, and is tried again: {reason}",
-                        name=host.name,
-                        reason=e.text,
-                    )
-                obstacle = e.text
-            await deferLater(host.outside.clock, pause)
-            pause = min(LONGEST_PAUSE, 2 * pause)
+                await patience.pause(e)
 
     async def _take_off(self, config: Config | None) -> None:
-        host = self._host
-        async with self._one_at_a_time:
-            reign = host.record.address_epoch if host.record is not None else 0
-            if not reign:
-                return
+        host, patience = self._host, _Patience(self._host, "the master IP is still on {name}")
+        while not self._reigns() and host.record is not None and host.record.address_epoch:
+            reign = host.record.address_epoch
             try:
-                config = config or (await read_ledger(host.outside.store, host.outside.files)).config
-                if host.master is not None:
+                known = config or host.config or (await read_ledger(host.outside.store, host.outside.files)).config
+                if self._reigns():
                     return  # again, meanwhile: it belongs here
-                if not await try_to_take_down(_Nodes(host.directory), config, host.name):
-                    return  # the log says why; it is tried again at the next start
+                await take_down(_Nodes(host.directory), known, host.name)
                 # On disk only when it is gone: who is killed before that takes it off when it starts again.
                 if host.record is not None and host.record.address_epoch == reign:
                     host.keep(evolve(host.record, address_epoch=0))
             except GanetiError as e:
-                log.warn("{name} takes the master IP off when it starts again: {reason}", name=host.name, reason=e.text)
+                await patience.pause(e)
+
+    def _reigns(self) -> bool:
+        return self._host.master is not None
 
     def _bug(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
             log.failure("the master IP on {name}: a bug", failure=failure, name=self._host.name)
+
+
+class _Patience:
+    """Tells what is in the way, once for each obstacle, and waits, longer each time."""
+
+    def __init__(self, host: Host, state: str) -> None:
+        self._host = host
+        self._state = state
+        self._obstacle = ""
+        self._pause = FIRST_PAUSE
+
+    async def pause(self, error: GanetiError) -> None:
+        if error.text != self._obstacle:
+            log.warn(self._state + ", and is tried again: {reason}", name=self._host.name, reason=error.text)
+        self._obstacle = error.text
+        await deferLater(self._host.outside.clock, self._pause)
+        self._pause = min(LONGEST_PAUSE, 2 * self._pause)

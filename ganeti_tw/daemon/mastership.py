@@ -13,10 +13,10 @@ from twisted.python.failure import Failure
 
 from ganeti_tw.daemon import election
 from ganeti_tw.daemon.election import Poll, VoteSplit
-from ganeti_tw.daemon.inquiry import ask_all, ask_host
+from ganeti_tw.daemon.inquiry import ask_all, ask_each, ask_host
 from ganeti_tw.daemon.master import Master
 from ganeti_tw.daemon.readledger import Found, read_ledger
-from ganeti_tw.errors import Cancelled, GanetiError, NotFound, StaleEpoch, WrongState
+from ganeti_tw.errors import Cancelled, GanetiError, NoMember, NotFound, StaleEpoch, WrongState
 from ganeti_tw.kernel import Ref
 from ganeti_tw.ledger.history import fetch_missing
 from ganeti_tw.model.base import touched
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ganeti_tw.daemon.host import Host
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+REMOVED_PAUSE = 600.0  # of one that was removed from the cluster
 LEAP = 1_000_000
 TRIES, SPLIT_PAUSE = 4, 0.4
 
@@ -212,18 +213,20 @@ class Mastership:
         host, pause = self._host, FIRST_PAUSE
         while True:
             if not host.membership().is_master:  # the other one has said so meanwhile
-                await self._follow()
+                await host.follow()
                 return
             try:
                 await self._attempt(terms)
             except StaleEpoch as e:
                 log.warn("{name} is not the master: {reason}", name=host.name, reason=e.text)
-                await self._follow()
+                await host.follow()
                 return
             except GanetiError as e:
                 if e.text != self.obstacle:
                     log.warn("{name} waits to be master: {reason}", name=host.name, reason=e.text)
                 self.obstacle = e.text
+                if isinstance(e, NoMember):
+                    pause = REMOVED_PAUSE
                 # Who is removed while it is dead never hears of its successor, and would have it for ever.
                 host.address.take_off()
             else:
@@ -237,11 +240,6 @@ class Mastership:
             self._heard_of = max(self._heard_of, (await ask_host(self._host.directory, node, GetStanding())).epoch)
         except GanetiError as e:
             log.debug("{node} does not say in which epoch it is: {error}", node=node, error=e.text)
-
-    async def _follow(self) -> None:
-        """Be what a host is that is not the master."""
-        self._host.address.take_off()
-        await self._host.follow()
 
     async def _take(self, terms: Terms) -> Takeover:
         """Several tries, should others have asked for the same epoch at the same time."""
@@ -344,7 +342,10 @@ class Mastership:
                 f"the configuration that {host.name} has knows no node {host.name}: it was removed from the cluster; "
                 "run the command on another master candidate"
             )
-        heard, silent = await ask_all(host.directory, online, GetStanding())
+        heard, errors = await ask_each(host.directory, online, GetStanding())
+        if terms.voting:
+            election.check_member(host.name, errors, len(online) - 1)
+        silent = {name: error.text for name, error in errors.items()}
         if host.name not in heard:
             raise WrongState(f"{host.name} has no ledger: {silent[host.name]}")
         return Poll(host.name, electorate, heard, silent)

@@ -36,7 +36,14 @@ class FileMemory:
 
     def identity(self, record: HostRecord | None) -> Identity | Unjoined:
         if record is not None:
-            identity = load_identity(self._paths.tls)
+            try:
+                identity = load_identity(self._paths.tls)
+            except NotFound as e:
+                raise Corrupt(
+                    f"{e.text}, though {self._paths.host_state} says that this host is in cluster {record.cluster}; "
+                    f"bring it back from a backup, or remove {self._paths.host_state} too, start again, and have the "
+                    f"master take the host with 'gnt-node add --readd {record.name}'"
+                ) from None
             if not isinstance(identity, Identity):
                 raise Corrupt(f"{self._paths.tls} holds no certificate of cluster {record.cluster}; join again")
             return identity

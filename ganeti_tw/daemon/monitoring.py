@@ -6,10 +6,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import EntryPoint, entry_points
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, execute, maybeDeferred
 from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger, formatTime
 from twisted.python.failure import Failure
 
@@ -23,7 +26,7 @@ from ganeti_tw.kernel import Ref, ThreadBlocking
 from ganeti_tw.model.defaults import SITE_COLLECTOR
 from ganeti_tw.model.paths import Paths
 from ganeti_tw.mond.collectors import SITE
-from ganeti_tw.mond.guests import Guest, compared
+from ganeti_tw.mond.guests import Guest, comparisons
 from ganeti_tw.mond.host import LocalHost
 from ganeti_tw.mond.metrics import Exposition
 from ganeti_tw.mond.monitor import Monitor
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
 LIST_TIMEOUT = 8.0
 SHARED = 1.0  # seconds for which one look at the guests serves all collectors
+AT_ONCE = 1000  # guests compared before others get a turn: some milliseconds of work
 SEARCH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
 LISTEN_AGAIN = 10.0  # seconds
 ACCESS_LOG = "monitoring-daemon-access.log"
@@ -68,9 +72,10 @@ class Monitoring:
 def start_monitor(host: Host, process: Process) -> Monitoring:
     """Begin to collect and to serve.  GanetiError when a certificate is named that is none."""
     load_site_collectors(entry_points(group=SITE))
+    reactor = process.reactor
     collectors = all_collectors()
     # One that hangs keeps its thread: there is one for each that may, and two for what the service itself does.
-    threads = ThreadBlocking(process.reactor, "collectors", len(collectors) + 2)
+    threads = ThreadBlocking(reactor, "collectors", len(collectors) + 2)
     placement = Placement(
         threads,
         lambda: host.config,
@@ -80,9 +85,9 @@ def start_monitor(host: Host, process: Process) -> Monitoring:
         process.new_uuid,
         process.now,
     )
-    programs = Programs(ReactorRunner(process.reactor), process.reactor)
+    programs = Programs(ReactorRunner(reactor), reactor)
     local = LocalHost(
-        list_guests=Shared(lambda: list_guests(host, process.paths, placement, threads), process.reactor.seconds).get,
+        list_guests=Shared(lambda: list_guests(host, process.paths, placement, threads, reactor), reactor).get,
         run_program=programs.run,
         call_in_thread=lambda function: threads.run(function, deadline=DEADLINE),
         list_volume_owners=placement.volume_owners,
@@ -93,11 +98,11 @@ def start_monitor(host: Host, process: Process) -> Monitoring:
         page_size=os.sysconf("SC_PAGE_SIZE"),
     )
     errors = ErrorLog(os.path.join(process.paths.log, ERROR_LOG), process.now)
-    monitor = Monitor(process.reactor, local, collectors, errors.write)
+    monitor = Monitor(reactor, local, collectors, errors.write)
     monitor.start()
-    exposition = Exposition(process.reactor, monitor, sources(host))
-    site = ReportSite(monitor, exposition, process.reactor, os.path.join(process.paths.log, ACCESS_LOG))
-    entry = Entry(process.reactor, lambda: listen(process, site), process.settings.ports.mond)
+    exposition = Exposition(reactor, monitor, sources(host))
+    site = ReportSite(monitor, exposition, reactor, os.path.join(process.paths.log, ACCESS_LOG))
+    entry = Entry(reactor, lambda: listen(process, site), process.settings.ports.mond)
     entry.open()
     monitoring = Monitoring(monitor, entry, threads)
     monitoring.configure(host.record)
@@ -205,10 +210,10 @@ class Programs:
 
 
 class Shared:
-    """An answer that all who ask at about the same time share."""
+    """An answer that all who ask at about the same time share, each in a turn of the reactor of its own."""
 
-    def __init__(self, make: Callable[[], Any], seconds: Callable[[], float]) -> None:
-        self._make, self._seconds = make, seconds
+    def __init__(self, make: Callable[[], Any], clock: IReactorTime) -> None:
+        self._make, self._clock = make, clock
         self._waiting: list[Deferred[Any]] = []
         self._busy = False
         self._answer: Any = None
@@ -216,27 +221,40 @@ class Shared:
 
     async def get(self) -> Any:
         """The answer, made anew when it is older than a moment; a failure goes to all who wait for it."""
-        if self._seconds() < self._until:
+        if self._clock.seconds() < self._until:
             return self._answer
-        mine: Deferred[Any] = Deferred(self._waiting.remove)
+        mine: Deferred[Any] = Deferred(self._forget)
         self._waiting.append(mine)
         if not self._busy:
             self._busy = True
-            Deferred.fromCoroutine(self._make()).addCallback(self._keep).addBoth(self._give)
+            Deferred.fromCoroutine(self._make()).addCallback(self._keep).addBoth(self._end)
         return await mine
 
     def _keep(self, answer: Any) -> Any:
-        self._answer, self._until = answer, self._seconds() + SHARED
+        self._answer, self._until = answer, self._clock.seconds() + SHARED
         return answer
 
-    def _give(self, result: Any) -> None:
+    def _forget(self, one: Deferred[Any]) -> None:
+        if one in self._waiting:
+            self._waiting.remove(one)
+
+    def _end(self, result: Any) -> None:
         self._busy = False
         waiting, self._waiting = self._waiting, []
-        for one in waiting:
-            one.callback(result)
+        self._tell(waiting, result)
+
+    def _tell(self, waiting: list[Deferred[Any]], result: Any) -> None:
+        """The first of them now: what each makes of thousands of guests takes a while."""
+        if waiting:
+            # Calls that are due at the same time would all be made in the same turn.
+            self._clock.callLater(0, self._tell, waiting[1:], result)
+            if not waiting[0].called:
+                waiting[0].callback(result)
 
 
-async def list_guests(host: Host, paths: Paths, placement: Placement, threads: ThreadBlocking) -> tuple[Guest, ...]:
+async def list_guests(
+    host: Host, paths: Paths, placement: Placement, threads: ThreadBlocking, clock: IReactorTime
+) -> tuple[Guest, ...]:
     """What should run here beside what does."""
     record = host.record
     if record is None:
@@ -248,4 +266,9 @@ async def list_guests(host: Host, paths: Paths, placement: Placement, threads: T
         reasons = await threads.run(state_reasons, paths.run, deadline=DEADLINE)
     except GanetiError:
         reasons = {}
-    return with_reasons(compared(wanted, found, host.outside.now()), reasons)
+    guests: list[Guest] = []
+    one_by_one = comparisons(wanted, found, host.outside.now())
+    while part := list(islice(one_by_one, AT_ONCE)):
+        guests += part
+        await deferLater(clock, 0)
+    return with_reasons(sorted(guests, key=lambda guest: guest.name), reasons)

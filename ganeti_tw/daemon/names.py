@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from ganeti_tw.errors import Corrupt, ResolverError, WrongState
+from ganeti_tw.errors import Corrupt, Expired, ResolverError, WrongState
 from ganeti_tw.kernel import Blocking
 
 RESOLVE_TIMEOUT = 10.0
@@ -36,18 +37,40 @@ def check_reachable(name: str, address: str, path: str) -> None:
 
 
 class Names:
-    """Finds addresses.  ``hosts``: path of the list, which is read anew each time since people edit it."""
+    """Finds addresses.  ``hosts``: path of the list, which is read anew each time since people edit it.
 
-    def __init__(self, hosts: str, blocking: Blocking) -> None:
+    The resolver has threads of its own, ``resolving``: without a name server each
+    question holds one for a minute.
+    """
+
+    def __init__(
+        self, hosts: str, blocking: Blocking, resolving: Blocking, getaddrinfo: Callable[..., Any] = socket.getaddrinfo
+    ) -> None:
         self._hosts = hosts
         self._blocking = blocking
+        self._resolving = resolving
+        self._getaddrinfo = getaddrinfo
 
     async def address(self, name: str, family: int = 0) -> str:
         """The address of a name; ResolverError says where it was looked for.
 
         ``family``: the kind of address wanted of the resolver, 0 for any.
         """
-        return await self._blocking.run(_look_up, name.lower(), self._hosts, family, deadline=RESOLVE_TIMEOUT)
+        listed = await self._blocking.run(_listed, self._hosts, deadline=RESOLVE_TIMEOUT)
+        if name.lower() in listed:
+            return listed[name.lower()]
+        unlisted = f"{name} has no address: it is not in {self._hosts}, and the resolver"
+        try:
+            return await self._resolving.run(self._resolve, name.lower(), family, unlisted, deadline=RESOLVE_TIMEOUT)
+        except Expired:
+            raise ResolverError(f"{unlisted} does not answer within {RESOLVE_TIMEOUT:g} s") from None
+
+    def _resolve(self, name: str, family: int, unlisted: str) -> str:
+        try:
+            found = self._getaddrinfo(name, None, family, socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as e:  # the latter for names with parts that are too long
+            raise ResolverError(f"{unlisted} says: {getattr(e, 'strerror', None) or e}") from None
+        return str(found[0][4][0])
 
     async def is_own(self, address: str) -> bool:
         """Whether an address belongs to this host."""
@@ -83,18 +106,6 @@ def _is_own(address: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _look_up(name: str, path: str, family: int) -> str:
-    listed = _listed(path)
-    if name in listed:
-        return listed[name]
-    try:
-        found = socket.getaddrinfo(name, None, family, socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as e:  # the latter for names with parts that are too long
-        reason = getattr(e, "strerror", None) or str(e)
-        raise ResolverError(f"{name} has no address: it is not in {path}, and the resolver says: {reason}") from None
-    return str(found[0][4][0])
 
 
 def _listed(path: str) -> Mapping[str, str]:

@@ -102,6 +102,7 @@ class Outside(Protocol):
     port: int  # for the links between hosts
     clock: IReactorTime
     now: Callable[[], float]  # time of day
+    elapsed: Callable[[], float]  # seconds since some moment, whatever the clock is set to meanwhile
     random: Callable[[], float]
     new_uuid: Callable[[], str]
     random_bytes: Callable[[int], bytes]
@@ -112,8 +113,10 @@ class Outside(Protocol):
     bells: Bells
     allocators: Allocators
 
-    def listen(self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit) -> Server:
-        """Begin to take what other hosts say."""
+    def listen(
+        self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit, lost: Callable[[str], None]
+    ) -> Server:
+        """Begin to take what other hosts say; ``lost(peer)`` is told when a connection that a peer made has ended."""
 
     def links(
         self, identity: Any, resolve: Callable[[str], tuple[str, int]], epoch: Callable[[], int], admit: Admit

@@ -73,6 +73,7 @@ class Process:
         new_uuid: Callable[[], str],
         random_bytes: Callable[[int], bytes],
         fatal: Callable[[str], None],
+        getaddrinfo: Callable[..., Any] = socket.getaddrinfo,
     ) -> None:
         self.settings = settings
         self.paths = settings.paths
@@ -81,6 +82,7 @@ class Process:
         self.listens_on = "" if settings.address in ("0.0.0.0", "::") else settings.address
         self.port = settings.ports.wire
         self.now, self.random, self.new_uuid, self.random_bytes = now, random, new_uuid, random_bytes
+        self.elapsed: Callable[[], float] = time.monotonic
         self._fatal = fatal
         self._file_calls = ThreadBlocking(reactor, "files", 2)
         self.files: Blocking = self._file_calls
@@ -88,7 +90,8 @@ class Process:
         self._reading = ThreadBlocking(reactor, "reading", 1)
         self._tools = ThreadBlocking(reactor, "tools", 4)
         self._hypervisor_calls = ThreadBlocking(reactor, "hypervisor", 8)
-        self._names = Names(self.paths.hosts, self._tools)
+        self._resolving = ThreadBlocking(reactor, "names", 4)
+        self._names = Names(self.paths.hosts, self._tools, self._resolving, getaddrinfo)
         self.store: Store = SqliteStore(self.paths.ledger, self._disk)
         self.reader: Store = SqliteStore(self.paths.ledger, self._reading, reader=True)
         self.bells: Bells = SocketBells(reactor, os.path.dirname(self.paths.socket), new_uuid)
@@ -101,8 +104,10 @@ class Process:
         )
         self.memory: Memory = FileMemory(self.paths, self.name, self.files, now)
 
-    def listen(self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit) -> WireServer:
-        server = WireServer(self.reactor, identity, system, gate, admit=admit)
+    def listen(
+        self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit, lost: Callable[[str], None]
+    ) -> WireServer:
+        server = WireServer(self.reactor, identity, system, gate, admit=admit, lost=lost)
         server.listen(self.port, self.settings.address)
         return server
 
@@ -193,7 +198,8 @@ class Process:
 
     async def close(self) -> None:
         """End the threads."""
-        for pool in (self._file_calls, self._reading, self._disk, self._tools, self._hypervisor_calls):
+        kinds = self._file_calls, self._reading, self._disk, self._tools, self._resolving, self._hypervisor_calls
+        for pool in kinds:
             await maybeDeferred(pool.close)
 
 

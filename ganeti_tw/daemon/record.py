@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from attrs import evolve, field, frozen
 
-from ganeti_tw.errors import Corrupt, DriverError, Refused, StaleEpoch
+from ganeti_tw.errors import Corrupt, DriverError, NoMember, Refused, StaleEpoch
 from ganeti_tw.protocol.ledger import Position
 
 EMPTY = Position(0, 0)
@@ -77,7 +77,8 @@ class HostRecord:
         missed that it came and asks those it knows (see :mod:`.inquiry`).
         """
         others = ", ".join(sorted(set(self.candidates) - {self.name})) or "none"
-        return Refused(
+        refusal = NoMember if kind == "node" else Refused
+        return refusal(
             f"{peer} is no {kind} that {self.name} knows of; if it is one, {self.name} obeys it as soon as most of the "
             f"candidates it knows ({others}) say who is master; if these are gone, it has to be added again: run "
             f"'gnt-node token --leave' on {self.name}, then 'gnt-node add --readd {self.name}' on the master"

@@ -1,8 +1,8 @@
 """Making a group more even, one move at a time.
 
 Each step takes the best single move; ties go to the first in the order of
-:func:`moves_of`.  Large groups are searched with NumPy (``search``), small ones
-move by move, with the same result.
+:func:`moves_of`.  The first few steps of small groups are searched move by move, all
+else with NumPy (``search``), with the same result.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from ganeti_tw.htools.moves import Kind, Move, Outcome, attempt
 from ganeti_tw.htools.score import lower_bound, score
 from ganeti_tw.htools.templates import EXTERNAL
 
-# From this many candidate moves in a step on, importing NumPy pays.
-_MANY = 300
+# The work that takes as long as importing NumPy, as counted by work_of_a_step.
+_MUCH = 12_000
 
 Moved: TypeAlias = tuple[Instance, Move, Outcome]
 """An instance, where it would go, and what would become of the nodes."""
@@ -147,16 +147,27 @@ def best_move(cluster: Cluster, group: int, limits: Limits, now: float) -> Best 
 
 
 def _search(cluster: Cluster, members: Sequence[int], candidates: Sequence[int], limits: Limits) -> Search:
-    if not wants_arrays(members, candidates):
-        return one_by_one(members, candidates, limits)
-    from ganeti_tw.htools.search import vectorised  # noqa: PLC0415  NumPy is heavy
+    plain = one_by_one(members, candidates, limits)
+    work, done = work_of_a_step(members, candidates), 0
+    arrays: Search | None = None
 
-    return vectorised(cluster, members, candidates, limits)
+    def search(cluster: Cluster, now: float) -> Best | None:
+        nonlocal done, arrays
+        done += work
+        if done <= _MUCH:
+            return plain(cluster, now)
+        if arrays is None:
+            from ganeti_tw.htools.search import vectorised  # noqa: PLC0415  NumPy is heavy
+
+            arrays = vectorised(cluster, members, candidates, limits)
+        return arrays(cluster, now)
+
+    return search
 
 
-def wants_arrays(members: Sequence[int], candidates: Sequence[int]) -> bool:
-    """Whether there are so many moves to try that importing NumPy pays."""
-    return len(members) * len(candidates) * 4 >= _MANY
+def work_of_a_step(members: Sequence[int], candidates: Sequence[int]) -> int:
+    """How long it takes move by move: each instance may go to each node, and all nodes are scored."""
+    return len(candidates) * len(members) ** 2
 
 
 def leaving_offline(cluster: Cluster, place: Place) -> bool:

@@ -14,9 +14,6 @@ from ganeti_tw.htools.moves import PARTS, Kind
 
 MIB_PER_GIB = 1024
 
-# In points of score for each GiB: 100 GiB weigh as much as hbal's --min-gain.
-DEFAULT_PRICE = 1e-4
-
 
 class Cost(NamedTuple):
     """In MiB."""

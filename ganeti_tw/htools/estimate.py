@@ -7,7 +7,7 @@ that come close to the winner the long way before it decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import sqrt
 from typing import Generic, NamedTuple, TypeVar
 
@@ -31,6 +31,9 @@ from ganeti_tw.htools.score import (
 
 # Estimates and real scores differ by less: a spread near 0 is the root of a rounding error.
 TOLERANCE = 1e-7
+
+# With so few nodes a real score takes no longer than an estimate.
+_FEW = 12
 
 _RESERVED = 2
 _RESERVED_WEIGHT = WEIGHTS[RESERVED_TOTAL]
@@ -118,6 +121,18 @@ def _plain_part(node: Node) -> float:
     return part
 
 
+def _real_scores(cluster: Cluster, members: Sequence[int]) -> _Score:
+    nodes = cluster.nodes
+    return lambda changed: score([changed[n] if n in changed else nodes[n] for n in members])
+
+
+def _near_scores(cluster: Cluster, members: Sequence[int]) -> _Score:
+    if len(members) <= _FEW:
+        return _real_scores(cluster, members)
+    return Estimator(cluster, members).score
+
+
+_Score = Callable[[Mapping[int, Node]], float]
 T = TypeVar("T")
 
 
@@ -140,25 +155,21 @@ class Contest(Generic[T]):
     """Variants of a state, of which the one with the lowest score wins."""
 
     def __init__(self, cluster: Cluster, members: Sequence[int]) -> None:
-        self._cluster = cluster
-        self._members = list(members)
-        self._estimator = Estimator(cluster, members)
+        self._estimate = _near_scores(cluster, members)
+        self._score = _real_scores(cluster, members)
         self._close: list[_Entry[T]] = []
-        self._lowest = float("inf")
+        self._lowest = self._limit = float("inf")
 
     def enter(self, changed: Mapping[int, Node], what: T, extra: float = 0.0) -> None:
         """``extra`` is added to the score."""
-        estimate = self._estimator.score(changed) + extra
-        if estimate > self._limit():
+        estimate = self._estimate(changed) + extra
+        if estimate > self._limit:
             return
         if estimate < self._lowest:
             self._lowest = estimate
-            limit = self._limit()
+            self._limit = limit = estimate + TOLERANCE * max(1.0, abs(estimate))
             self._close = [entry for entry in self._close if entry.estimate <= limit]
         self._close.append(_Entry(estimate, changed, what, extra))
-
-    def _limit(self) -> float:
-        return self._lowest + TOLERANCE * max(1.0, abs(self._lowest))
 
     def first(self) -> Won[T] | None:
         """The winner; of equals the one entered first."""
@@ -177,10 +188,8 @@ class Contest(Generic[T]):
         return best
 
     def _scored(self) -> Iterator[Won[T]]:
-        nodes = self._cluster.nodes
         for entry in self._close:
-            changed = entry.changed
-            value = score([changed[n] if n in changed else nodes[n] for n in self._members])
+            value = self._score(entry.changed)
             yield Won(value + entry.extra, entry.what, value)
 
 
@@ -188,15 +197,14 @@ class Ranking(Generic[T]):
     """Variants of a state, of which so many of the lowest score are wanted."""
 
     def __init__(self, cluster: Cluster, members: Sequence[int], count: int) -> None:
-        self._cluster = cluster
-        self._members = list(members)
-        self._estimator = Estimator(cluster, members)
+        self._estimate = _near_scores(cluster, members)
+        self._score = _real_scores(cluster, members)
         self._count = count
         self._entries: list[_Entry[T]] = []
 
     def enter(self, changed: Mapping[int, Node], what: T, extra: float = 0.0) -> None:
         """``extra`` is added to the score."""
-        self._entries.append(_Entry(self._estimator.score(changed) + extra, changed, what, extra))
+        self._entries.append(_Entry(self._estimate(changed) + extra, changed, what, extra))
 
     def first(self) -> list[Won[T]]:
         """The lowest; of equals those entered first."""
@@ -205,12 +213,10 @@ class Ranking(Generic[T]):
         estimates = sorted(entry.estimate for entry in self._entries)
         last = estimates[min(self._count, len(estimates)) - 1]
         limit = last + TOLERANCE * max(1.0, abs(last))
-        nodes = self._cluster.nodes
         found = []
         for entry in self._entries:
             if entry.estimate <= limit:
-                changed = entry.changed
-                value = score([changed[n] if n in changed else nodes[n] for n in self._members])
+                value = self._score(entry.changed)
                 found.append(Won(value + entry.extra, entry.what, value))
         found.sort(key=lambda won: won.worth)
         return found[: self._count]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from ganeti_tw.htools.balance import Best, Limits, Moved, Step, balance, enter_moves, movable, wants_arrays
+from ganeti_tw.htools.balance import Best, Limits, Moved, Step, balance, enter_moves, movable, work_of_a_step
 from ganeti_tw.htools.cluster import Cluster, Place
 from ganeti_tw.htools.estimate import Ranking
 from ganeti_tw.htools.failures import Fail
@@ -22,6 +22,9 @@ from ganeti_tw.htools.trim import trimmed, worth
 
 # So many of the best chains of each length go on, each by so many moves.
 _WIDTH = 6
+
+# From so much work in a step on, importing NumPy pays: moves are ranked time and again.
+_MUCH = 300
 
 Ranked = Callable[[Cluster, int], "list[Best]"]
 """So many of the moves of most worth, the best first; they may be worse than none."""
@@ -128,7 +131,7 @@ class _Chains:
 
 
 def _ranked(cluster: Cluster, members: Sequence[int], candidates: Sequence[int], limits: Limits) -> Ranked:
-    if wants_arrays(members, candidates):
+    if work_of_a_step(members, candidates) >= _MUCH:
         from ganeti_tw.htools.search import ranking  # noqa: PLC0415  NumPy is heavy
 
         found = ranking(cluster, members, candidates, limits)

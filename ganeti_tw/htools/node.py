@@ -17,18 +17,19 @@ from ganeti_tw.htools.occupancy import Occupancy, spindles_left
 class Node(Occupancy):
     """A node with its instances, one of which can come or go."""
 
-    __slots__ = ("_without_primary", "_without_secondary")
+    __slots__ = ("_with_primary", "_without_primary", "_without_secondary")
 
     def __init__(self, hardware: Hardware, free_disk: int, free_spindles: int) -> None:
         super().__init__(hardware, free_disk, free_spindles)
+        self._with_primary: tuple[Instance, int, bool, Node | Fail] | None = None
         self._without_primary: tuple[Instance, int, Node] | None = None
         self._without_secondary: tuple[Instance, int, Node] | None = None
 
     def clear(self) -> None:
         super().clear()
-        self._without_primary = self._without_secondary = None
+        self._with_primary = self._without_primary = self._without_secondary = None
 
-    # -- removing; the last answers are kept, since many moves of one instance begin alike
+    # -- removing; the last answers, and those for a primary, are kept, since many moves of one instance are alike
 
     def without_primary(self, instance: Instance, location: int) -> Node:
         kept = self._without_primary
@@ -108,6 +109,12 @@ class Node(Occupancy):
 
     def with_primary(self, instance: Instance, location: int, force: bool = False) -> Node | Fail:
         """This node with the instance running on it; ``force`` waives the soft checks."""
+        kept = self._with_primary
+        if kept is None or kept[0] is not instance or kept[1] != location or kept[2] != force:
+            self._with_primary = kept = instance, location, force, self._place_primary(instance, location, force)
+        return kept[3]
+
+    def _place_primary(self, instance: Instance, location: int, force: bool) -> Node | Fail:
         new = self._copy()
         new._take_primary(instance)
         if not instance.forthcoming:
@@ -244,7 +251,7 @@ class Node(Occupancy):
 
     def _copy(self) -> Node:
         new = Node.__new__(Node)
-        new._metrics = new._without_primary = new._without_secondary = None
+        new._metrics = new._with_primary = new._without_primary = new._without_secondary = None
         new.hardware = self.hardware
         new.free_disk = self.free_disk
         new.free_spindles = self.free_spindles

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from math import copysign, isfinite, isnan
 
 from ganeti_tw.htools.cluster import BadData
 
@@ -105,8 +105,21 @@ def six_figures(value: float) -> str:
 
 
 def fixed(value: float, places: int) -> str:
-    """So many decimals, rounded half to even from the shortest form that reads back.
+    """So many decimals, one at least, rounded half to even from the shortest form that reads back.
 
-    Python rounds the exact binary value, which differs where the shortest form ends in a 5.
+    Python rounds the exact binary value, which differs where the shortest form ends in a 5;
+    importing ``decimal`` takes longer than many a run.
     """
-    return f"{Decimal(repr(value)):.{places}f}"
+    if not isfinite(value):
+        return "NaN" if isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    mantissa, _, exponent = repr(abs(value)).partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    digits = int(whole + fraction)
+    surplus = len(fraction) - int(exponent or 0) - places
+    if surplus > 0:
+        digits, rest = divmod(2 * digits, 2 * 10**surplus)
+        digits += rest > 10**surplus or (rest == 10**surplus and digits % 2)
+    else:
+        digits *= 10**-surplus
+    text = f"{digits:0{places + 1}}"
+    return f"{'-' if copysign(1.0, value) < 0 else ''}{text[:-places]}.{text[-places:]}"

@@ -34,6 +34,23 @@ _SMALL = Spec(128, 1, 1024, 1, 1, 1)
 DEFAULT = Policy(_SMALL, ((_SMALL, Spec(32768, 8, 1048576, 16, 8, 12)),), TEMPLATES, 4.0, 32.0)
 
 
+def described(policy: Policy) -> str:
+    """In one line, by the names and in the form ``gnt-cluster modify`` takes."""
+    bounds = "//".join(f"min:{_spec(low)}/max:{_spec(high)}" for low, high in policy.bounds)
+    templates = ",".join(policy.templates)
+    return (
+        f"bounds-specs {bounds}; std-specs {_spec(policy.standard)}; disk-templates {templates};"
+        f" vcpu-ratio {policy.vcpu_ratio:g}; spindle-ratio {policy.spindle_ratio:g}"
+    )
+
+
+def _spec(spec: Spec) -> str:
+    return (
+        f"memory-size={spec.memory},cpu-count={spec.cpus},disk-size={spec.disk_size},"
+        f"disk-count={spec.disk_count},nic-count={spec.nics},spindle-use={spec.spindle_use}"
+    )
+
+
 def violation(policy: Policy, instance: Instance, exclusive_storage: bool) -> Fail | None:
     """The first rule broken, None when the instance is welcome.
 

@@ -36,6 +36,8 @@ class Checker:
         self.members = list(members)
         self._known = frozenset(members)
         self._skip_offline = skip_offline
+        # How often it was not plain whether a node can be lost.
+        self.tried = 0
         # What was asked last with one more instance, and what was found for each place.
         self._asked: tuple[list[Node], Instance] | None = None
         self._answers: dict[Place, bool] = {}
@@ -56,17 +58,25 @@ class Checker:
         """Whether the state survives; ``suspects`` are looked at first."""
         for index in suspects:
             if index in self._known and not self._skipped(cluster, index):
-                if not can_be_lost(cluster, self.members, index):
+                if not self._can_be_lost(cluster, index):
                     return False
         for position, index in enumerate(self._order):
             if index in suspects:
                 continue
             if self._skipped(cluster, index):
                 continue
-            if not can_be_lost(cluster, self.members, index):
+            if not self._can_be_lost(cluster, index):
                 self._order.insert(0, self._order.pop(position))
                 return False
         return True
+
+    def _can_be_lost(self, cluster: Cluster, index: int) -> bool:
+        leaving = _leaving(cluster, self.members, index)
+        plain = _plainly(cluster, leaving)
+        if plain is None:
+            self.tried += 1
+            return _tried(cluster, self.members, leaving)
+        return plain
 
     def is_hopeless(self, cluster: Cluster) -> bool:
         """Whether no state with more instances can survive either."""

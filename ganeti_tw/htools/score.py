@@ -7,6 +7,7 @@ with them ties between moves, come out as in Ganeti's htools.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import sqrt
 
 from ganeti_tw.htools.node import Node
@@ -14,8 +15,8 @@ from ganeti_tw.htools.node import Node
 # Where each of Node.metrics goes among the components.
 SPREAD = (0, 1, 3, 6, 7, 8, 9, 10, 12, 13, 14, 15, 16)
 
-# Metrics that are often equal to an earlier one for every node.
-_OFTEN_EQUAL = {5: 4, 6: 4, 7: 4, 10: 1, 11: 3, 12: 8}
+# So many spreads are kept: what is tried one after the other differs in few metrics, and some are always alike.
+_KEPT = 1024
 
 COMPONENTS: tuple[tuple[str, float], ...] = (
     ("free_mem_cv", 0.5),
@@ -70,11 +71,8 @@ def components(nodes: Sequence[Node]) -> list[float]:
     if not online:
         return [0.0] * len(COMPONENTS)
     columns = list(zip(*[node.metrics() for node in online], strict=True))
-    spreads: list[float] = []
-    for number, column in enumerate(columns):
-        twin = _OFTEN_EQUAL.get(number)
-        spreads.append(spreads[twin] if twin is not None and columns[twin] == column else spread(column))
-        values[SPREAD[number]] = spreads[number]
+    for position, column in zip(SPREAD, columns, strict=True):
+        values[position] = spread(column)
     reserved = 0.0
     for part in columns[_RESERVED]:
         reserved += part
@@ -97,7 +95,8 @@ def without_spreads(nodes: Sequence[Node]) -> float:
     return total(values)
 
 
-def spread(values: Sequence[float]) -> float:
+@lru_cache(_KEPT)
+def spread(values: tuple[float, ...]) -> float:
     """The standard deviation of the whole population."""
     count = len(values)
     amount = 0.0

@@ -12,44 +12,21 @@ from ganeti_tw.htools.health import bad_nodes
 from ganeti_tw.htools.instance import Instance
 from ganeti_tw.htools.node import Node
 from ganeti_tw.htools.redundancy import Checker, failing
+from ganeti_tw.htools.sizes import Size, steps_alike
 from ganeti_tw.htools.templates import nodes_needed
 from ganeti_tw.htools.trail import Trail
-from ganeti_tw.htools.why import Placing
 
 if TYPE_CHECKING:
     from ganeti_tw.htools.vacancies import Vacancies
-
-# The steps in which sizes shrink, and the smallest sizes, in MiB.
-_MEMORY_STEP = 64
-_DISK_STEP = 256
 
 # How many instances are placed at most before the capacity check is made for all of them.
 # A state may be safe although one on the way to it is not, so that Ganeti's numbers show in the result.
 _BATCH, _LARGE_BATCH = 10, 100
 
-# Once so many nodes or pairs of nodes have been looked at, importing NumPy pays.
-_MANY = 500
-
-
-class Size(NamedTuple):
-    """What each new instance gets; memory and disk in MiB."""
-
-    memory: int
-    disk: int
-    cpus: int
-    spindles: int
-
-    def shrunk(self, by: Fail) -> Size | None:
-        """One step less of what was short; None when it cannot be less."""
-        if by is Fail.MEM and self.memory >= 2 * _MEMORY_STEP:
-            return self._replace(memory=self.memory - _MEMORY_STEP)
-        if by is Fail.DISK and self.disk >= 2 * _DISK_STEP:
-            return self._replace(disk=self.disk - _DISK_STEP)
-        if by is Fail.CPU and self.cpus >= 2:
-            return self._replace(cpus=self.cpus - 1)
-        if by is Fail.SPINDLES and self.spindles >= 2:
-            return self._replace(spindles=self.spindles - 1)
-        return None
+# Arrays take about as long as looking at so many nodes, or pairs of nodes, one by one.
+_FEW = 12
+# Once so many more have been looked at, there are more to come: importing NumPy pays.
+_MANY = 1000
 
 
 class Kind(NamedTuple):
@@ -75,11 +52,18 @@ class _Stuck(NamedTuple):
     limit: int | None
 
 
+class _Known(NamedTuple):
+    """What was found for a size, and whether no capacity check had to try."""
+
+    found: Allocation
+    plain: bool
+
+
 class Room:
     """Where new instances may go, and by which rules.
 
     ``allowed`` are online nodes; the groups in ``ignored`` are in trouble already and
-    left out of capacity checks.
+    left out of capacity checks.  ``pairs`` tells whether each instance needs two nodes.
     """
 
     def __init__(
@@ -87,19 +71,20 @@ class Room:
     ) -> None:
         self._kind = kind
         self._allowed = list(allowed)
-        self._pairs = nodes_needed(kind.template) == 2
+        self.pairs = nodes_needed(kind.template) == 2
         members = [n.hardware.index for n in cluster.nodes if n.hardware.group not in ignored]
         self._checker = Checker(members, skip_offline=rules.skip_offline_checks)
         self._rules = rules._replace(checker=self._checker)
         # Mirrored instances are placed unchecked, as Ganeti does it.
-        self._checked = rules.capacity_checks and not self._pairs
+        self._checked = rules.capacity_checks and not self.pairs
         group = {n: cluster.nodes[n].hardware.group for n in self._allowed}
         pairs = [(p, [s for s in self._allowed if s != p and group[s] == group[p]]) for p in self._allowed]
         self._partners = [(p, partners) for p, partners in pairs if partners]
         self._groups = sorted({cluster.nodes[n].hardware.group for n in self._allowed})
         # The nodes of the last state in which no place was safe, and whether none can be.
         self._unsafe: tuple[list[Node], bool] | None = None
-        self._located_pairs = self._pairs and any(node.hardware.location_tags for node in cluster.nodes)
+        self._located_pairs = self.pairs and any(node.hardware.location_tags for node in cluster.nodes)
+        # Nodes or pairs that looking at them one by one took longer for than arrays would have.
         self._looked_at = 0
         self._vacancies: Vacancies | None = None
 
@@ -166,7 +151,7 @@ class Room:
         """The best place for one more; BadData when there are not enough nodes to try."""
         everything = range(len(cluster.nodes))
         rules = self._rules._replace(capacity_checks=checked)
-        if self._pairs:
+        if self.pairs:
             if not self._partners:
                 raise BadData("Not enough online nodes")
             vacancies = self._vacancies_after(cluster, sum(len(partners) for _, partners in self._partners))
@@ -192,7 +177,7 @@ class Room:
 
     def _vacancies_after(self, cluster: Cluster, more: int) -> Vacancies | None:
         """Arrays instead of looking at so many one by one, where they can be had and pay."""
-        self._looked_at += more
+        self._looked_at += max(0, more - _FEW)
         if self._vacancies is None and self._looked_at > _MANY and not self._located_pairs:
             from ganeti_tw.htools.vacancies import Vacancies  # noqa: PLC0415  NumPy is heavy
 
@@ -227,11 +212,10 @@ class Room:
             return True
         return self._checker.passes_with(cluster, instance, best.place, best.nodes)
 
-    def placing(self, cluster: Cluster, instance: Instance) -> Placing:
-        """All nodes as places for the instance, to be compared."""
-        everything = range(len(cluster.nodes))
-        rules = self._rules._replace(only=frozenset(self._allowed), capacity_checks=self._checked)
-        return Placing(cluster, instance, everything, everything, rules, pairs=self._pairs)
+    @property
+    def rules(self) -> Rules:
+        """Those by which each instance is placed."""
+        return self._rules._replace(only=frozenset(self._allowed), capacity_checks=self._checked)
 
     # -- shrinking sizes
 
@@ -249,7 +233,7 @@ class Room:
     def _shrink(self, cluster: Cluster, size: Size, limit: int | None, first: int) -> Filled:
         # Sizes that did not fit since the last instance was placed.
         stuck: list[_Stuck] = []
-        known: dict[Size, Allocation] = {}
+        known: dict[Size, _Known] = {}
         here: Size | None = size
         while here is not None:
             before = len(cluster.instances)
@@ -266,7 +250,8 @@ class Room:
                 # Ganeti counts all instances placed so far against what is left after each size.
                 limit = None if limit is None else limit - total
                 kind = _most_frequent(failures)[0]
-                here = self._last_alike(cluster, here, kind, failures, skip=limit is None or not total)
+                if kind is Fail.DISK and (limit is None or not total):
+                    here = self._last_alike(cluster, here, kind, failures)
                 stuck.append(_Stuck(here, failures, limit))
                 here = here.shrunk(kind)
             if here is None:
@@ -276,7 +261,7 @@ class Room:
         return Filled(cluster, first, stuck[0].failures)
 
     def _leap(
-        self, cluster: Cluster, first: int, stuck: Sequence[_Stuck], known: dict[Size, Allocation]
+        self, cluster: Cluster, first: int, stuck: Sequence[_Stuck], known: dict[Size, _Known]
     ) -> tuple[Size, int | None] | None:
         """A smaller size that fits, found by shrinking one thing alone; and how many may follow.
 
@@ -287,53 +272,59 @@ class Room:
                 size: Size | None = start
                 while size is not None and size.shrunk(kind) is not None:
                     if size not in known:
-                        known[size] = self.find(
-                            cluster, self.instance(cluster, size, first), checked=self._rules.capacity_checks
-                        )
-                    found = known[size]
+                        known[size] = self._look(cluster, size, first)
+                    found, plain = known[size]
                     if found.best is not None:
                         return size, limit
                     if not found.failures.get(kind):
                         break
-                    size = self._last_alike(cluster, size, kind, found.failures, skip=True).shrunk(kind)
+                    if plain:
+                        size = self._last_alike(cluster, size, kind, found.failures)
+                    size = size.shrunk(kind)
         return None
 
-    def _last_alike(self, cluster: Cluster, size: Size, kind: Fail, failures: dict[Fail, int], *, skip: bool) -> Size:
+    def _look(self, cluster: Cluster, size: Size, first: int) -> _Known:
+        tried = self._checker.tried
+        found = self.find(cluster, self.instance(cluster, size, first), checked=self._rules.capacity_checks)
+        return _Known(found, self._checker.tried == tried)
+
+    def _last_alike(self, cluster: Cluster, size: Size, kind: Fail, failures: dict[Fail, int]) -> Size:
         """The last of the sizes, shrinking further, that fails by the very same checks.
 
-        Only disk sizes are skipped: they shrink in steps that are small beside nodes.
+        Only disk and memory are skipped: they shrink in steps that are small beside nodes.
         """
-        if kind is not Fail.DISK or not skip:
+        if kind not in (Fail.DISK, Fail.MEM):
             return size
-        # Each check of a disk size holds up to one of these.
-        bounds = {_DISK_STEP - 1}
-        for node in cluster.nodes:
-            low = node.hardware.low_disk
-            for free in (node.free_disk, node.planned_free_disk):
-                bounds |= {free - 1, free - low}
-        for group in self._groups:
-            for smallest, largest in cluster.groups[group].policy.bounds:
-                bounds |= {smallest.disk_size - 1, largest.disk_size}
-        step = max((bound for bound in bounds if bound < size.disk), default=size.disk - 1)
-        most = (size.disk - step - 1) // _DISK_STEP
+        policies = [cluster.groups[group].policy for group in self._groups]
+        most = steps_alike(size, kind, cluster.nodes, policies)
         if failures.get(Fail.N1):
-            most = self._steps_unsafe(cluster, size, most)
-        return size._replace(disk=size.disk - most * _DISK_STEP)
+            most = self._steps_unsafe(cluster, size, kind, most)
+        return size.less(kind, most)
 
-    def _steps_unsafe(self, cluster: Cluster, size: Size, most: int) -> int:
-        """So many steps less of disk, ``most`` at most, and plainly no place is safe.
+    def _steps_unsafe(self, cluster: Cluster, size: Size, kind: Fail, most: int) -> int:
+        """So many steps less, ``most`` at most, and plainly no place is safe.
 
-        What is too large to be placed anew somewhere is so with a larger disk, too.
+        What is too large to be placed anew somewhere is so when it is larger, too.
         """
+        if self.pairs and kind is Fail.MEM:
+            return 0
         if self._is_hopeless(cluster) or self._is_stranded(cluster, size):
             return most
-        least = 0
-        while least < most:
-            steps = most if not least else (least + most + 1) // 2
-            if self._is_unsafe_everywhere(cluster, size._replace(disk=size.disk - steps * _DISK_STEP)):
-                least = steps
+
+        def unsafe(steps: int) -> bool:
+            return self._is_unsafe_everywhere(cluster, size.less(kind, steps))
+
+        if not most or not unsafe(1):
+            return 0
+        if unsafe(most):
+            return most
+        least = 1
+        while most - least > 1:
+            middle = (least + most) // 2
+            if unsafe(middle):
+                least = middle
             else:
-                most = steps - 1
+                most = middle
         return least
 
     def _is_unsafe_everywhere(self, cluster: Cluster, size: Size) -> bool:

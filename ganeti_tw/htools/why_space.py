@@ -9,8 +9,9 @@ from typing import NamedTuple
 from ganeti_tw.htools.allocate import Found, with_instance
 from ganeti_tw.htools.cluster import Cluster
 from ganeti_tw.htools.instance import Instance
-from ganeti_tw.htools.space import Filled, Room, Size
-from ganeti_tw.htools.why import Comparison
+from ganeti_tw.htools.sizes import Size
+from ganeti_tw.htools.space import Filled, Room
+from ganeti_tw.htools.why import Comparison, Placing
 
 
 class SizeWhy(NamedTuple):
@@ -29,7 +30,7 @@ def why_filled(cluster: Cluster, room: Room, size: Size, filled: Filled) -> Iter
     runs = [list(each) for _, each in groupby(new, key=lambda i: (i.memory, i.disk, i.vcpus, i.disk_spindles))]
     for run in runs:
         place = filled.cluster.places[run[0].index]
-        placing = room.placing(view, run[0])
+        placing = _placing(room, view, run[0])
         first = placing.compare(placing.at(place))
         for instance in run:
             found = _found(room, view, instance, filled)
@@ -40,7 +41,7 @@ def why_filled(cluster: Cluster, room: Room, size: Size, filled: Filled) -> Iter
 
 
 def _found(room: Room, view: Cluster, instance: Instance, filled: Filled) -> Found:
-    found = room.placing(view, instance).at(filled.cluster.places[instance.index])
+    found = _placing(room, view, instance).at(filled.cluster.places[instance.index])
     assert found is not None, "it was placed there"
     return found
 
@@ -50,4 +51,10 @@ def _like(instance: Instance) -> Size:
 
 
 def _end(room: Room, view: Cluster, size: Size, first: int) -> Comparison:
-    return room.placing(view, room.instance(view, size, first)).compare(None)
+    return _placing(room, view, room.instance(view, size, first)).compare(None)
+
+
+def _placing(room: Room, view: Cluster, instance: Instance) -> Placing:
+    """All nodes as places for the instance, to be compared."""
+    everything = range(len(view.nodes))
+    return Placing(view, instance, everything, everything, room.rules, pairs=room.pairs)

@@ -54,20 +54,24 @@ async def archive_old(
     read: ReadRows,
     commit: Callable[[Commit], Awaitable[None]],
     pause: Callable[[], Awaitable[None]],
-    now: Callable[[], float],
+    now: float,
+    elapsed: Callable[[], float],
     age: float,
     seconds: float,
 ) -> tuple[int, int]:
-    """How many were archived, oldest ids first, and how many were not looked at because the time was up."""
-    begin = now()
+    """How many were archived, oldest ids first, and how many were not looked at because the time was up.
+
+    ``now`` is the time of day; ``elapsed`` measures how long it takes.
+    """
+    begin = elapsed()
     rows = await read(KIND, None)
     keys = sorted(rows, key=int)
     archived = 0
     for start in range(0, len(keys), MOVED_AT_ONCE):
-        if now() - begin > seconds:
+        if elapsed() - begin > seconds:
             return archived, len(keys) - start
         part = keys[start : start + MOVED_AT_ONCE]
-        old = [key for key in part if _is_old(decode(key, rows[key]), begin, age)]
+        old = [key for key in part if _is_old(decode(key, rows[key]), now, age)]
         if old:
             await commit(moved(rows, old))
             archived += len(old)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
+from ganeti_tw.jobs.joblog import Log, LogEntry
 from ganeti_tw.jobs.record import JobRecord, OpRecord
 from ganeti_tw.operations.registry import summary_of
 
@@ -24,7 +25,7 @@ FIELDS: dict[str, Callable[[JobRecord], Any]] = {
     "id": lambda job: job.id,
     "opend": _each(lambda op: op.end_timestamp),
     "opexec": _each(lambda op: op.exec_timestamp),
-    "oplog": _each(lambda op: op.log),
+    "oplog": _each(lambda op: tuple(op.log)),
     "oppriority": _each(lambda op: op.priority),
     "opresult": _each(lambda op: op.result),
     "ops": _each(lambda op: {k: v for k, v in op.input.items() if v is not None or k in SHOWN_EMPTY}),
@@ -50,5 +51,9 @@ def same(current: list[Any], previous: Any) -> bool:
 
 def log_after(job: JobRecord, serial: int | None) -> list[list[Any]]:
     """Log entries of all opcodes with a serial above ``serial``, in order."""
-    entries = [entry for op in job.ops for entry in op.log if entry[0] > (serial or 0)]
-    return [list(entry) for entry in sorted(entries)]
+    entries = [entry for op in job.ops for entry in _after(op.log, serial or 0)]
+    return [list(entry) for entry in sorted(entries, key=lambda entry: entry[0])]
+
+
+def _after(log: Sequence[LogEntry], serial: int) -> Sequence[LogEntry]:
+    return log.after(serial) if isinstance(log, Log) else [entry for entry in log if entry[0] > serial]

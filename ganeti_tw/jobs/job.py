@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ganeti_tw.errors import GanetiError, MailboxFull, OutcomeUnknown
+from ganeti_tw.jobs.joblog import Log
 from ganeti_tw.jobs.perform import CANCELED, Advance, Say, Step, perform
 from ganeti_tw.jobs.places import Places
 from ganeti_tw.jobs.record import KIND, LIVE, JobRecord, OpRecord, Stamp, error_result, not_begun, stamp
@@ -21,7 +22,6 @@ from ganeti_tw.jobs.watchers import Watchers
 from ganeti_tw.kernel import Actor, Later, Outcome, Rank, Ref, receive
 from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.model.rows import Delete, Put
-from ganeti_tw.operations.progress import PROGRESS
 from ganeti_tw.protocol.jobs import CancelJob, ChangePriority, JobEnded, WaitForChange
 from ganeti_tw.protocol.locks import ChangeUrgency
 
@@ -204,12 +204,11 @@ class Job(Actor):
     def say(self, m: Say) -> None:
         serial = self._newest.log_serial + 1
         entry = (serial, stamp(self._places.now()), m.kind, m.content)
+        before = self._newest.ops[m.index].log
+        log = (before if isinstance(before, Log) else Log(before)).plus(entry)
         for record in (self._newest, self._shown):
             record.log_serial = serial
-            op = record.ops[m.index]
-            # Of how far it is, only the latest news are worth keeping.
-            kept = op.log if m.kind != PROGRESS else tuple(e for e in op.log if e[2] != PROGRESS)
-            record.ops[m.index] = evolve(op, log=(*kept, entry))
+            record.ops[m.index] = evolve(record.ops[m.index], log=log)
         self._watchers.tell(self._shown)
 
     @receive(_Saved)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 
@@ -143,14 +144,12 @@ class Line:
                 return f"{what} lets {limit} run at a time: {', '.join(f'job {i}' for i in sorted(inside))}"
         return ""
 
-    def ahead(self, job_id: int) -> int:
-        """How many of those that may begin are to begin before this one."""
-        entry = self._entries[job_id]
-        return sum(
-            1
-            for other, e in self._entries.items()
-            if (e.priority, other) < (entry.priority, job_id) and e.verdict.action == ACCEPT and not e.before
+    def ahead(self, job_ids: Iterable[int]) -> dict[int, int]:
+        """For each of them in the line, how many of those that may begin are to begin before it."""
+        places = sorted(
+            (e.priority, other) for other, e in self._entries.items() if e.verdict.action == ACCEPT and not e.before
         )
+        return {i: bisect_left(places, (self._entries[i].priority, i)) for i in job_ids if i in self._entries}
 
     def _call_next(self, entry: _Entry) -> None:
         """One job is out of the way, or was not the right one: of its buckets that have room the next may try."""

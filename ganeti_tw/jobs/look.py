@@ -12,6 +12,9 @@ from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.registry import parse
 from ganeti_tw.protocol.config import Changes
+from ganeti_tw.protocol.registry import only_looks
+
+AGENT = "node"
 
 
 class LookHands(JobHands):
@@ -22,6 +25,12 @@ class LookHands(JobHands):
 
     def edit(self, change: Callable[[Config], Changes]) -> Awaitable[Config]:
         raise BadRequest("an operation that only looks may not change the configuration")
+
+    def on_node(self, node: str, path: str, message: Any, timeout: float) -> Awaitable[Any]:
+        """Whoever only looks does not wait for nodes that are not there."""
+        if path == AGENT and only_looks(message):
+            return self._places.patience.ask(node, message, timeout)
+        return super().on_node(node, path, message, timeout)
 
     def say(self, kind: str, text: Any) -> None:
         """Nobody listens."""

@@ -18,6 +18,7 @@ from ganeti_tw.errors import (
     ResolverError,
     Retry,
     TryLater,
+    WrongState,
 )
 from ganeti_tw.jobs.dependencies import DependencyCanceled, judge
 from ganeti_tw.jobs.hooks import HookRunner
@@ -42,7 +43,7 @@ SAVE_TIMEOUT = 70.0
 LEDGER_TIMEOUT = 10.0
 CANCELED = "Job canceled by request"
 # What only a node or a name server can tell is told in the work: a check all the same, as long as that changed nothing.
-ASKED_WRONGLY = (BadRequest, NotFound, Exists, ResolverError)
+ASKED_WRONGLY = (BadRequest, NotFound, Exists, ResolverError, WrongState)
 TRIES = 5  # how often an operation starts over when what it needs changed while it waited, or is not free
 CHOICE_PAUSE = 30.0  # until what there was no room for is tried again
 
@@ -92,7 +93,7 @@ class JobHands:
         self._index = index
         self._stop = stop or Stop()
         self.now = places.now
-        self.elapsed = places.clock.seconds
+        self.elapsed = places.elapsed
         self.new_uuid = places.new_uuid
         self.random_bytes = places.random_bytes
         self.leave = places.hosts.leave

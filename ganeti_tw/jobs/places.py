@@ -12,6 +12,7 @@ from ganeti_tw.config.keeper import Published
 from ganeti_tw.config.switches import Switches
 from ganeti_tw.kernel import Ref
 from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.nodes.patience import Patience
 from ganeti_tw.operations.allocators import Allocators
 from ganeti_tw.operations.bell import Bells
 from ganeti_tw.operations.certificates import Certificates
@@ -50,6 +51,7 @@ class Places:
     keeper: Ref
     published: Published
     directory: Directory
+    patience: Patience
     hosts: Hosts
     bells: Bells
     allocators: Allocators
@@ -57,6 +59,7 @@ class Places:
     questions: Questions
     clock: IReactorTime
     now: Callable[[], float]
+    elapsed: Callable[[], float]
     new_uuid: Callable[[], str]
     random_bytes: Callable[[int], bytes]
     switches: Switches = Factory(Switches)

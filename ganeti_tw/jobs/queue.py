@@ -12,7 +12,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ganeti_tw.errors import BadRequest, OutcomeUnknown, TryLater, WrongState
+from ganeti_tw.errors import BadRequest, NotFound, OutcomeUnknown, TryLater, WrongState
 from ganeti_tw.jobs.admission import depended_on, first_record, placed
 from ganeti_tw.jobs.archive import ReadRows, Rows, archive, archive_old, stored_rows
 from ganeti_tw.jobs.figures import EndedJobs, JobFigures, counted
@@ -62,9 +62,17 @@ log = Logger()
 
 
 @frozen
-class _Crashed:
-    """What the ledger knows of a job whose actor crashed."""
+class _Examine:
+    """It is to be seen how far a job came whose actor crashed."""
 
+    job_id: int
+
+
+@frozen
+class _Crashed:
+    """What the ledger knows of such a job."""
+
+    job_id: int
     outcome: Outcome
 
 
@@ -131,6 +139,8 @@ class Queue(Actor):
         self._running: set[int] = set()
         self._line = Line()
         self._answers: dict[int, Deferred[int]] = {}
+        # Jobs whose actors crashed, until it is known how far they came; with those who ask for them meanwhile.
+        self._crashed: dict[int, list[tuple[WaitForChange, Deferred[Any]]]] = {}
         self._unsettled: dict[int, JobRecord] = {}  # ended, but not in the ledger
         self._ended: OrderedDict[int, JobRecord] = OrderedDict()
         self._figures = EndedJobs()
@@ -143,7 +153,7 @@ class Queue(Actor):
         left, self._left = self._left, []
         self._line.set_rules(_rules(self._places.published.config))
         for record in left:
-            after = taken_over(record, self._places.now())
+            after = taken_over(record, self._places.published.config, self._places.now())
             if after.steps is not None:
                 self._admit(after.record, after.steps, None)
             else:
@@ -216,19 +226,42 @@ class Queue(Actor):
         job_id = int(m.path.rpartition("/")[2])
         if job_id not in self._live:
             return
-        self._leave(job_id)
+        self._vacate(job_id)
         if job_id in self._answers:
             self._answers.pop(job_id).errback(OutcomeUnknown(f"job {job_id} crashed while it was being accepted"))
-        self.aside(self._read_jobs((str(job_id),)), then=_Crashed)
+        self._crashed[job_id] = []
+        self.examine(_Examine(job_id))
         self._start_jobs()
+
+    @receive(_Examine)
+    def examine(self, m: _Examine) -> None:
+        # What the job had sent to the ledger last may still be on its way: this change comes after it.
+        behind = Commit(self._serial_row())
+        work = _stored_after(self._commit(behind), lambda: self._read_jobs((str(m.job_id),)))
+        self.aside(work, then=partial(_Crashed, m.job_id))
 
     @receive(_Crashed)
     def crashed(self, m: _Crashed) -> None:
-        for key, (row, _) in m.outcome.result().items():
-            record = decode(key, row)
-            if not record.status.final:
-                self._unsettled[record.id] = crashed(record, self._places.now())
-        self.settle(_Settle())
+        if m.outcome.failure is not None:
+            log.error(
+                "it cannot be seen how far the crashed job {id} came, trying on: {reason}",
+                id=m.job_id,
+                reason=m.outcome.failure.getErrorMessage(),
+            )
+            self.later(PAUSE, _Examine(m.job_id))
+            return
+        record: JobRecord | None = m.outcome.value
+        asked = self._crashed.pop(m.job_id)
+        if record is not None and not record.status.final:
+            record = self._unsettled[m.job_id] = crashed(record, self._places.published.config, self._places.now())
+            self.settle(_Settle())
+        for question, answer in asked:
+            if record is not None:
+                answer.callback(what_became(record, question))
+            else:
+                answer.errback(NotFound(f"there is no job {m.job_id}"))
+        self._line.ended(m.job_id)
+        self._start_jobs()
 
     @receive(_Settle)
     def settle(self, m: _Settle) -> None:
@@ -272,6 +305,10 @@ class Queue(Actor):
         ref = self._live.get(m.job_id)
         if ref is not None:
             return self.ask(ref, m, m.seconds)
+        if m.job_id in self._crashed:
+            answer: Deferred[Any] = Deferred()
+            self._crashed[m.job_id].append((m, answer))
+            return answer
         ended = self._unsettled.get(m.job_id) or self._ended.get(m.job_id)
         if ended is not None:
             return what_became(ended, m)
@@ -331,16 +368,15 @@ class Queue(Actor):
 
     @receive(WhyJobsWait)
     def why_jobs_wait(self, m: WhyJobsWait) -> dict[int, Behind]:
-        return {i: self._behind(i) for i in m.ids if i in self._live and i not in self._running}
-
-    def _behind(self, job_id: int) -> Behind:
-        before = self._line.before(job_id)
-        reason = self._line.because(job_id)
+        waiting = [i for i in m.ids if i in self._live and i not in self._running]
+        behind = {i: Behind(self._line.before(i), self._line.because(i)) for i in waiting}
         slots = self._places.published.config.cluster.max_running_jobs
-        if not before and not reason and len(self._running) >= slots:
-            ahead = self._line.ahead(job_id)
-            reason = f"one of the {slots} places for running jobs (max_running_jobs); {ahead} jobs are to begin earlier"
-        return Behind(before, reason)
+        if len(self._running) >= slots:
+            ready = [i for i, b in behind.items() if not b.jobs and not b.reason]
+            for i, ahead in self._line.ahead(ready).items():
+                places = f"one of the {slots} places for running jobs (max_running_jobs)"
+                behind[i] = Behind([], f"{places}; {ahead} jobs are to begin earlier")
+        return behind
 
     @receive(ListJobs)
     def list_jobs(self, m: ListJobs) -> Deferred[list[JobRecord]]:
@@ -365,8 +401,8 @@ class Queue(Actor):
     @receive(ArchiveOld)
     def archive_old(self, m: ArchiveOld) -> Any:
         self._ended.clear()
-        work = archive_old(self._read, self._commit, self._pause, self._places.now, m.age, m.seconds)
-        return Deferred.fromCoroutine(work)
+        parts = self._read, self._commit, self._pause, self._places.now(), self._places.elapsed
+        return Deferred.fromCoroutine(archive_old(*parts, m.age, m.seconds))
 
     @receive(_Retire)
     def retire(self, m: _Retire) -> None:
@@ -414,7 +450,7 @@ class Queue(Actor):
         ref.watch(self.me)
         self._live[record.id] = ref
         if steps:
-            others = depended_on(steps) & self._live.keys() - {record.id}
+            others = depended_on(steps) & (self._live.keys() | self._crashed.keys()) - {record.id}
             self._line.add(record.id, record.priority, others, [op.input for op in record.ops])
 
     def _start_jobs(self) -> None:
@@ -427,9 +463,13 @@ class Queue(Actor):
 
     def _leave(self, job_id: int) -> None:
         """It is not unfinished any more; what waited for that goes on at the next start of jobs."""
+        self._vacate(job_id)
+        self._line.ended(job_id)
+
+    def _vacate(self, job_id: int) -> None:
+        """Nobody runs it any more; what waited for its end goes on waiting."""
         del self._live[job_id]
         self._running.discard(job_id)
-        self._line.ended(job_id)
 
     def _bury(self, record: JobRecord, ref: Ref) -> None:
         self._remember(record)
@@ -453,6 +493,14 @@ def _rules(config: Config) -> list[Rule]:
         else:
             good.append(f)
     return rules_of(good)
+
+
+async def _stored_after(written: Awaitable[Any], read: Callable[[], Awaitable[Rows]]) -> JobRecord | None:
+    """The one job there is among the rows that are read once something was written."""
+    await written
+    for key, row in (await read()).items():
+        return decode(key, *row)
+    return None
 
 
 async def _store_ended(ask: Callable[..., Deferred[Any]], ledger: Ref, records: list[JobRecord]) -> None:

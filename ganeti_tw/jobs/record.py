@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ import msgspec
 from attrs import define, evolve, field, frozen
 
 from ganeti_tw.errors import Corrupt, GanetiError
+from ganeti_tw.jobs.joblog import Log, LogEntry
 from ganeti_tw.jobs.status import Status, job_status
 
 KIND = "job"  # of ledger rows
@@ -16,7 +18,6 @@ ARCHIVED = "archived_job"  # of those of jobs that are out of the way
 LIVE = "live"  # of ledger rows that say which jobs have not ended
 SERIAL = ("queue", "serial")  # ledger row with the last job id given out
 Stamp = tuple[int, int]  # seconds and microseconds
-LogEntry = tuple[int, Stamp, str, Any]
 
 
 def stamp(now: float) -> Stamp:
@@ -44,7 +45,7 @@ class OpRecord:
     input: dict[str, Any]
     status: Status = Status.QUEUED
     result: Any = None
-    log: tuple[LogEntry, ...] = ()
+    log: Sequence[LogEntry] = ()
     start_timestamp: Stamp | None = None
     exec_timestamp: Stamp | None = None
     end_timestamp: Stamp | None = None
@@ -89,8 +90,15 @@ class JobRecord:
                 "end_timestamp": self.end_timestamp,
                 "livelock": self.livelock,
                 "process_id": self.process_id,
-            }
+            },
+            enc_hook=_plain,
         )
+
+
+def _plain(value: Any) -> list[LogEntry]:
+    if isinstance(value, Log):
+        return list(value)
+    raise NotImplementedError(f"{type(value).__name__} in a job cannot be stored")
 
 
 @frozen

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from ganeti_tw.errors import ActorCrashed, Expired, GanetiError
 from ganeti_tw.kernel.aside import Outcome
 from ganeti_tw.kernel.ref import failed
+from ganeti_tw.protocol.registry import asked_of
 
 if TYPE_CHECKING:
     from ganeti_tw.kernel.life import Life
@@ -65,7 +66,8 @@ class Ask(Deferred[Any]):
 
     def due(self) -> None:
         """Nobody answered in time."""
-        self.fail(Expired(f"{self.cell.path} did not answer {type(self.message).__name__} within {self.timeout:g} s"))
+        asked = f"{self.cell.path} was asked to {asked_of(self.message)}"
+        self.fail(Expired(f"{asked} and did not answer within {self.timeout:g} s"))
 
     def cancel(self) -> None:
         """Withdraw it: never handled if it still waits, else its answer is dropped."""

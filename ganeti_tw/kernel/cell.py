@@ -74,6 +74,15 @@ class Cell(Life):
             if not self._ready and self._held is None:
                 self._wake()
 
+    def retire(self) -> bool:
+        """End now, if nothing waits, is in progress, owed an answer or to come by itself; whether that was so."""
+        busy = self._ready or self._queue or self._held or self._open or self._asides
+        if busy or self._phase is not _RUNNING:
+            return False
+        self._capacity = 0
+        self._finish()
+        return True
+
     @property
     def depth(self) -> int:
         """Messages that wait."""

@@ -164,6 +164,14 @@ class ActorSystem:
             cell.stop()
         return self.vacated(*roots)
 
+    def retire(self, path: str) -> bool:
+        """End the actor at ``path`` at once if it is idle: nobody who asks can meet its end.  Whether the path is free.
+
+        An actor cannot retire itself.
+        """
+        cell = self._cells.get(path)
+        return cell is None or cell.retire()
+
     def vacated(self, *roots: str) -> Deferred[None]:
         """Fires when those of the actors at these paths and below that are being stopped now are gone."""
         left = {cell.path for cell in self._below(roots) if cell.phase >= Phase.STOPPING}

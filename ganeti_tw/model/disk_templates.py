@@ -129,6 +129,10 @@ TEMPLATES: Mapping[str, Template] = {
 }
 
 
+FILE_TYPES = frozenset(t.storage_type for t in TEMPLATES.values() if t.file_based)
+"""Types of storage that are directories."""
+
+
 def template(name: str) -> Template:
     """BadRequest when there is no such template."""
     if name not in TEMPLATES:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from ganeti_tw.mond.status import Code, Status, merge
 from ganeti_tw.protocol.instance import RunningInstance
@@ -15,6 +15,8 @@ WANTED = {
     "up": ("running", "blocked"),
     "down": ("shutdown", "dying"),
 }
+
+GOOD = Status(Code.OK)
 
 
 @frozen
@@ -42,30 +44,39 @@ class Guest:
 
 
 def compared(wanted: Iterable[Guest], found: Iterable[RunningInstance], now: float) -> tuple[Guest, ...]:
-    """Wish and reality side by side, by name; ``now`` in seconds since the epoch.
+    """Wish and reality side by side, by name; ``now`` in seconds since the epoch."""
+    return tuple(sorted(comparisons(wanted, found, now), key=lambda guest: guest.name))
+
+
+def comparisons(wanted: Iterable[Guest], found: Iterable[RunningInstance], now: float) -> Iterator[Guest]:
+    """The same one by one, in no order.
 
     What is wanted but not found is shut down; what is found but not wanted was
     started on somebody's order, so it counts as wanted up.
     """
     real = {instance.name: instance for instance in found}
-    guests = []
     for guest in wanted:
-        instance = real.pop(guest.name, None)
-        guests.append(evolve(guest, actual_state="shutdown") if instance is None else _with(guest, instance, now))
-    guests += [_with(Guest(i.name, "", "up", i.state), i, now) for i in real.values()]
-    return tuple(sorted(guests, key=lambda guest: guest.name))
+        yield _with(guest, real.pop(guest.name, None), now)
+    for i in real.values():
+        yield _with(Guest(i.name, "", "up", i.state), i, now)
 
 
-def _with(guest: Guest, found: RunningInstance, now: float) -> Guest:
-    return evolve(
-        guest,
-        uptime=None if found.started is None else uptime_text(now - found.started),
-        actual_state=found.state,
-        hypervisor=found.hypervisor,
-        memory_mib=found.memory_mib,
-        vcpus=found.vcpus,
-        cpu_seconds=found.cpu_seconds,
-        resident_bytes=found.resident_bytes,
+def _with(guest: Guest, found: RunningInstance | None, now: float) -> Guest:
+    # Not by evolve: thousands of guests are compared every few seconds, and this takes a third of the time.
+    wanted = guest.name, guest.uuid, guest.admin_state
+    if found is None:
+        return Guest(*wanted, "shutdown", None, guest.mtime, guest.state_reason, guest.hypervisor)
+    return Guest(
+        *wanted,
+        found.state,
+        None if found.started is None else uptime_text(now - found.started),
+        guest.mtime,
+        guest.state_reason,
+        found.hypervisor,
+        found.memory_mib,
+        found.vcpus,
+        found.cpu_seconds,
+        found.resident_bytes,
     )
 
 
@@ -103,9 +114,8 @@ def not_listed(reason: str) -> dict[str, Any]:
 
 def judge(guest: Guest) -> Status:
     """What to think of wish and reality."""
-    found = f"{guest.name} should be {guest.admin_state} and is {guest.actual_state}"
-    if guest.admin_state not in WANTED or (guest.admin_state == "up" and guest.actual_state == "hung"):
-        return Status(Code.UNKNOWN, found)
-    if guest.actual_state in WANTED[guest.admin_state]:
-        return Status(Code.OK)
-    return Status(Code.BAD, found)
+    wished, actual = guest.admin_state, guest.actual_state
+    if actual in WANTED.get(wished, ()):
+        return GOOD
+    unknown = wished not in WANTED or (wished == "up" and actual == "hung")
+    return Status(Code.UNKNOWN if unknown else Code.BAD, f"{guest.name} should be {wished} and is {actual}")

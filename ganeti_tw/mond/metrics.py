@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Protocol
 
-from attrs import frozen
+from attrs import evolve, frozen
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client import exposition as plain
 from prometheus_client.metrics_core import (
@@ -21,7 +21,7 @@ from prometheus_client.metrics_core import (
     Metric,
 )
 from prometheus_client.openmetrics import exposition as openmetrics
-from twisted.internet.defer import Deferred, TimeoutError, execute
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -33,7 +33,7 @@ from ganeti_tw.mond.monitor import Monitor
 from ganeti_tw.mond.registry import Kind
 from ganeti_tw.mond.watch import Watch
 
-AT_ONCE = 1000  # samples written before others get a turn: some 10 ms of work
+AT_ONCE = 1000  # samples made or written before others get a turn: some 10 ms of work
 END = b"# EOF\n"
 SOURCE_DEADLINE = 2.0
 NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
@@ -116,7 +116,7 @@ class Exposition:
         text.parts.append(_written(wanted, self._process))
         up = Family("ganeti_metrics_source_up", "Whether this part of the process told its figures.", ("source",))
         known: set[str] = set()
-        await text.add(_metrics_of(fare_families(self._monitor), known))
+        await text.add(fare_families(self._monitor), known)
         for name, source in self._sources.items():
             try:
                 limited = Deferred.fromCoroutine(source()).addTimeout(SOURCE_DEADLINE, self._clock)
@@ -126,66 +126,97 @@ class Exposition:
                 up.add(0, name)
             else:
                 up.add(1, name)
-                await text.add(_metrics_of(families, known))
-        await text.add(_metrics_of([up], known))
+                await text.add(families, known)
+        await text.add([up], known)
         for watch in self._monitor.watches():
             # Whatever a collector of somebody else does: its figures are missing, and only they.
-            made = execute(_metrics_from, watch, known)
-            made.addErrback(self._unusable, watch.collector.name)
-            await text.add(await made)
+            added = Deferred.fromCoroutine(_add_from(watch, text, known))
+            await added.addErrback(self._unusable, watch.collector.name)
         return text.whole()
 
-    def _unusable(self, failure: Failure, name: str) -> list[Metric]:
+    def _unusable(self, failure: Failure, name: str) -> Failure | None:
+        if failure.check(CancelledError):  # nobody waits any more
+            return failure
         if name not in self._complained:
             self._complained.add(name)
             log.failure("no figures of collector {collector}", failure, collector=name)
-        return []
+        return None
 
 
 class _Text:
-    """Grows by some metrics at a time; others get their turn in between."""
+    """Grows by some samples at a time; others get their turn in between."""
 
     def __init__(self, wanted: Format, clock: IReactorTime) -> None:
         self._wanted, self._clock = wanted, clock
         self.parts: list[bytes] = []
         self._batch: list[Metric] = []
         self._size = 0
+        self._continues = False  # the batch begins amid a metric
 
-    async def add(self, metrics: list[Metric]) -> None:
-        for m in metrics:
-            if m.samples:
-                self._batch.append(m)
-                self._size += len(m.samples)
-            if self._size >= AT_ONCE:
-                self._write()
-                await deferLater(self._clock, 0)
+    async def add(self, families: Iterable[Family], known: set[str]) -> None:
+        """All of them, or none when one cannot be used; their names join ``known``.  Exists when one is there."""
+        made: list[tuple[bool, Metric]] = []
+        size = 0
+        for family in families:
+            for number, piece in enumerate(_pieces(family)):
+                if size + len(piece.samples) > AT_ONCE:
+                    await self._give_way()
+                    size = 0
+                size += len(piece.samples)
+                made.append((number > 0, metric(piece)))
+        names = [m.name for continues, m in made if not continues]
+        taken = known.intersection(names)
+        if taken or len(set(names)) < len(names):
+            raise Exists(f"two figures are called {', '.join(sorted(taken)) or 'the same'}")
+        known.update(names)
+        for continues, m in made:
+            await self._put(m, continues)
+
+    async def _put(self, m: Metric, continues: bool) -> None:
+        if not m.samples:
+            return
+        if not self._batch:
+            self._continues = continues
+        self._batch.append(m)
+        self._size += len(m.samples)
+        if self._size >= AT_ONCE:  # so what continues a metric is always the first of its batch
+            self._write()
+            await self._give_way()
 
     def whole(self) -> bytes:
         self._write()
         return b"".join(self.parts) + self._wanted.end
 
     def _write(self) -> None:
-        self.parts.append(_written(self._wanted, _Some(tuple(self._batch))))
-        self._batch, self._size = [], 0
+        text = _written(self._wanted, _Some(tuple(self._batch)))
+        self.parts.append(_without_head(text) if self._continues else text)
+        self._batch, self._size, self._continues = [], 0, False
+
+    async def _give_way(self) -> None:
+        await deferLater(self._clock, 0)
 
 
-def _metrics_from(watch: Watch, known: set[str]) -> list[Metric]:
+async def _add_from(watch: Watch, text: _Text, known: set[str]) -> None:
     """Figures made of a collector's last report."""
     report = watch.report
-    if watch.collector.families is None or report is None or report.failure:
-        return []
-    return _metrics_of(watch.collector.families(report.data), known)
+    if watch.collector.families is not None and report is not None and not report.failure:
+        await text.add(watch.collector.families(report.data), known)
 
 
-def _metrics_of(families: Iterable[Family], known: set[str]) -> list[Metric]:
-    """Families as the library has them; their names join ``known``.  Exists when one is there already."""
-    made = [metric(family) for family in families]
-    names = [m.name for m in made]
-    taken = known.intersection(names)
-    if taken or len(set(names)) < len(names):
-        raise Exists(f"two figures are called {', '.join(sorted(taken)) or 'the same'}")
-    known.update(names)
-    return made
+def _pieces(family: Family) -> Iterator[Family]:
+    """The family as several with some of its samples each; the library's metrics cannot grow while they are written."""
+    if len(family.samples) <= AT_ONCE:
+        yield family
+        return
+    for start in range(0, len(family.samples), AT_ONCE):
+        yield evolve(family, samples=family.samples[start : start + AT_ONCE])
+
+
+def _without_head(text: bytes) -> bytes:
+    """Without the comments that tell what the first metric is."""
+    while text.startswith(b"# "):
+        text = text.partition(b"\n")[2]
+    return text
 
 
 def _written(wanted: Format, registry: _Collectable) -> bytes:

@@ -25,7 +25,8 @@ class Operation(Protocol):
     """Something a job does.
 
     It may have more: ``dry_run_result(config)`` when it is only tried; ``hooks``
-    and ``hooked``, of which :mod:`ganeti_tw.operations.hooks` tells;
+    and ``hooked``, of which :mod:`ganeti_tw.operations.hooks` tells; ``interrupted(config)``, when a master died in the
+    middle of it: what is done and what is left to do, as far as the configuration tells;
     ``opportunistic(config)``, the locks of which it takes those that are free, or
     None; ``before_locks(context)``, a coroutine that changes nothing; ``choose(context)``, see below.
 
@@ -169,6 +170,12 @@ def input_of(kind: Kind, op: Operation, common: Common) -> dict[str, Any]:
     values = {a.name: _shown(a, getattr(op, a.name)) for a in attrs.fields(kind.cls)}
     values.update({name: getattr(common, name) for name in _COMMON})
     return {"OP_ID": kind.op_id, **dict(sorted(values.items()))}
+
+
+def remembered(opcode: Mapping[str, Any]) -> Operation:
+    """The operation of a stored opcode, as if private values had not been given; BadRequest when it cannot be read."""
+    private = {a.name for a in attrs.fields(find(opcode.get("OP_ID")).cls) if a.metadata.get("private")}
+    return parse({k: v for k, v in opcode.items() if k not in private})[1]
 
 
 def is_whole(opcode: Mapping[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from attrs import field, frozen
@@ -33,6 +34,26 @@ class GetFigures:
     hypervisor: str
     storage_type: str = "file"
     storage: str = ""
+
+
+@frozen
+class StorageUnit:
+    """A place on a node where disks are; sizes of its file system in MiB, ``used_mib`` what the place itself takes."""
+
+    name: str
+    size_mib: int
+    used_mib: int
+    free_mib: int
+    allocatable: bool = True
+
+
+@wire("node.list_storage/1", what="tell how full its storage is", answer=tuple[StorageUnit, ...], looks=True)
+@frozen
+class ListStorage:
+    """Answer: a StorageUnit for each of the directories ``places``, in their order."""
+
+    storage_type: str
+    places: tuple[str, ...]
 
 
 @frozen
@@ -142,6 +163,10 @@ class RunOob:
     command: str
     node: str
     timeout: float
+
+
+RESTRICTED_NAME = re.compile(r"[a-zA-Z0-9_-]+", re.ASCII)
+"""What restricted commands are called: names of files, not paths."""
 
 
 @wire("node.run_restricted/1", what="run a restricted command", answer=str)

@@ -7,6 +7,7 @@ malformed is refused before an actor sees it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -15,6 +16,8 @@ import msgspec
 from ganeti_tw.errors import BadRequest
 
 T = TypeVar("T")
+
+_WORD = re.compile("([A-Z][a-z]*)")
 
 _by_name: dict[str, type[Any]] = {}
 _names: dict[type[Any], str] = {}
@@ -49,6 +52,12 @@ def names() -> list[str]:
 def what(name: str) -> str:
     """What whoever gets the message of that name is to do, in the words of administrators."""
     return _words.get(name, name)
+
+
+def asked_of(message: Any) -> str:
+    """What whoever gets the message is to do: as declared, else made of the name of its class, which is imperative."""
+    words = _words.get(_names.get(type(message), ""))
+    return words if words is not None else _WORD.sub(r" \1", type(message).__name__).strip(" _").lower()
 
 
 def only_looks(message: Any) -> bool:

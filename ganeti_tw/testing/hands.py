@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from ganeti_tw.protocol.node import (
     RunHooks,
     RunOob,
     RunRestricted,
+    StorageUnit,
     VerifyNode,
 )
 
@@ -173,7 +174,7 @@ class SimulatedCommands:
 
     async def run_restricted(self, m: RunRestricted) -> str:
         if m.command not in self.restricted:
-            raise DriverError(f"running restricted command {m.command!r} failed")
+            raise DriverError(f"running restricted command {m.command!r} failed; the log on that node tells why")
         return self.restricted[m.command]
 
     async def run_command(self, m: RunCommand) -> ProgramEnd:
@@ -253,6 +254,11 @@ class SimulatedFigures:
         if self.broken:
             raise DriverError(f"cannot measure this host: {self.broken}")
         return NodeFigures(65536, self.memory_free, 100, 8, 1, 1, 1048576, 1000000, "simulated")
+
+    async def storage(self, storage_type: str, places: Sequence[str]) -> tuple[StorageUnit, ...]:
+        if self.broken:
+            raise DriverError(f"cannot measure this host: {self.broken}")
+        return tuple(StorageUnit(place, 1048576, 512, 1000000) for place in places)
 
 
 class SimulatedSurvey:

@@ -61,6 +61,7 @@ class SimulatedHost:
         self.clock: IReactorTime = cluster.clock
         self.skew = 0.0  # seconds its clock is ahead
         self.now: Callable[[], float] = lambda: cluster.now() + self.skew  # by its clock
+        self.elapsed: Callable[[], float] = cluster.clock.seconds
         self.random = cluster.random.random
         self.new_uuid = cluster.new_uuid
         self.random_bytes: Callable[[int], bytes] = cluster.random.randbytes
@@ -110,7 +111,7 @@ class SimulatedHost:
         self.alive = False
         self.system.vanish()
         self.process.mastership.vanish()
-        self.process.address.end_reign()
+        self.process.address.stop()
         self.process.inquiry.stop()
         self.cluster.network.detach(self.name, notice)
         self.disk.crash(kept)
@@ -141,7 +142,9 @@ class SimulatedHost:
 
     # -- around the process ----------------------------------------------------------------------------------------
 
-    def listen(self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit) -> _Door:
+    def listen(
+        self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit, lost: Callable[[str], None]
+    ) -> _Door:
         def hear(peer: str, epoch: int, name: str) -> None:
             self.heard.append(name)
             self._shake_hands(self.cluster.hosts[peer], admit)
@@ -153,6 +156,7 @@ class SimulatedHost:
             hear,
             joined=lambda: self.kept is not None,
             fingerprint=lambda: self.identity.fingerprint,
+            lost=lost,
         )
         return _Door(self.cluster.network, self.name)
 

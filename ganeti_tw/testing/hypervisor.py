@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
@@ -64,7 +64,7 @@ class SimulatedHypervisor:
         if name in self.guests:
             self.calls.append((name, FORCED if force else POLITE))
             if name not in self.immortal and (force or name not in self.deaf):
-                del self.guests[name]
+                self._die(name)
 
     async def forget(self, name: str) -> None:
         return None
@@ -77,8 +77,8 @@ class SimulatedHypervisor:
     async def is_running(self, name: str) -> bool:
         return name in self.guests
 
-    async def list(self) -> tuple[RunningInstance, ...]:
-        return tuple(self.guests[name] for name in sorted(self.guests))
+    async def list(self, names: Collection[str] = ()) -> tuple[RunningInstance, ...]:
+        return tuple(self.guests[name] for name in sorted(self.guests) if not names or name in names)
 
     async def console(self, spec: InstanceSpec) -> Console:
         return Console(spec.name, "msg", message="simulated guests have no console")
@@ -136,6 +136,11 @@ class SimulatedHypervisor:
         self.calls.append((name, f"memory {memory_mib}"))
         self.guests[name] = evolve(self.guests[name], memory_mib=memory_mib)
 
+    def crash_guests(self) -> None:
+        """All guests end by themselves."""
+        for name in list(self.guests):
+            self._die(name)
+
     def lose_power(self) -> None:
         """All guests are gone, also those on their way from or to here."""
         for name in list(self._ways):
@@ -156,6 +161,10 @@ class SimulatedHypervisor:
         peer.receive(self.guests.pop(name))
         _, ended, _ = self._ways.pop(name)
         ended.callback(None)
+
+    def _die(self, name: str) -> None:
+        del self.guests[name]
+        self._end(name, f"{name} was not sent: it ended meanwhile")
 
     def _end(self, name: str, error: str) -> None:
         if name in self._ways:

@@ -23,6 +23,10 @@ Handler = Callable[[amp.AmpBox], "Deferred[bytes] | bytes"]
 TEXT_LIMIT = 2**20  # an error that says more is cut
 
 
+class ConnectionEnded(OutcomeUnknown):
+    """A connection was lost before an answer came; the text says why."""
+
+
 class Calls(amp.BoxDispatcher):
     """Both directions of calls on one connection.
 
@@ -51,7 +55,7 @@ class Calls(amp.BoxDispatcher):
     def call(self, command: bytes, fields: Mapping[str, bytes]) -> Deferred[bytes]:
         """The body of the answer.
 
-        NotSent when the connection is closed already, OutcomeUnknown when it
+        NotSent when the connection is closed already, ConnectionEnded when it
         closes before the answer.
         """
         # A Deferred of our own: AMP's has an errback that turns an error
@@ -102,7 +106,7 @@ class Calls(amp.BoxDispatcher):
             raise error
         if isinstance(error, amp.TooLong):
             raise BadRequest(f"{error.keyName or 'a value'} is too long to travel")
-        raise OutcomeUnknown(f"the connection with {self.peer} was lost before the answer came: {reason_of(failure)}")
+        raise ConnectionEnded(reason_of(failure))
 
 
 def foreseen(failure: Failure, log: Logger) -> GanetiError:

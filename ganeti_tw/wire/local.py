@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort, IReactorTime
 from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.protocols import amp
 from twisted.python.failure import Failure
@@ -27,6 +28,7 @@ from twisted.python.failure import Failure
 from ganeti_tw.errors import BadRequest, DriverError, Exists
 from ganeti_tw.wire.boxes import LIMIT, BoxProtocol, join, text
 from ganeti_tw.wire.calls import Calls
+from ganeti_tw.wire.pieces import encoded, is_long
 
 Handler = Callable[[str, dict[str, Any]], Any]
 """``handler(method, arguments)``: a JSON value, a Deferred of one, or a coroutine."""
@@ -58,7 +60,7 @@ class LocalConnection(BoxProtocol):
         method = text("method", box)
         arguments = _arguments(join("body", box))
         result: Deferred[Any] = maybeDeferred(self._handler, method, arguments)
-        answer = result.addCallback(_encoded)
+        answer = result.addCallback(self._encoded)
         if not answer.called or answer.paused:
             self._calls.add(answer)
             answer.addBoth(self._done, answer)
@@ -66,6 +68,11 @@ class LocalConnection(BoxProtocol):
                 self._waits = True
                 self.pauseProducing()  # type: ignore[no-untyped-call]
         return answer
+
+    def _encoded(self, value: Any) -> bytes | Deferred[bytes]:
+        if not is_long(value):
+            return msgspec.json.encode(value)
+        return Deferred.fromCoroutine(encoded(value, lambda: deferLater(self._clock, 0)))
 
     def _done(self, result: Any, answer: Deferred[bytes]) -> Any:
         self._calls.discard(answer)
@@ -178,7 +185,3 @@ def _arguments(body: bytes) -> dict[str, Any]:
     if not isinstance(arguments, dict):
         raise BadRequest("the arguments are not a JSON object")
     return arguments
-
-
-def _encoded(value: Any) -> bytes:
-    return msgspec.json.encode(value)

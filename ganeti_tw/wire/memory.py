@@ -35,11 +35,17 @@ class MemoryHost:
     joined: Callable[[], bool]
     address: tuple[str, int] | None
     show: Callable[[], str]
+    lost: Callable[[str], None]
+    """Told the name of a peer whose connection has ended."""
 
     @property
     def fingerprint(self) -> str:
         """Of its certificate now."""
         return self.show()
+
+
+def _ignore(peer: str) -> None:
+    pass
 
 
 def _no() -> bool:
@@ -73,6 +79,7 @@ class MemoryNetwork:
         address: tuple[str, int] | None = None,
         fingerprint: str | Callable[[], str] = "",
         open_names: frozenset[str] = JOINING,
+        lost: Callable[[str], None] = _ignore,
     ) -> None:
         """A host begins to listen.  ``address`` and ``fingerprint`` are needed only to be joined by token."""
         for link in self._links:
@@ -82,7 +89,7 @@ class MemoryNetwork:
         for link in self._links:
             if link.peer == name:
                 link.lose(f"{name} knows nothing of this connection")
-        self.hosts[name] = MemoryHost(name, Delivery(system, gate, open_names), joined, address, show)
+        self.hosts[name] = MemoryHost(name, Delivery(system, gate, open_names), joined, address, show, lost)
 
     def detach(self, name: str, notice: float = 0.0) -> None:
         """The process of a host dies: its own requests vanish, its connections are lost.
@@ -149,7 +156,15 @@ class MemoryNetwork:
                 if link.pair == pair:
                     link.lose("nothing was heard for too long")
 
+    def ended(self, owner: str, peer: str) -> None:
+        """A connection from ``owner`` to ``peer`` is no more, and that is known."""
+        if peer in self.hosts:
+            self.hosts[peer].lost(owner)
+
     def _gone(self, name: str) -> None:
+        for other in tuple(self.hosts):
+            if other != name:
+                self.ended(name, other)
         if name not in self.hosts:
             for link in tuple(self._links):
                 if link.peer == name:

@@ -84,6 +84,7 @@ class MemoryLink:
             for request in self._take():
                 request.lost(why)
             self._tell_watchers(why)
+            self._network.ended(self.owner, self.peer)
 
     def vanish(self) -> None:
         """The owner dies: nobody of it is told anything, no timer is left."""

@@ -11,6 +11,7 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from ganeti_tw.errors import GanetiError
+from ganeti_tw.wire.calls import ConnectionEnded
 from ganeti_tw.wire.certificates import fingerprint_of
 from ganeti_tw.wire.connection import HELLO, VERSION, PeerConnection
 from ganeti_tw.wire.envelope import DELIVER, Envelope
@@ -69,7 +70,9 @@ class Outbound(PeerConnection):
 
     def _answered(self, answer: bytes | Failure, request: Request) -> None:
         self.pending.discard(request)
-        if isinstance(answer, Failure):
+        if isinstance(answer, Failure) and answer.check(ConnectionEnded):
+            request.lost(answer.getErrorMessage())
+        elif isinstance(answer, Failure):
             # An answer is a value: the stack it came by would keep frames alive.
             request.fail(cast(BaseException, answer.value).with_traceback(None))
         else:

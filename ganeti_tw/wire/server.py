@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
 from cryptography import x509
@@ -26,6 +27,10 @@ PORT = 1811
 STRANGER_LIMIT = 2**18  # bytes a stranger may say at a time
 STRANGER_TIME = 120.0  # seconds a stranger may stay
 UNPROVEN = 64  # connections that may be in their handshake, or with strangers
+
+
+def _ignore(peer: str) -> None:
+    pass
 
 
 class Inbound(PeerConnection):
@@ -108,7 +113,8 @@ class WireServer:
     ``gate``: asked before each message of a proven peer.  ``admit``: asked for
     its certificate, when it connects and before each message.  ``open_names``:
     what strangers may say to a host in no cluster.  ``most_asks``: unanswered
-    requests a connection may have, above which they get TryLater.
+    requests a connection may have, above which they get TryLater.  ``lost``: told
+    the name of a proven peer whose connection has ended.
     """
 
     log: ClassVar[Logger] = Logger()
@@ -123,6 +129,7 @@ class WireServer:
         admit: Admit = admit_all,
         open_names: frozenset[str] = JOINING,
         most_asks: int = 1000,
+        lost: Callable[[str], None] = _ignore,
     ) -> None:
         self._reactor, self._identity = reactor, identity
         self._clock = cast(IReactorTime, reactor)
@@ -130,6 +137,7 @@ class WireServer:
         self.delivery = Delivery(system, gate, open_names)
         self._admit = admit
         self.most_asks = most_asks
+        self._lost = lost
         self._connections: set[Inbound] = set()
         self._ports: list[IListeningPort] = []
         self._closed: Deferred[None] | None = None
@@ -209,6 +217,8 @@ class WireServer:
 
     def ended(self, connection: Inbound) -> None:
         self._connections.discard(connection)
+        if connection.sender is not None and connection.sender.name is not None:
+            self._lost(connection.sender.name)
         if self._closed is not None and not self._connections:
             closed, self._closed = self._closed, None
             closed.callback(None)

@@ -95,7 +95,10 @@ def check_name(certificate: x509.Certificate | None, name: str) -> None:
 def check_pin(certificate: x509.Certificate | None, pin: str) -> None:
     """Refused unless the certificate has the fingerprint ``pin``."""
     if certificate is None or fingerprint_of(certificate) != pin:
-        raise Refused("the host's certificate is not the one its token tells of")
+        raise Refused(
+            "the host's certificate is not the one its token tells of: 'gnt-node token' on it shows a new token, "
+            "or says that it is in a cluster already"
+        )
 
 
 def _server_context(identity: Identity | Unjoined) -> SSL.Context:

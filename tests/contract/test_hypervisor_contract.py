@@ -66,6 +66,18 @@ class HypervisorContract:
             self.do(self.hypervisor.start(self.spec(name), {}))
         self.assertEqual([n for n in self.names() if n in ("c2", "c3")], ["c2", "c3"])
 
+    def test_only_those_named_are_listed_and_one_that_does_not_run_is_not(self) -> None:
+        for name in ("c9", "c7", "c8"):
+            self.do(self.hypervisor.start(self.spec(name), {}))
+        found = self.do(self.hypervisor.list(("c9", "nobody", "c7", "c9")))
+        self.assertEqual([guest.name for guest in found], ["c7", "c9"])
+        everything = {guest.name: guest for guest in self.do(self.hypervisor.list())}
+        for guest in found:
+            whole = everything[guest.name]
+            again = evolve(guest, cpu_seconds=whole.cpu_seconds, resident_bytes=whole.resident_bytes)
+            self.assertEqual(again, whole)
+        self.assertEqual(self.do(self.hypervisor.list(("nobody",))), ())
+
     def test_one_that_never_was_does_not_run(self) -> None:
         self.assertFalse(self.do(self.hypervisor.is_running("c4")))
 

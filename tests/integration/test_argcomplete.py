@@ -61,9 +61,11 @@ class CompletionTests(unittest.TestCase):
         server = self.listen()
         body = b'{"fields": [], "data": [[[0, "web1.example"]], [[0, "web2.example"]], [[0, "db.example"]]]}'
 
+        asked: list[bytes] = []
+
         def answer() -> None:
             connection, _ = server.accept()
-            connection.recv(65536)
+            asked.append(connection.recv(65536))
             box = b"".join(len(t).to_bytes(2, "big") + t for t in (b"_answer", b"1", b"body", body)) + b"\0\0"
             connection.sendall(box)
             connection.recv(1)
@@ -73,6 +75,7 @@ class CompletionTests(unittest.TestCase):
         thread.start()
         self.assertEqual(self.completed("gnt-instance startup web"), ["web1.example", "web2.example"])
         thread.join(10)
+        self.assertIn(b'"filter":["=~","name","^web"]', asked[0])
 
     def test_without_a_master_nothing_is_offered(self) -> None:
         self.assertEqual(self.completed("gnt-instance startup w"), [])

@@ -74,6 +74,7 @@ class PrometheusTests(TestCase):
         for i in range(1, 4):
             where = ("-t", "diskless", "-o", "tiny", "-n", f"node{i}", "--no-install", "--no-ip-check")
             cls.cluster.run("gnt-instance", "add", *where, f"web{i}")
+            cls.cluster.run("gnt-instance", "startup", f"web{i}")
         # One is not as it should be: somebody pulled its plug behind Ganeti's back.
         os.unlink(Path(cls.cluster.paths("node3").run) / "fake-hypervisor" / "web3")
         cls.port = free_port()

@@ -44,6 +44,23 @@ class DeadNodeTests(SynchronousTestCase):
         self.cluster.network.cut("node1", "node3")
         self.look()
 
+    def test_a_host_that_fell_silent_a_moment_ago_is_waited_for_once_and_not_long(self) -> None:
+        self.cluster.network.cut("node1", "node3", notice=17)  # the connection is taken for lost only then
+        for soon in (SOON, 0.6):
+            seconds, command = self.timed("gnt-instance", "list", *TABLE, "-o", "name,status,oper_ram")
+            self.assertEqual(command.out, "web1.example|ERROR_nodedown|?\n")
+            self.assertLess(seconds, soon)
+        seconds, command = self.timed("gnt-instance", "info", "web1")
+        self.assertIn("  State: configured to be up\n", command.out)
+        self.assertLess(seconds, 0.6)
+        seconds, command = self.timed("gnt-node", "list", *TABLE, "-o", "name,mfree")
+        self.assertIn("node3|?\n", command.out)
+        self.assertLess(seconds, 0.6)
+        self.cluster.network.mend("node1", "node3")
+        seconds, command = self.timed("gnt-instance", "list", *TABLE, "-o", "name,status")
+        self.assertEqual(command.out, "web1.example|running\n")
+        self.assertLess(seconds, 0.6)
+
     def test_verify_tells_why_the_ledger_is_behind_in_plain_words(self) -> None:
         self.cluster.hosts["node3"].kill()
         self.cluster.settle(60)

@@ -27,7 +27,7 @@ class InstanceTests(SynchronousTestCase):
     def test_without_installation_it_is_not_started(self) -> None:
         done = self.cluster.run("gnt-instance", "add", *ADD, "--no-install", "web1.example")
         self.assertEqual(done.code, 0, done)
-        self.assertIn(" - INFO: web1.example is not started: nothing is installed on its disks", done.out)
+        self.assertIn(" - INFO: web1.example is not started: no operating system is installed", done.out)
         node = self.cluster.hosts["node2"]
         self.assertEqual((node.oses.installed, list(node.hypervisor.guests)), ([], []))
         self.assertFalse(self.cluster.config.instance("web1").admin_up)
@@ -44,11 +44,14 @@ class InstanceTests(SynchronousTestCase):
             self.assertEqual(done.err.splitlines()[1], f"error type: {code}, error details:", done)
         self.assertEqual(self.cluster.config.instances, {})
 
-    def test_diskless_has_nothing_to_install_and_is_started(self) -> None:
-        options = ("-t", "diskless", "--no-install", "--no-name-check", "--no-ip-check", "-n", "node2")
-        done = self.cluster.run("gnt-instance", "add", *options, "web1.example")
+    def test_without_installation_one_without_disks_is_not_started_either(self) -> None:
+        options = ("-t", "diskless", "--no-name-check", "--no-ip-check", "-n", "node2")
+        done = self.cluster.run("gnt-instance", "add", *options, "--no-install", "web1.example")
         self.assertEqual(done.code, 0, done)
-        self.assertTrue(self.cluster.config.instance("web1").admin_up)
+        self.assertIn(" - INFO: web1.example is not started: no operating system is installed", done.out)
+        self.assertFalse(self.cluster.config.instance("web1").admin_up)
+        done = self.cluster.run("gnt-instance", "add", *options, "-o", "noop", "web2.example")
+        self.assertTrue(self.cluster.config.instance("web2").admin_up, done)
 
     def test_list_shows_it_running(self) -> None:
         self.add("web1.example")

@@ -11,7 +11,7 @@ from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti_tw.errors import Cancelled, GanetiError, NoMajority, NotMaster, Refused, WrongState
+from ganeti_tw.errors import Cancelled, GanetiError, NoMajority, NoMember, NotMaster, WrongState
 from ganeti_tw.ledger.memory import MemoryStore
 from ganeti_tw.protocol.ledger import Change, GetChanges, Position
 from ganeti_tw.protocol.node import GetHostState
@@ -631,7 +631,7 @@ class AwayTests(MastershipCase):
         for _ in range(3):
             liar.directory.ref("node3", "host").ask(GetHostState(), 5.0).addErrback(refused.append)
             self.cluster.settle(5)
-        self.assertEqual([failure.type for failure in refused], [Refused] * 3)
+        self.assertEqual([failure.type for failure in refused], [NoMember] * 3)
         self.assertEqual(self.hosts["node3"].record, before)
 
     def test_however_many_times_it_is_told_it_asks_once_a_second(self) -> None:

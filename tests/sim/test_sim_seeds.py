@@ -45,6 +45,8 @@ FOUND = [
     ("short", 687, "the same"),
     ("short", 1066, "a host that was removed could not say so when it was told to become master"),
     ("short", 1426, "a master that was removed while it was dead had the address of the cluster for ever"),
+    ("short", 7798, "a master killed and told to be master again had the address of the cluster for ever"),
+    ("short", 6361, "a guest of the simulator ended on its way to another node, and the way did not"),
 ]
 
 

@@ -60,6 +60,7 @@ class MonitoringTests(TestCase):
     def test_a_regular_node_knows_what_should_run(self) -> None:
         where = ("-t", "diskless", "-o", "tiny", "-n", "node2", "--no-install", "--no-ip-check", "web1")
         self.cluster.run("gnt-instance", "add", *where)
+        self.cluster.run("gnt-instance", "startup", "web1")
         self.cluster.run("gnt-node", "modify", "--master-candidate=no", "node2")
         self.until(lambda: self.cluster.state("node2")["role"] == "node")
         os.unlink(Path(self.cluster.paths("node2").run) / "fake-hypervisor" / "web1")

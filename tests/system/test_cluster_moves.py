@@ -54,6 +54,7 @@ class MoveTests(TestCase):
     def half_way(self) -> int:
         """The job of a migration that takes its time."""
         self.cluster.run("gnt-instance", "add", "-t", "diskless", *ADD, WEB)
+        self.cluster.run("gnt-instance", "startup", WEB)
         self.faults("node2", send={WEB: "slow"})
         with self.cluster.client() as client:
             job: int = client.call("submit", {"ops": [MIGRATE]})
@@ -67,7 +68,7 @@ class MoveTests(TestCase):
         return self.cluster.statuses()[job]
 
     def test_there_and_back_with_a_shared_disk(self) -> None:
-        self.cluster.run("gnt-instance", "add", "-t", "sharedfile", "--disk", "0:size=1g", "--no-start", *ADD, WEB)
+        self.cluster.run("gnt-instance", "add", "-t", "sharedfile", "--disk", "0:size=1g", *ADD, WEB)
         self.cluster.run("gnt-instance", "startup", WEB)
         moved = self.cluster.run("gnt-instance", "migrate", "-f", "-n", "node3", WEB)
         self.assertIn("sends", moved.stdout)

@@ -49,7 +49,10 @@ class CompletionTests(TestCase):
 
     CALL = """
         . etc/bash-completion/ganeti_tw || exit 1
-        gnt-instance() { [ "$*" = "list --no-headers -o name" ] && printf '%s\\n' web1 web2 db1; }
+        gnt-instance() { case $* in
+            "list --no-headers -o name") printf '%s\\n' web1 web2 db1 ;;
+            "list --no-headers -o name w*") printf '%s\\n' web1 web2 ;;
+        esac; }
         gnt-group() { echo default; }
         gnt-node() { echo n1.example n2.example; }
         gnt-network() { echo no master >&2; return 1; }
@@ -89,6 +92,8 @@ class CompletionTests(TestCase):
 
     def test_names_are_asked_for(self) -> None:
         self.assertEqual(self.complete("gnt-instance", "stop", "web1", "w"), ["web1", "web2"])
+        self.assertEqual(self.complete("gnt-instance", "stop", ""), ["web1", "web2", "db1"])
+        self.assertEqual(self.complete("gnt-instance", "stop", "w'"), ["web1", "web2"])
         self.assertEqual(self.complete("gnt-network", "info", ""), [])
 
     def test_each_argument_is_of_its_kind(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from attrs import field, frozen
@@ -48,8 +48,11 @@ class Hypervisor(Protocol):
         """Whether the guest runs, paused or not."""
         ...
 
-    async def list(self) -> tuple[RunningInstance, ...]:
-        """All guests that belong to Ganeti, sorted by name.  Guests are not asked, so none can delay it."""
+    async def list(self, names: Collection[str] = ()) -> tuple[RunningInstance, ...]:
+        """All guests that belong to Ganeti, or those of them that are named, sorted by name.
+
+        Guests are not asked, so none can delay it; those that are not named cost nothing.
+        """
         ...
 
     async def console(self, spec: InstanceSpec) -> Console:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from ganeti_tw.agent.figures import read_text
 from ganeti_tw.agent.hypervisor import kvm_migration
 from ganeti_tw.agent.hypervisor.base import GuestNews, HypervisorHost, check_name
+from ganeti_tw.agent.hypervisor.consolelog import trim
 from ganeti_tw.agent.hypervisor.kvm_plugging import described, found
 from ganeti_tw.agent.hypervisor.kvm_xml import Places, domain_xml
 from ganeti_tw.agent.hypervisor.libvirt_api import OFF, PAUSED, RUNNING, Domain, LibvirtConnection
@@ -102,13 +103,14 @@ class KvmHypervisor:
     async def is_running(self, name: str) -> bool:
         return await self._run(self._libvirt.state, name, deadline=DEADLINE) in (RUNNING, PAUSED)
 
-    async def list(self) -> tuple[RunningInstance, ...]:
-        return await self._run(self._list, deadline=DEADLINE)
+    async def list(self, names: Collection[str] = ()) -> tuple[RunningInstance, ...]:
+        return await self._run(self._list, names, deadline=DEADLINE)
 
     async def console(self, spec: InstanceSpec) -> Console:
         if not await self.is_running(spec.name):
             raise WrongState(f"{spec.name} does not run")
         if spec.hvparams.get("serial_console", True):
+            await self._run(trim, self.console_log(spec.name), deadline=DEADLINE)
             # Our own program, found by the interpreter of this node: it shows what the guest said last.
             attach = (sys.executable, "-m", "ganeti_tw.cli.console", "--linger", "5")
             command = (*attach, "--log", self.console_log(spec.name), self.serial_socket(spec.name))
@@ -171,7 +173,7 @@ class KvmHypervisor:
         return os.path.join(self._directory, "ctrl", f"{name}.serial")
 
     def console_log(self, name: str) -> str:
-        """All its serial console ever said."""
+        """What its serial console said; the end of it when that was much."""
         return os.path.join(self._directory, "console", f"{name}.log")
 
     def _agent_socket(self, name: str) -> str:
@@ -205,6 +207,7 @@ class KvmHypervisor:
         for folder in ("ctrl", "console"):
             os.makedirs(os.path.join(self._directory, folder), exist_ok=True)
         self._drop_files(name)
+        trim(self.console_log(name))
 
     def _obstacle(self) -> str:
         uri = libvirt_uri(self._host)
@@ -257,9 +260,10 @@ class KvmHypervisor:
         if self._libvirt.state(name) not in (RUNNING, PAUSED):
             self._libvirt.undefine(name)
             self._drop_files(name)
+            trim(self.console_log(name))
 
-    def _list(self) -> tuple[RunningInstance, ...]:
-        known = [d for d in self._libvirt.domains() if d.state != OFF]
+    def _list(self, names: Collection[str]) -> tuple[RunningInstance, ...]:
+        known = [d for d in self._libvirt.domains(names) if d.state != OFF]
         return tuple(
             RunningInstance(
                 d.name, self.name, d.state, d.memory_mib, d.vcpus, d.cpu_seconds, d.resident_bytes, self._started(d)

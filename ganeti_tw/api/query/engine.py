@@ -30,6 +30,7 @@ RESOURCES = {
 }
 
 CELLS_AT_ONCE = 6000  # a few milliseconds of work; more holds up everybody else
+KEYS_AT_ONCE = 2000  # the same
 
 
 async def query(what: str, names: list[str], ast: Any, sources: Sources, pause: Pause) -> dict[str, Any]:
@@ -52,11 +53,10 @@ async def query(what: str, names: list[str], ast: Any, sources: Sources, pause: 
         tested = _tested_fields(resource, ast)
         everything = await resource.finder((*names, *tested))(config, sources, None, pause)
         asked = needs(tested.values())
-        view = await gather(view, sources, asked, everything)
+        view = await gather(view, sources, asked, everything, pause)
         things = await _passing(test, tested, everything, view, pause)
-    view = await gather(view, sources, needs(fields) - asked, things)
-    things.sort(key=resource.order)
-    rows = await _rows(fields, things, view, pause)
+    view = await gather(view, sources, needs(fields) - asked, things, pause)
+    rows = await _rows(fields, await _in_order(resource, things, pause), view, pause)
     return {"fields": [f.described() for f in fields], "data": rows}
 
 
@@ -125,6 +125,16 @@ async def _passing(test: Test, tested: dict[str, Field], things: list[Any], view
             await pause()
         found += [thing for thing in part if passes(thing)]
     return found
+
+
+async def _in_order(resource: Resource, things: list[Any], pause: Pause) -> list[Any]:
+    """What they are sorted by takes longer to make than to compare."""
+    keys: list[Any] = []
+    for start in range(0, len(things), KEYS_AT_ONCE):
+        if start:
+            await pause()
+        keys += map(resource.order, things[start : start + KEYS_AT_ONCE])
+    return [things[place] for place in sorted(range(len(things)), key=keys.__getitem__)]
 
 
 async def _rows(fields: list[Field], things: list[Any], view: View, pause: Pause) -> list[Any]:

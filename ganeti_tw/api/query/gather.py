@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve
@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from ganeti_tw.api.query.fields import Source
+from ganeti_tw.api.query.resource import Pause
 from ganeti_tw.api.query.seam import Sources
 from ganeti_tw.api.query.view import View
 from ganeti_tw.errors import GanetiError, WrongState
@@ -19,11 +20,12 @@ from ganeti_tw.model.status import Seen
 from ganeti_tw.protocol.instance import RunningInstance
 
 FEW = 50  # instances that are named when the nodes are asked; of more they tell everything
+AT_ONCE = 2000  # guests sorted in one go, a few milliseconds of work
 
 log = Logger()
 
 
-async def gather(view: View, sources: Sources, needed: frozenset[Source], things: list[Any]) -> View:
+async def gather(view: View, sources: Sources, needed: frozenset[Source], things: list[Any], pause: Pause) -> View:
     """The view with what is needed to show these instances or nodes.
 
     Nodes marked offline are not asked; what a node does not answer is missing.
@@ -31,7 +33,7 @@ async def gather(view: View, sources: Sources, needed: frozenset[Source], things
     if not things:
         return view
     if Source.GUESTS in needed:
-        view = await _guests(view, sources, things)
+        view = await _guests(view, sources, things, pause)
     if Source.FIGURES in needed:
         view = await _figures(view, sources, things)
     if Source.CONSOLES in needed:
@@ -39,7 +41,7 @@ async def gather(view: View, sources: Sources, needed: frozenset[Source], things
     return view
 
 
-async def _guests(view: View, sources: Sources, instances: list[Instance]) -> View:
+async def _guests(view: View, sources: Sources, instances: list[Instance], pause: Pause) -> View:
     """All nodes are asked: an instance may run where it should not."""
     nodes = [n for n in view.config.nodes.values() if not n.offline]
     names = tuple(i.name for i in instances) if len(instances) <= FEW else ()
@@ -47,8 +49,8 @@ async def _guests(view: View, sources: Sources, instances: list[Instance]) -> Vi
     primaries = {i.name: i.primary_node for i in instances}
     seen: dict[str, Seen] = {}
     guests: dict[str, RunningInstance] = {}
-    for node, found in lists.items():
-        for guest in found:
+    async for node, part in _some_at_a_time(lists, pause):
+        for guest in part:
             primary = primaries.get(guest.name)
             if primary is None:
                 continue
@@ -57,6 +59,21 @@ async def _guests(view: View, sources: Sources, instances: list[Instance]) -> Vi
             if node == primary or guest.name not in guests:
                 guests[guest.name] = guest
     return evolve(view, seen=seen, guests=guests, answered=frozenset(lists))
+
+
+async def _some_at_a_time(
+    lists: Mapping[str, Sequence[RunningInstance]], pause: Pause
+) -> AsyncIterator[tuple[str, Sequence[RunningInstance]]]:
+    """A node and some of what it told, again and again; others work in between."""
+    given = 0
+    for node, found in lists.items():
+        for start in range(0, len(found), AT_ONCE):
+            if given >= AT_ONCE:
+                given = 0
+                await pause()
+            part = found[start : start + AT_ONCE]
+            given += len(part)
+            yield node, part
 
 
 async def _figures(view: View, sources: Sources, nodes: list[Node]) -> View:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """The names sorted with digits as numbers."""
+    return sorted(names, key=natural_text)
 
 
 @lru_cache(maxsize=65536)

@@ -14,7 +14,7 @@ from ganeti_tw.locks.allocation import LockState
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.instance import Instance
 from ganeti_tw.model.node import Node
-from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.nodes.patience import Patience
 from ganeti_tw.operations.steps.spec import instance_spec
 from ganeti_tw.operations.steps.storages import storage_shown
 from ganeti_tw.protocol.instance import GetConsole, ListInstances, RunningInstance
@@ -28,14 +28,12 @@ QUEUE_TIMEOUT = 30.0  # reading every job there is takes longer than a question 
 class ClusterSources:
     """The published configuration, the agents of the nodes, the job queue and the lock manager.
 
-    ``timeout``: seconds that each node has for an answer.
+    ``timeout``: seconds that each node has for an answer, if it is there at all.
     """
 
-    def __init__(
-        self, published: Published, directory: Directory, queue: Ref, locks: Ref, timeout: float = 10.0
-    ) -> None:
+    def __init__(self, published: Published, nodes: Patience, queue: Ref, locks: Ref, timeout: float = 10.0) -> None:
         self._published = published
-        self._directory = directory
+        self._nodes = nodes
         self._queue = queue
         self._locks = locks
         self._timeout = timeout
@@ -78,4 +76,4 @@ class ClusterSources:
         return found
 
     async def _ask(self, node: str, message: Any) -> Any:
-        return await self._directory.ref(node, "node").ask(message, self._timeout)
+        return await self._nodes.ask(node, message, self._timeout)

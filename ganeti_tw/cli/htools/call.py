@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
@@ -12,7 +11,6 @@ from ganeti_tw.cli.htools.options import Options
 from ganeti_tw.cli.htools.outside import Client, Outside
 from ganeti_tw.errors import GanetiError
 from ganeti_tw.htools.cluster import BadData, Cluster
-from ganeti_tw.htools.iallocator import load_request
 from ganeti_tw.htools.prepare import Prepared, Wishes, prepare, set_offline
 from ganeti_tw.htools.simulate import simulated
 from ganeti_tw.htools.text import parse, serialize
@@ -64,7 +62,7 @@ class Call:
 
     def give(self, document: Mapping[str, Any]) -> None:
         """The JSON document of ``--json``."""
-        self._stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        self._stdout.write(later("reports").shown(document) + "\n")
 
     def warn(self, text: str = "") -> None:
         """A line on standard error."""
@@ -168,7 +166,9 @@ class Call:
         if options.data_file is not None:
             return parse(self.read_file(options.data_file))
         if options.ialloc_source is not None:
-            return load_request(self.read_file(options.ialloc_source)).cluster
+            reader = importlib.import_module("ganeti_tw.htools.iallocator")
+            asked: Cluster = reader.load_request(self.read_file(options.ialloc_source)).cluster
+            return asked
         raise BadData("No backend selected! Exiting.")
 
     @property

@@ -18,7 +18,8 @@ from ganeti_tw.htools.cluster import NOWHERE, BadData, Cluster
 from ganeti_tw.htools.health import bad_nodes
 from ganeti_tw.htools.iallocator import Request
 from ganeti_tw.htools.instance import Instance
-from ganeti_tw.htools.space import Filled, Room, Size
+from ganeti_tw.htools.sizes import Size
+from ganeti_tw.htools.space import Filled, Room
 from ganeti_tw.htools.why import Comparison, Part, Question, Rival, grouped
 from ganeti_tw.htools.why_answer import why_answered
 from ganeti_tw.htools.why_balance import Explainer
@@ -175,18 +176,15 @@ def step(explainer: Explainer, made: Step) -> Iterator[str]:
 
 
 class Balancing:
-    """hbal's explanations as the moves come; silent unless asked for."""
+    """hbal's explanations as the moves come."""
 
     def __init__(self, call: Call, cluster: Cluster, group: int, limits: Limits) -> None:
         self._call = call
-        self._explainer = Explainer(cluster, group, limits) if call.options.explain else None
-        if self._explainer:
-            to(call, left_out(self._explainer))
+        self._explainer = Explainer(cluster, group, limits)
+        to(call, left_out(self._explainer))
 
     def step(self, made: Step) -> None:
-        if self._explainer:
-            to(self._call, step(self._explainer, made))
+        to(self._call, step(self._explainer, made))
 
     def end(self) -> None:
-        if self._explainer:
-            to(self._call, [f"  No further move: {self._explainer.end()}."])
+        to(self._call, [f"  No further move: {self._explainer.end()}."])

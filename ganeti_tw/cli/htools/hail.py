@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ganeti_tw.cli.htools import explain
-from ganeti_tw.cli.htools.call import Call, ProgramError
+from ganeti_tw.cli.htools.call import Call, ProgramError, later
 from ganeti_tw.cli.htools.tables import node_table
 from ganeti_tw.htools.allocate import Rules
 from ganeti_tw.htools.answer import answer
@@ -37,6 +36,7 @@ def run(call: Call) -> int:
         reply = {"success": True, "info": f"Request successful: {given.info}", "result": given.result}
         after = given.cluster
     if options.explain:
+        explain = later("explain")
         explain.to(call, explain.answered(cluster, question.request, rules, options.restrict_allocation_to))
     _print_nodes(call, after, "Final")
     new = len(after.instances) - len(cluster.instances)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ganeti_tw.cli.htools import reports
 from ganeti_tw.cli.htools.balancing import limits
 from ganeti_tw.cli.htools.call import Call, ProgramError, later
-from ganeti_tw.cli.htools.explain import Balancing
 from ganeti_tw.cli.htools.planning import cost_line, cost_of_all, steps_of
 from ganeti_tw.cli.htools.tables import component_table, instance_table, node_table
 from ganeti_tw.htools.balance import Limits, Step
@@ -17,6 +15,7 @@ from ganeti_tw.htools.health import bad_instances, bad_nodes, breaks_policy
 from ganeti_tw.htools.jobs import SCRIPT_HEAD, job_sets, script, shown
 from ganeti_tw.htools.node import Node
 from ganeti_tw.htools.numbers import fixed, six_figures
+from ganeti_tw.htools.policy import described
 from ganeti_tw.htools.score import lower_bound, score
 
 
@@ -25,7 +24,7 @@ def run(call: Call) -> int:
     cluster = prepared.cluster
     wanted = limits(call, cluster)
     call.say(f"Loaded cluster tags: {','.join(cluster.tags)}", 2)
-    call.say(f"Loaded cluster ipolicy: {cluster.policy}", 2)
+    call.say(f"Loaded cluster ipolicy: {described(cluster.policy)}", 2)
     if not cluster.instances:
         call.say("Cluster is empty, exiting.")
         _give_report(call, cluster, None, "empty", [], [])
@@ -78,7 +77,7 @@ def run(call: Call) -> int:
 def _balance(call: Call, cluster: Cluster, group: Group, wanted: Limits, start: float) -> list[Step]:
     """Move instances of the group, telling of each move, until nothing is gained; ``start`` is the score before."""
     instances = cluster.instances_of(group.index)
-    explained = Balancing(call, cluster, group.index, wanted)
+    explained = later("explain").Balancing(call, cluster, group.index, wanted) if call.options.explain else None
     steps: list[Step] = []
     now = start
     for step in steps_of(call, cluster, group.index, wanted):
@@ -87,8 +86,10 @@ def _balance(call: Call, cluster: Cluster, group: Group, wanted: Limits, start: 
         if wanted.price:
             call.say(cost_line(step, now, wanted.price))
         now = step.score
-        explained.step(step)
-    explained.end()
+        if explained:
+            explained.step(step)
+    if explained:
+        explained.end()
     if wanted.price:
         call.say(cost_of_all(steps, start, wanted.price))
     return steps
@@ -176,7 +177,8 @@ def _give_report(
 ) -> None:
     if call.options.json:
         cut = 1 if call.options.first_job_group else -1
-        call.give(reports.hbal(cluster, group, status, before, steps, cut=cut, price=call.options.plan_cost))
+        price = call.options.plan_cost
+        call.give(later("reports").hbal(cluster, group, status, before, steps, cut=cut, price=price))
 
 
 def _give_commands(call: Call, cluster: Cluster, steps: Sequence[Step]) -> None:

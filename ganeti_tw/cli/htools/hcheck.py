@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ganeti_tw.cli.htools import reports
 from ganeti_tw.cli.htools.balancing import limits
-from ganeti_tw.cli.htools.call import Call
+from ganeti_tw.cli.htools.call import Call, later
 from ganeti_tw.cli.htools.tables import shell_line
 from ganeti_tw.htools.balance import balance
 from ganeti_tw.htools.cluster import Cluster
@@ -51,7 +50,7 @@ def run(call: Call) -> int:
     if options.machine_readable:
         call.say(shell_line(_PREFIX, "OK", "1"))
     if options.json:
-        call.give(reports.hcheck(groups, found, after, unhealthy))
+        call.give(later("reports").hcheck(groups, found, after, unhealthy))
     return 1 if simulating else 0
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ganeti_tw.cli.htools import reports
-from ganeti_tw.cli.htools.call import Call
+from ganeti_tw.cli.htools.call import Call, later
 from ganeti_tw.cli.htools.tables import component_table, instance_table, node_table, table
 from ganeti_tw.htools.cluster import Cluster
 from ganeti_tw.htools.health import bad_instances, bad_nodes
 from ganeti_tw.htools.numbers import fixed
+from ganeti_tw.htools.policy import described
 from ganeti_tw.htools.score import score
 
 
@@ -15,7 +15,7 @@ def run(call: Call) -> int:
     prepared = call.load()
     cluster = prepared.cluster
     call.say(f"Loaded cluster tags: {','.join(cluster.tags)}")
-    call.say(f"Loaded cluster ipolicy: {cluster.policy}", 3)
+    call.say(f"Loaded cluster ipolicy: {described(cluster.policy)}", 3)
     if not cluster.instances:
         call.say("Cluster is empty.", 2)
     counts = (
@@ -48,7 +48,7 @@ def run(call: Call) -> int:
     call.say(component_table(cluster.nodes))
     call.say(f"Cluster score: {fixed(score(cluster.nodes), 8)}")
     if call.options.json:
-        call.give(reports.hinfo(cluster, prepared.suffix))
+        call.give(later("reports").hinfo(cluster, prepared.suffix))
     return 0
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ganeti_tw.cli.htools import reports
-from ganeti_tw.cli.htools.call import Call, ProgramError
+from ganeti_tw.cli.htools.call import Call, ProgramError, later
 from ganeti_tw.htools.cluster import NOWHERE, BadData, Cluster, Place
 from ganeti_tw.htools.colouring import Graph, colour_all_ways, statistics
 from ganeti_tw.htools.node import Node
@@ -48,7 +47,7 @@ def run(call: Call) -> int:
     for group in shown:
         _say_group(call, cluster, group)
     if options.json:
-        call.give(reports.reboot_groups(cluster, [_described(cluster, group) for group in shown]))
+        call.give(later("reports").reboot_groups(cluster, [_described(cluster, group) for group in shown]))
     return 0
 
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from ganeti_tw.cli.htools import explain, reports
-from ganeti_tw.cli.htools.call import Call, ProgramError
+from ganeti_tw.cli.htools.call import Call, ProgramError, later
 from ganeti_tw.cli.htools.options import Resources
 from ganeti_tw.cli.htools.tables import component_table, node_table, shell_line
 from ganeti_tw.htools.allocate import Rules
@@ -17,7 +16,8 @@ from ganeti_tw.htools.health import bad_nodes
 from ganeti_tw.htools.numbers import fixed, shortest
 from ganeti_tw.htools.policy import Spec
 from ganeti_tw.htools.score import score
-from ganeti_tw.htools.space import Filled, Kind, Room, Size, troubled
+from ganeti_tw.htools.sizes import Size
+from ganeti_tw.htools.space import Filled, Kind, Room, troubled
 from ganeti_tw.htools.stats import Totals, totals
 from ganeti_tw.htools.templates import nodes_needed
 
@@ -55,10 +55,12 @@ def run(call: Call) -> int:
     _results(call, tiered, "Tiered", "tiered")
     report.tiered(cluster, plan, tiered)
     if options.explain:
+        explain = later("explain")
         explain.to(call, explain.filled(cluster, plan.room, plan.tiers[0], tiered, "Tiered"))
     _results(call, standard, "Standard", "standard")
     report.standard(cluster, plan, standard)
     if options.explain:
+        explain = later("explain")
         explain.to(call, explain.filled(cluster, plan.room, plan.standard, standard, "Standard"))
     return 0
 
@@ -240,7 +242,7 @@ class _Document:
         self._call = call
 
     def start(self, cluster: Cluster, plan: _Plan) -> None:
-        self._space = reports.Space(cluster, plan.kind.template)
+        self._space = later("reports").Space(cluster, plan.kind.template)
 
     def tiered(self, cluster: Cluster, plan: _Plan, filled: Filled) -> None:
         self._space.add("tiered", plan.tiers[0], filled, plan.room is not None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ganeti_tw.cli.htools import reports
 from ganeti_tw.cli.htools.call import Call, ProgramError, later
 from ganeti_tw.htools.cluster import Cluster
 from ganeti_tw.htools.jobs import SCRIPT_HEAD, job_sets, power_opcodes, script, tag_opcode
@@ -49,6 +48,7 @@ def run(call: Call) -> int:
     call.save(trial.cluster, "squeezed", when)
     _give_commands(call, commands)
     if options.json:
+        reports = later("reports")
         call.give(
             reports.document(
                 "hsqueeze",

@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 
 from ganeti_tw.cli.htools.getopt import Given, Option, parse
 from ganeti_tw.htools.cluster import BadData
-from ganeti_tw.htools.cost import DEFAULT_PRICE
 from ganeti_tw.htools.numbers import amount, integer, positive_real, real, shortened, size_mib
 from ganeti_tw.htools.templates import TEMPLATES
 
 _DEEPEST = 8
+
+# Of --plan-cost, in points of score for each GiB: 100 GiB weigh as much as --min-gain.
+_PRICE = 1e-4
 
 
 class BadValue(Exception):
@@ -162,7 +164,7 @@ def _template(text: str) -> str:
 
 
 def _price(text: str) -> float:
-    price = positive_real("plan-cost", text) if text else DEFAULT_PRICE
+    price = positive_real("plan-cost", text) if text else _PRICE
     if not price:
         raise BadValue("plan-cost: a price of 0 weighs nothing; leave the option out instead")
     return price

@@ -6,6 +6,7 @@ never left out, but for those of an option that was not given.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any
@@ -20,7 +21,8 @@ from ganeti_tw.htools.jobs import commands, job_sets, opcodes
 from ganeti_tw.htools.moves import Kind
 from ganeti_tw.htools.node import Node
 from ganeti_tw.htools.score import COMPONENTS, components, lower_bound, score, total
-from ganeti_tw.htools.space import Filled, Size
+from ganeti_tw.htools.sizes import Size
+from ganeti_tw.htools.space import Filled
 from ganeti_tw.htools.stats import Totals, totals
 from ganeti_tw.htools.templates import nodes_needed
 
@@ -33,6 +35,10 @@ _FORMAT = 1
 def document(tool: str, **parts: Any) -> Document:
     """What every document begins with, and its parts."""
     return {"tool": tool, "format": _FORMAT, **parts}
+
+
+def shown(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False)
 
 
 def number(value: float) -> float | None:

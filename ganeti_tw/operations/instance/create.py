@@ -112,7 +112,7 @@ class InstanceCreate:
         if not newplace.is_open(self):
             node = self._node(config)
             own |= {f"nodegroup/{node.group}": SHARED}
-            if not self.disks and not self.starts(config):  # it takes nothing of the node, so many may come at once
+            if not self.disks and not self.starts:  # it takes nothing of the node, so many may come at once
                 return {**own, f"node/{node.uuid}": SHARED}
             return {**own, **newplace.node_locks([node])}
         own |= newplace.group_locks(config, self.group_name)
@@ -167,7 +167,7 @@ class InstanceCreate:
 
         def variables(config: Config, nics: tuple[Nic, ...]) -> dict[str, Any]:
             shown = instance_variables(
-                config, evolve(draft, nics=nics), disks=disks, template=template, status=self.starts(config)
+                config, evolve(draft, nics=nics), disks=disks, template=template, status=self.starts
             )
             return {"ADD_MODE": self.mode, **shown}
 
@@ -184,10 +184,22 @@ class InstanceCreate:
     def dry_run_result(self, config: Config) -> list[str]:
         return [self._node(config).name]
 
+    def interrupted(self, config: Config) -> str:
+        instance = config.find_instance(self.instance_name)
+        if instance is None:
+            return f"there is no instance {self.instance_name}: create it again"
+        name = instance.name
+        if instance.admin_up:
+            return f"instance {name} is complete; if it does not run, start it with 'gnt-instance startup {name}'"
+        return (
+            f"instance {name} is there, but its disks or its OS may be incomplete: "
+            f"'gnt-instance remove {name}', then create it again"
+        )
+
     async def run(self, context: Context) -> list[str]:
         node = self._node(context.config)
-        if self.start and not self.starts(context.config):
-            context.inform(f"{self.instance_name} is not started: nothing is installed on its disks")
+        if self.start and not self.starts:
+            context.inform(f"{self.instance_name} is not started: no operating system is installed")
         if self.name_check:
             await check_address(context, self.instance_name, self.ip_check)
         await self._check_node(context, node)
@@ -198,7 +210,7 @@ class InstanceCreate:
             context.say(f"* running the OS create script of {self.os_type} for {instance.name}, this may take a while")
             await self._install(context, node, instance)
         context.keep()
-        if self.starts(context.config):
+        if self.starts:
             instance = await self._mark_up(context, instance)
             context.say(f"* starting {instance.name} on {node.name}")
             await context.on_node(node, StartInstance(instance_spec(context.config, instance)), START_TIMEOUT)
@@ -229,9 +241,10 @@ class InstanceCreate:
         if self.ip_check and not self.name_check:
             raise BadRequest("the IP check needs the name check: give --no-ip-check too")
 
-    def starts(self, config: Config) -> bool:
-        """Whether it runs in the end: not from disks on which nothing was installed."""
-        return self.start and (not self.no_install or self.template(config) == "diskless")
+    @property
+    def starts(self) -> bool:
+        """Whether it runs in the end: not when nothing was installed."""
+        return self.start and not self.no_install
 
     def template(self, config: Config) -> str:
         """Of its disks."""
@@ -284,7 +297,7 @@ class InstanceCreate:
         if self.os_type and not self.no_install:
             given = {**draft.osparams, **draft.osparams_private, **(self.osparams_secret or {})}
             await check_os(context, node, self.os_type, given, force_variant=self.force_variant)
-        if self.starts(config):
+        if self.starts:
             wanted = config.filled_beparams(draft)["maxmem"]
             figures = await context.on_node(node, GetFigures(draft.hypervisor), NODE_TIMEOUT)
             if figures.memory_free is not None and figures.memory_free < wanted and draft.hypervisor != "fake":

@@ -65,6 +65,19 @@ class InstanceMigrate(OneMove):
         nodes = master_and(config, *config.nodes_holding(instance), target.uuid)
         return evolve(instance_hooks(config, "instance-migrate", instance, own), pre=nodes, post=nodes)
 
+    def interrupted(self, config: Config) -> str:
+        instance = config.find_instance(self.instance_name)
+        if instance is None:
+            return f"there is no instance {self.instance_name} any more"
+        if instance.migrating_to is None:
+            return f"{instance.name} is on {primary_of(config, instance).name} and not on its way"
+        other = config.nodes.get(instance.migrating_to)
+        return (
+            f"{instance.name} was on its way from {primary_of(config, instance).name} to "
+            f"{other.name if other is not None else instance.migrating_to}: "
+            f"'gnt-instance migrate --cleanup {instance.name}' finds out where it runs"
+        )
+
     async def run(self, context: Context) -> None:
         config = context.config
         instance = self.instance(config)
@@ -83,7 +96,7 @@ class InstanceMigrate(OneMove):
             context.inform(f"{reason}: failing it over")
             await fail_over(context, instance, target, shutdown_timeout=SHUTDOWN_TIMEOUT, ignore_consistency=False)
         else:
-            raise WrongState(f"{reason}: use gnt-instance failover, or --allow-failover")
+            raise WrongState(f"{reason}: use gnt-instance failover, or gnt-instance migrate --allow-failover")
 
     def _live(self, config: Config, instance: Instance) -> bool:
         if self.live is not None:

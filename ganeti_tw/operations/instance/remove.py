@@ -51,6 +51,12 @@ class InstanceRemove:
         found = instance_hooks(config, "instance-remove", instance, {"SHUTDOWN_TIMEOUT": self.shutdown_timeout})
         return evolve(found, pre=master(config))
 
+    def interrupted(self, config: Config) -> str:
+        name = self.instance_name
+        if config.find_instance(name) is None:
+            return f"instance {name} is removed, and so are its disks"
+        return f"instance {name} is not removed yet, some of its disks may be: run 'gnt-instance remove {name}' again"
+
     async def run(self, context: Context) -> None:
         config = context.config
         instance = config.instance(self.instance_name, self.instance_uuid)

@@ -68,6 +68,13 @@ class InstanceRename:
     def dry_run_result(self, config: Config) -> str:
         return host_name(self.new_name)
 
+    def interrupted(self, config: Config) -> str:
+        old, new = self.instance_name, host_name(self.new_name)
+        found = config.find_instance(new)
+        if found is not None and found.name == new:
+            return f"the instance is called {new} now; its OS may not have been told"
+        return f"the instance still is called {old}, and its disks may have the new name: rename it to {new} again"
+
     async def run(self, context: Context) -> str:
         before = context.config.instance(self.instance_name, self.instance_uuid)
         name = host_name(self.new_name)

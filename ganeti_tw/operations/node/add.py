@@ -87,6 +87,15 @@ class NodeAdd:
         before = tuple(other for other in all_nodes(config) if other != name)
         return Hooks("node-add", "NODE", given, before, (*before, name), after)
 
+    def interrupted(self, config: Config) -> str:
+        name = host_name(self.node_name)
+        again = "run 'gnt-node token --leave' on it, and add it with the token that 'gnt-node token' prints then"
+        if self._known(config) is None:
+            return f"{name} is no node; if its host says that it is in a cluster already, {again}"
+        if self.readd:
+            return f"whether {name} is back is not known; if 'gnt-cluster verify' cannot reach it, {again} and --readd"
+        return f"{name} is a node; 'gnt-cluster redist-conf' copies the files to it that it may lack"
+
     async def run(self, context: Context) -> None:
         name = host_name(self.node_name)
         known = self._known(context.config)

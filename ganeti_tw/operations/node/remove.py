@@ -41,6 +41,15 @@ class NodeRemove:
         others = tuple(other for other in all_nodes(config) if other != name)
         return Hooks("node-remove", "NODE", {"OP_TARGET": name, "NODE_NAME": name}, others, others)
 
+    def interrupted(self, config: Config) -> str:
+        name = self.node_name
+        if config.find_node(name) is not None:
+            return f"{name} still is a node: run 'gnt-node remove {name}' again"
+        return (
+            f"{name} is no node any more and no node listens to it; whether its host was told so is not known: "
+            f"run 'gnt-node token --leave' on {name} before it joins a cluster again"
+        )
+
     async def run(self, context: Context) -> None:
         node = context.config.node(self.node_name, self.node_uuid)
 

@@ -10,7 +10,7 @@ from ganeti_tw.model.node import Node
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import EXCLUSIVE, SHARED, operation
-from ganeti_tw.protocol.node import RunRestricted
+from ganeti_tw.protocol.node import RESTRICTED_NAME, RunRestricted
 
 TIMEOUT = 660.0  # the agent's own limits come first
 
@@ -33,6 +33,11 @@ class RestrictedCommand:
         return {f"node/{node.uuid}": mode for node in self._nodes(config)}
 
     def check(self, config: Config) -> None:
+        if not RESTRICTED_NAME.fullmatch(self.command):
+            raise BadRequest(
+                f"{self.command!r} cannot be a restricted command: they are called by names of letters, digits, "
+                "dashes and underscores"
+            )
         if not self._nodes(config):
             raise BadRequest("nodes: at least one is needed")
 

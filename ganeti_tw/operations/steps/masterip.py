@@ -66,15 +66,13 @@ async def try_to_bring_up(nodes: Nodes, config: Config) -> bool:
     return True
 
 
-async def try_to_take_down(nodes: Nodes, config: Config, node: str | None = None) -> bool:
-    """The same; a failure is a warning.  Whether it went well."""
+async def try_to_take_down(nodes: Nodes, config: Config) -> None:
+    """The same on the master; a failure is a warning."""
     try:
-        await take_down(nodes, config, node)
+        await take_down(nodes, config)
     except GanetiError as e:
-        where = node or config.master.name
+        where = config.master.name
         nodes.warn(f"the master IP {config.cluster.master_ip} could not be taken down on {where}: {e.text}")
-        return False
-    return True
 
 
 async def moved(context: Context, change: Callable[[Config], Changes], *, force: bool = False) -> Config:

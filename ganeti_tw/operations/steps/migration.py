@@ -71,8 +71,13 @@ async def migrate(
     source = primary_of(context.config, instance)
     await reaches_disks(context, instance, target)
     taken = await _make_fit(context, instance, source, target, allow_runtime_changes)
-    await _mark(context, instance, target)
-    context.undo(f"the migration of {instance.name}", partial(settle, context, instance, target))
+    begun = f"the migration of {instance.name}", partial(settle, context, instance, target)
+    try:
+        await _mark(context, instance, target)
+    except OutcomeUnknown:  # it may be recorded all the same
+        context.undo(*begun)
+        raise
+    context.undo(*begun)
     try:
         await _send(context, instance, source, target, live)
     except (GanetiError, Stopped) as e:

@@ -17,6 +17,14 @@ def storage_shown(config: Config) -> tuple[str, str]:
 
 def storage_of(config: Config, template: str) -> tuple[str, str]:
     """Type and name of the storage where disks of a template are; the name is empty when nodes have none for it."""
+    known = TEMPLATES.get(template)
+    if known is None:
+        return "file", ""
+    return known.storage_type, place_of(config, known.storage_type)
+
+
+def place_of(config: Config, storage_type: str) -> str:
+    """Directory or volume group on nodes; empty when they have none of that type."""
     cluster = config.cluster
     places = {
         "file": cluster.file_storage_dir,
@@ -24,7 +32,4 @@ def storage_of(config: Config, template: str) -> tuple[str, str]:
         "gluster": cluster.gluster_storage_dir,
         "lvm-vg": cluster.volume_group_name or "",
     }
-    known = TEMPLATES.get(template)
-    if known is None:
-        return "file", ""
-    return known.storage_type, places.get(known.storage_type, "")
+    return places.get(storage_type, "")

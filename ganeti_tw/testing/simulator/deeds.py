@@ -228,7 +228,7 @@ def guest_fail(world: World, node: str, times: str = "1") -> None:
 @deed("guest-dies")
 def guest_dies(world: World, node: str) -> None:
     """NODE: all its guests end by themselves."""
-    world.host(node).hypervisor.guests.clear()
+    world.host(node).hypervisor.crash_guests()
 
 
 # -- clients -------------------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ class RestrictedTests(CommandsCase):
         self.assertNoResult(asked)
         self.clock.advance(REFUSAL_DELAY)
         error = self.failureResultOf(asked, DriverError).value
-        self.assertEqual(error.text, f"running restricted command {name!r} failed")
+        self.assertEqual(error.text, f"running restricted command {name!r} failed; the log on that node tells why")
         self.assertEqual(self.runner.calls, [])
 
     def test_it_runs_without_arguments_and_environment(self) -> None:

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Collection
 from typing import Any
 
 from attrs import evolve
@@ -63,8 +64,8 @@ class Libvirt:
     def state(self, name: str) -> str | None:
         return self.states.get(name)
 
-    def domains(self) -> list[Domain]:
-        return [Domain(name, state, 128, 1, 0.5) for name, state in self.states.items()]
+    def domains(self, names: Collection[str] = ()) -> list[Domain]:
+        return [Domain(name, state, 128, 1, 0.5) for name, state in self.states.items() if not names or name in names]
 
 
 class KvmTests(HostTestCase):
@@ -157,6 +158,37 @@ class KvmTests(HostTestCase):
     def test_a_crashed_guest_is_not_listed(self) -> None:
         self.libvirt.states["web1"] = "off"
         self.assertEqual(self.result(self.kvm.list()), ())
+
+    def test_what_the_console_said_is_kept_within_bounds(self) -> None:
+        path = self.kvm.console_log("web1")
+        os.makedirs(os.path.dirname(path))
+        lines = b"".join(b"line %07d\n" % number for number in range(100_000))
+        writes = (
+            lambda: self.kvm.start(self.spec, {}),
+            lambda: self.kvm.console(self.spec),
+            lambda: self.kvm.stop("web1", force=False),
+            lambda: self.kvm.forget("web1"),
+        )
+        for step in writes:
+            with open(path, "ab") as emulator:
+                emulator.write(lines)
+                self.result(step())
+                emulator.write(b"the last\n")
+            with open(path, "rb") as file:
+                said = file.read()
+            if step is writes[2]:
+                continue
+            self.assertLess(len(said), 2**18 + 100)
+            self.assertRegex(said[:20], rb"^line \d{7}\n")
+            self.assertTrue(said.endswith(b"line 0099999\nthe last\n"))
+
+    def test_a_short_one_is_left_alone(self) -> None:
+        path = self.kvm.console_log("web1")
+        os.makedirs(os.path.dirname(path))
+        with open(path, "wb") as file:
+            file.write(b"x" * 2**20)
+        self.result(self.kvm.start(self.spec, {}))
+        self.assertEqual(os.path.getsize(path), 2**20)
 
     def test_consoles(self) -> None:
         self.failure(self.kvm.console(self.spec), WrongState)

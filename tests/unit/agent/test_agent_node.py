@@ -12,15 +12,15 @@ from agent_samples import HostTestCase, RecordingSpawner, disk, spec
 from ganeti_tw.agent.figures import Figures
 from ganeti_tw.agent.hypervisor.base import GuestNews
 from ganeti_tw.agent.hypervisor.fake import FakeHypervisor
-from ganeti_tw.agent.instance import Describe, Phase
-from ganeti_tw.agent.node import NodeAgent, SetEnabled
+from ganeti_tw.agent.instance import LINGER, Describe, Phase
+from ganeti_tw.agent.node import NodeAgent, SetEnabled, WorkEnded
 from ganeti_tw.agent.osdef.definition import OsDefinitions
 from ganeti_tw.agent.osdef.scripts import OsScripts
 from ganeti_tw.agent.processes import ProcessEnd
 from ganeti_tw.agent.storage.base import StorageHost
 from ganeti_tw.agent.storage.registry import build_storages
-from ganeti_tw.errors import BadRequest, DriverError, Expired, TryLater, WrongState
-from ganeti_tw.kernel import ActorSystem
+from ganeti_tw.errors import BadRequest, DriverError, Expired, NotFound, TryLater, WrongState
+from ganeti_tw.kernel import ActorSystem, Outcome
 from ganeti_tw.protocol.instance import (
     CreateDisk,
     FindDisk,
@@ -34,7 +34,8 @@ from ganeti_tw.protocol.instance import (
     StartInstance,
     StopInstance,
 )
-from ganeti_tw.protocol.node import GetFigures, ListOses, Ping
+from ganeti_tw.protocol.migration import WatchSending
+from ganeti_tw.protocol.node import GetFigures, ListOses, ListStorage, Ping
 
 
 class NodeAgentTestCase(HostTestCase):
@@ -207,6 +208,52 @@ class AdoptionTests(NodeAgentTestCase):
         self.assertEqual(self.phase(), Phase.STOPPED)
 
 
+class RestTests(NodeAgentTestCase):
+    """Actors of instances that are not here any more."""
+
+    def paths(self) -> list[str]:
+        return [actor.path for actor in self.system.list()]
+
+    def test_they_leave_nothing(self) -> None:
+        for number in range(50):
+            self.ask(StartInstance(spec(name=f"web{number}")))
+            self.ask(StopInstance(f"web{number}", "fake", 120))
+        self.ask_badly(WatchSending("other", "fake", 1.0), BadRequest, NotFound)
+        self.settle(LINGER)
+        self.assertEqual(self.paths(), ["node"])
+        node: Any = self.system._cells["node"]
+        self.assertEqual((node._actor.instances, node._watched), ({}, {}))
+
+    def test_of_what_runs_they_stay(self) -> None:
+        self.ask(StartInstance(spec()))
+        self.settle(3 * LINGER)
+        self.assertEqual(self.phase(), Phase.RUNNING)
+
+    def test_who_asks_at_that_moment_is_answered(self) -> None:
+        self.ask(StartInstance(spec()))
+        self.ask(StopInstance("web1", "fake", 120))
+        self.settle(LINGER - 1)
+        for _ in range(40):  # turns of the reactor around the end
+            self.clock.advance(0.05)
+            self.assertIsNone(self.ask(StopInstance("web1", "fake", 0)))
+        self.settle(2 * LINGER)
+        self.assertEqual(self.paths(), ["node"])
+
+    def test_one_that_is_asked_for_anew_is_there_again(self) -> None:
+        self.ask(StopInstance("web1", "fake", 120))
+        self.settle(LINGER)
+        self.ask(StartInstance(spec()))
+        self.settle(2 * LINGER)
+        self.assertEqual(self.phase(), Phase.RUNNING)
+
+    def test_those_a_crashed_node_left_are_found_again(self) -> None:
+        self.ask(StopInstance("web1", "fake", 120))
+        self.node.tell(WorkEnded(99, Outcome()))  # a bug
+        self.settle(2 * LINGER)
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+        self.assertEqual(self.paths(), ["node"])
+
+
 class DiskTests(NodeAgentTestCase):
     def test_created_found_removed_and_removed_again(self) -> None:
         wanted = disk(self.disks + "/web1/d0")
@@ -301,6 +348,23 @@ class FiguresTests(NodeAgentTestCase):
 
     def test_storage_that_is_no_directory_is_unknown(self) -> None:
         self.assertIsNone(self.ask(GetFigures("fake", "lvm-vg", "xenvg")).disk_total)
+
+    def test_how_full_directories_are(self) -> None:
+        place = os.path.abspath(self.mktemp())
+        os.makedirs(os.path.join(place, "web1"))
+        with open(os.path.join(place, "web1", "disk0"), "wb") as disk:
+            disk.write(bytes(3 << 20))
+            disk.truncate(50 << 20)  # a hole takes nothing
+            disk.flush()
+            os.fsync(disk.fileno())
+        os.symlink("/nowhere", os.path.join(place, "link"))
+        (one, other) = self.ask(ListStorage("file", (place, place + "/nothing")))
+        self.assertEqual((one.name, one.size_mib, one.free_mib, one.allocatable), (place, 100, 40, True))
+        self.assertIn(one.used_mib, (3, 4))
+        self.assertEqual((other.name, other.used_mib), (place + "/nothing", 0))
+
+    def test_storage_of_other_types_cannot_be_listed(self) -> None:
+        self.assertIn("'lvm-vg'", str(self.ask_badly(ListStorage("lvm-vg", ("xenvg",)), BadRequest)))
 
 
 class ManyInstancesTests(NodeAgentTestCase):

@@ -179,6 +179,30 @@ class PaceTests(QueryCase):
         self.assertEqual(len(self.successResultOf(asked)["data"]), 250)
         self.assertEqual(len(pauses), 2)
 
+    def test_others_work_while_very_many_guests_are_sorted(self) -> None:
+        pauses = 0
+
+        async def pause() -> None:
+            nonlocal pauses
+            pauses += 1
+
+        found: list[Any] = [guest("inst1.ref.example"), *[guest("another")] * 4500]
+        sources = FakeSources(guests={"ref1.ref.example": found})
+        answer = self.successResultOf(started(query("instance", ["name", "status"], None, sources, pause)))
+        self.assertIn([[0, "inst1.ref.example"], [0, "running"]], answer["data"])
+        self.assertEqual(pauses, 2)
+
+    def test_very_many_are_sorted_in_several_turns(self) -> None:
+        pauses = 0
+
+        async def pause() -> None:
+            nonlocal pauses
+            pauses += 1
+
+        answer = self.successResultOf(started(query("instance", ["name"], None, FakeSources(large(2500)), pause)))
+        self.assertEqual([row[0][1] for row in answer["data"]], [f"web{n}.example.com" for n in range(2500)])
+        self.assertEqual(pauses, 1)
+
     def test_small_answers_come_at_once(self) -> None:
         def pause() -> Deferred[None]:
             raise AssertionError("no need to wait")

@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.api.query.seam import Sources
@@ -14,6 +15,7 @@ from ganeti_tw.config.keeper import Published
 from ganeti_tw.kernel import Ref
 from ganeti_tw.model.config import Config
 from ganeti_tw.nodes.directory import Directory
+from ganeti_tw.nodes.patience import Patience
 from ganeti_tw.operations.steps.storages import storage_shown
 from ganeti_tw.protocol.instance import Console, GetConsole, ListInstances
 from ganeti_tw.protocol.jobs import ListJobs
@@ -56,7 +58,7 @@ class ClusterSourcesTests(SynchronousTestCase):
         self.links = FakeLinks(self.ref)
         directory = Directory("master.ref.example", None, self.links)  # type: ignore[arg-type]
         self.config = recorded()
-        return ClusterSources(Published(self.config), directory, self.ref, self.ref, timeout=4)
+        return ClusterSources(Published(self.config), Patience(directory, Clock()), self.ref, self.ref, timeout=4)
 
     def result(self, work: Any) -> Any:
         return self.successResultOf(started(work))

@@ -109,12 +109,33 @@ class ClusterAddressTests(SynchronousTestCase):
         self.assertEqual(self.host.asked, [("n1", False, "192.0.2.10")])
         self.assertEqual(self.host.record, evolve(RECORD, address_epoch=0))
 
-    def test_what_could_not_be_taken_off_is_not_forgotten(self) -> None:
+    def test_what_could_not_be_taken_off_is_told_once_and_tried_until_it_is(self) -> None:
         self.host.answer = DriverError("no ip here")
         self.take_off()
-        (text,) = self.warnings()
-        self.assertIn("could not be taken down on n1: no ip here", text)
-        self.assertEqual(self.host.record, RECORD)
+        for _ in range(100):
+            self.take_off()
+            self.host.clock.advance(1)
+        self.assertEqual((self.warnings(), self.host.record), (["no ip here"], RECORD))
+        self.assertTrue(3 <= len(self.host.asked) <= 10, self.host.asked)
+        self.host.answer = MasterIpEnd("done")
+        self.host.clock.advance(60)
+        self.assertEqual(self.host.record, evolve(RECORD, address_epoch=0))
+        self.assertEqual(self.host.clock.getDelayedCalls(), [])
+
+    def test_a_new_reign_brings_it_up_and_takes_it_off_no_more(self) -> None:
+        self.host.answer = DriverError("no ip here")
+        self.take_off()
+        self.host.master, self.host.answer = self.host, MasterIpEnd("done")
+        self.address.bring_up()
+        self.host.clock.advance(600)
+        self.assertEqual([up for _, up, _ in self.host.asked], [False, True])
+
+    def test_a_host_that_stops_tries_nothing_more(self) -> None:
+        self.host.answer = DriverError("no ip here")
+        self.take_off()
+        self.address.stop()
+        self.assertEqual(self.host.clock.getDelayedCalls(), [])
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_who_is_master_again_keeps_it(self) -> None:
         self.address.take_off()

@@ -151,7 +151,7 @@ class MeasureTests(SynchronousTestCase):
 class SharedTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock, self.made = Clock(), []
-        self.shared = Shared(self.make, self.clock.seconds)
+        self.shared = Shared(self.make, self.clock)
 
     async def make(self) -> Any:
         self.made.append(Deferred())
@@ -164,6 +164,7 @@ class SharedTests(SynchronousTestCase):
         first, second = self.get(), self.get()
         self.made[0].callback("x")
         third = self.get()
+        self.clock.advance(0)
         self.assertEqual([self.successResultOf(d) for d in (first, second, third)], ["x"] * 3)
         self.clock.advance(1)
         self.assertNoResult(self.get())
@@ -172,15 +173,27 @@ class SharedTests(SynchronousTestCase):
     def test_a_failure_goes_to_all_and_is_not_kept(self) -> None:
         asked = [self.get(), self.get()]
         self.made[0].errback(DriverError("x"))
+        self.clock.advance(0)
         for d in asked:
             self.failureResultOf(d, DriverError)
         self.assertNoResult(self.get())
 
+    def test_each_gets_it_in_a_turn_of_its_own(self) -> None:
+        asked = [self.get(), self.get(), self.get()]
+        self.made[0].callback("x")
+        self.assertEqual([d.called for d in asked], [True, False, False])
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)  # two that are due would be made in the same turn
+        self.clock.advance(0)
+        self.assertEqual([self.successResultOf(d) for d in asked], ["x"] * 3)
+
     def test_who_gives_up_disturbs_nobody(self) -> None:
-        first, second = self.get(), self.get()
-        first.addErrback(lambda _: None)
+        first, second, third = self.get(), self.get(), self.get()
+        for d in (first, third):
+            d.addErrback(lambda _: None)
         first.cancel()
         self.made[0].callback("x")
+        third.cancel()
+        self.clock.advance(0)
         self.assertEqual(self.successResultOf(second), "x")
 
 

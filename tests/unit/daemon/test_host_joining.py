@@ -15,7 +15,7 @@ from ganeti_tw.daemon import record as records
 from ganeti_tw.daemon.hostactor import HostActor
 from ganeti_tw.daemon.memory import FileMemory, keep_membership
 from ganeti_tw.daemon.record import HostRecord
-from ganeti_tw.errors import BadRequest, GanetiError, NoCluster, Refused
+from ganeti_tw.errors import BadRequest, Corrupt, GanetiError, NoCluster, Refused
 from ganeti_tw.kernel import ActorSystem, InlineBlocking
 from ganeti_tw.model.paths import Paths
 from ganeti_tw.protocol.ledger import Position
@@ -279,6 +279,12 @@ class UpdateTests(HostCase):
         self.assertEqual(self.roles.record.epoch, 9)
         stored = records.load(self.paths.host_state)
         self.assertTrue(stored is None or stored.epoch == 9)
+
+    def test_a_member_without_its_certificate_is_told_the_way_back(self) -> None:
+        record = HostRecord("cluster", "u", "n2", "u2", 4, "n1", ("n1",))
+        error = self.assertRaises(Corrupt, self.roles.memory.identity, record)
+        for words in (self.paths.tls, self.paths.host_state, "gnt-node add --readd n2"):
+            self.assertIn(words, error.text)
 
     def test_outside_a_cluster(self) -> None:
         self.roles.record = None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.daemon.names import Names, check_reachable, parse_hosts
-from ganeti_tw.errors import Corrupt, ResolverError, WrongState
+from ganeti_tw.errors import Corrupt, Expired, ResolverError, WrongState
 from ganeti_tw.kernel import InlineBlocking
 
 
@@ -40,7 +42,7 @@ class HostsFileTests(SynchronousTestCase):
 class NamesTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.path = Path(self.mktemp())
-        self.names = Names(str(self.path), InlineBlocking())
+        self.names = Names(str(self.path), InlineBlocking(), InlineBlocking())
 
     def address(self, name: str) -> Deferred[str]:
         return Deferred.fromCoroutine(self.names.address(name))
@@ -52,6 +54,18 @@ class NamesTests(SynchronousTestCase):
 
     def test_then_the_resolver(self) -> None:
         self.assertEqual(self.successResultOf(self.address("127.0.0.1")), "127.0.0.1")
+
+    def test_a_resolver_that_does_not_answer(self) -> None:
+        class Late:
+            def run(self, function: Callable[..., Any], /, *args: Any, deadline: float, **kw: Any) -> Deferred[Any]:
+                return fail(Expired(f"{function.__qualname__} did not end within {deadline:g} s"))
+
+        self.names = Names(str(self.path), InlineBlocking(), Late())
+        error = self.failureResultOf(self.address("n1.example"), ResolverError).value
+        self.assertEqual(
+            str(error),
+            f"n1.example has no address: it is not in {self.path}, and the resolver does not answer within 10 s",
+        )
 
     def test_interfaces(self) -> None:
         for name, there in (("lo", True), ("no-such-device", False), ("", False)):

@@ -7,8 +7,10 @@ from random import Random
 from hypothesis import strategies as st
 
 from ganeti_tw.htools.cluster import Cluster
+from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.instance import Instance
 from ganeti_tw.htools.prepare import Wishes, prepare
+from ganeti_tw.htools.sizes import Size
 from ganeti_tw.htools.text import parse
 
 _UUID = "11111111-2222-3333-4444-555555555555"
@@ -94,6 +96,17 @@ def clusters(draw: st.DrawFn, most_nodes: int = 7, most_instances: int = 25) -> 
     nodes = draw(st.integers(2, most_nodes))
     instances = draw(st.integers(1, most_instances))
     return cluster_of(text_of(draw(st.integers(0, 10**9)), nodes, instances, plain=draw(st.booleans())))
+
+
+def sizes_between(size: Size, last: Size, kind: Fail) -> list[Size]:
+    """Some of the sizes on the way as ``kind`` shrinks them, the last one among them."""
+    on_the_way = [last]
+    shrunk = size.shrunk(kind) if last != size else None
+    while shrunk is not None and shrunk != last:
+        on_the_way.append(shrunk)
+        shrunk = shrunk.shrunk(kind)
+    assert last == size or shrunk == last, "whole steps"
+    return on_the_way[:: 1 + len(on_the_way) // 20]
 
 
 def new_instance(cluster: Cluster, memory: int, template: str, tags: tuple[str, ...] = ()) -> Instance:

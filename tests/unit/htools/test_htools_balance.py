@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from clusters import cluster_of, clusters, text_of
 from ganeti_tw.htools.arrays import Nodes
-from ganeti_tw.htools.balance import Limits, balance, movable, moves_of, one_by_one
+from ganeti_tw.htools.balance import _MUCH, Limits, balance, movable, moves_of, one_by_one, work_of_a_step
 from ganeti_tw.htools.cluster import NOWHERE, Cluster
 from ganeti_tw.htools.exact import Exact
 from ganeti_tw.htools.failures import Fail
@@ -100,6 +100,22 @@ class SearchTests(TestCase):
                 return
             cluster.settle(one.outcome.nodes, one.instance.index, one.outcome.place)
             now = one.score
+
+    def test_a_run_that_changes_over_to_arrays(self) -> None:
+        cluster = cluster_of(text_of(5, 8, 90, plain=True))
+        members, candidates = cluster.members(0), movable(cluster, 0, Limits())
+        one_step = work_of_a_step(members, candidates)
+        arrays = vectorised(cluster.copy(), members, candidates, Limits())
+        view, now, steps = cluster.copy(), group_score(cluster), 0
+        for step in balance(cluster, 0, Limits()):
+            best = arrays(view, now)
+            assert best is not None
+            self.assertEqual((best.instance, best.move, best.score), (step.instance, step.move, step.score))
+            view.settle(best.outcome.nodes, best.instance.index, best.outcome.place)
+            now = best.score
+            steps += 1
+        self.assertLess(one_step, _MUCH)
+        self.assertGreater(steps * one_step, 2 * _MUCH)
 
     def test_bounds_hold_through_a_whole_run(self) -> None:
         for seed in range(3):

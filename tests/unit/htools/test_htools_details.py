@@ -106,6 +106,19 @@ class ReportTests(Details):
         self.assertFalse([line for line in lines if "empty " in line or "ipolicy" in line])
         self.assertEqual(self.lines("hinfo", "-q", "-t", path)[0], "Loaded cluster tags: ")
 
+    def test_the_policy_is_shown_as_it_is_given(self) -> None:
+        spec = "memory-size={},cpu-count={},disk-size={},disk-count={},nic-count={},spindle-use={}"
+        small, large = spec.format(128, 1, 1024, 1, 2, 1), spec.format(4096, 4, 10240, 16, 8, 12)
+        policy = "|128,1,1024,1,2,1|128,1,1024,1,2,1;4096,4,10240,16,8,12|drbd,plain|4.0|32.5\n"
+        data = self.cluster(node("n1", state="M"), instance("i1", "n1"), tags=f"\n{policy}")
+        for words in (("hbal", "-v"), ("hinfo", "-vv")):
+            [line] = [line for line in self.lines(*words, "-t", data) if "ipolicy" in line]
+            self.assertEqual(
+                line,
+                f"Loaded cluster ipolicy: bounds-specs min:{small}/max:{large}; std-specs {small};"
+                " disk-templates drbd,plain; vcpu-ratio 4; spindle-ratio 32.5",
+            )
+
     def test_disks_to_come_are_not_missed(self) -> None:
         nodes = node("n1", state="M").replace("|204800|204800|", "|204800|194560|")
         path = self.cluster(nodes, instance("i1", "n1", "plain", more="1|-|Y"))

@@ -8,7 +8,7 @@ from unittest import TestCase
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clusters import cluster_of, clusters, text_of
+from clusters import cluster_of, clusters, sizes_between, text_of
 from ganeti_tw.htools.allocate import Allocation, Rules, on_nodes, with_instance
 from ganeti_tw.htools.cluster import Cluster
 from ganeti_tw.htools.failures import Fail
@@ -28,7 +28,8 @@ from ganeti_tw.htools.redundancy import (
     failing,
     is_beyond_help,
 )
-from ganeti_tw.htools.space import Kind, Room, Size
+from ganeti_tw.htools.sizes import Size
+from ganeti_tw.htools.space import Kind, Room
 
 properties = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 rooms = st.lists(st.builds(Space, memory=st.integers(-1, 9), disk=st.integers(0, 9)), min_size=1, max_size=3)
@@ -169,20 +170,28 @@ class HopelessTests(TestCase):
             self.assertEqual(got.best and got.best.place, want.best and want.best.place)
 
     @settings(properties, max_examples=40)
-    @given(tight(), st.integers(600, 200000), st.sampled_from(["plain", "ext"]))
-    def test_disk_sizes_left_out_are_as_unsafe(self, cluster: Cluster, disk: int, template: str) -> None:
+    @given(
+        tight(),
+        st.integers(150, 9000),
+        st.integers(600, 200000),
+        st.sampled_from(["plain", "ext"]),
+        st.sampled_from([Fail.MEM, Fail.DISK]),
+    )
+    def test_sizes_left_out_are_as_unsafe(
+        self, cluster: Cluster, memory: int, disk: int, template: str, kind: Fail
+    ) -> None:
         online = [node.hardware.index for node in cluster.nodes if not node.offline]
         room = Room(cluster, Kind(template, 1), online, frozenset(), Rules())
-        size = Size(512, disk, 1, 1)
+        size = Size(memory, disk, 1, 1)
         found = room.find(cluster, room.instance(cluster, size, 0), checked=True)
         if found.best is not None:
             return
-        last = room._last_alike(cluster, size, Fail.DISK, found.failures, skip=True)
-        for between in range(last.disk, size.disk, 256 * (1 + (size.disk - last.disk) // 256 // 20)):
-            instance = room.instance(cluster, size._replace(disk=between), 0)
-            other = on_nodes(cluster, range(len(cluster.nodes)), instance, online, Rules())
-            self.assertIsNone(other.best)
-            self.assertEqual(other.failures, found.failures)
+        last = room._last_alike(cluster, size, kind, found.failures)
+        for other in sizes_between(size, last, kind):
+            instance = room.instance(cluster, other, 0)
+            again = on_nodes(cluster, range(len(cluster.nodes)), instance, online, Rules())
+            self.assertIsNone(again.best)
+            self.assertEqual(again.failures, found.failures)
 
     def test_it_is_noticed(self) -> None:
         cluster = cluster_of(text_of(3, 4, 20, plain=True))

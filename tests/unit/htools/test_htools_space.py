@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from itertools import pairwise
 from unittest import TestCase
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clusters import cluster_of, clusters, text_of, with_own_spindles
+from clusters import cluster_of, clusters, sizes_between, text_of, with_own_spindles
 from ganeti_tw.htools.allocate import Rules, on_nodes, on_pairs
 from ganeti_tw.htools.cluster import NOWHERE, BadData, Cluster
 from ganeti_tw.htools.failures import Fail
@@ -17,13 +18,15 @@ from ganeti_tw.htools.numbers import fixed
 from ganeti_tw.htools.policy import violation
 from ganeti_tw.htools.prepare import Wishes, prepare
 from ganeti_tw.htools.redundancy import failing
-from ganeti_tw.htools.space import Filled, Kind, Room, Size
+from ganeti_tw.htools.sizes import Size
+from ganeti_tw.htools.space import Filled, Kind, Room
 from ganeti_tw.htools.text import parse
 from ganeti_tw.htools.vacancies import Vacancies
 from runs import DATA, InFolder
 
 properties = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 templates = st.sampled_from(["drbd", "plain", "ext", "diskless"])
+short = st.sampled_from([Fail.MEM, Fail.DISK])
 sizes = st.builds(
     Size,
     memory=st.sampled_from([512, 2048, 8192]),
@@ -159,22 +162,25 @@ class RoomTests(TestCase):
             self.assertLessEqual(later.disk, earlier.disk)
             self.assertLessEqual(later.vcpus, earlier.vcpus)
 
-    @properties
-    @given(untagged(), st.integers(600, 300000), templates)
-    def test_disk_sizes_left_out_fail_alike(self, cluster: Cluster, disk: int, template: str) -> None:
+    @settings(properties, max_examples=100)
+    @given(untagged(), st.integers(-3000, 300) | st.just(10**5), st.integers(600, 300000), templates, short)
+    def test_sizes_left_out_fail_alike(
+        self, cluster: Cluster, memory: int, disk: int, template: str, kind: Fail
+    ) -> None:
         where = room(cluster, template, Rules(capacity_checks=False))
-        size = Size(512, disk, 1, 1)
+        # About as much as the emptiest node has left.
+        memory += max(node.unused_memory for node in cluster.nodes)
+        size = Size(max(64, memory), disk if kind is Fail.DISK else 1024, 1, 1)
         try:
             found = where.find(cluster, new_instance(cluster, size, template), checked=False)
         except BadData:
             return
         if found.best is not None:
             return
-        last = where._last_alike(cluster, size, Fail.DISK, found.failures, skip=True)
-        self.assertEqual((size.disk - last.disk) % 256, 0)
-        for between in range(last.disk, size.disk, 256 * (1 + (size.disk - last.disk) // 256 // 20)):
-            other = where.find(cluster, new_instance(cluster, size._replace(disk=between), template), checked=False)
-            self.assertEqual(other.failures, found.failures)
+        last = where._last_alike(cluster, size, kind, found.failures)
+        for other in sizes_between(size, last, kind):
+            again = where.find(cluster, new_instance(cluster, other, template), checked=False)
+            self.assertEqual(again.failures, found.failures)
 
 
 class SizeTests(TestCase):
@@ -199,6 +205,11 @@ class FixedTests(TestCase):
         self.assertEqual(fixed(0.00135, 4), "0.0014")
         self.assertEqual(fixed(1.5e-8, 8), "0.00000002")
         self.assertEqual(fixed(12345.0, 2), "12345.00")
+
+    @properties
+    @given(st.floats() | st.decimals(-1000, 1000, places=6).map(float), st.sampled_from([2, 3, 4, 5, 8]))
+    def test_as_decimals_do(self, value: float, places: int) -> None:
+        self.assertEqual(fixed(value, places), f"{Decimal(repr(value)):.{places}f}")
 
 
 class BadInputTests(InFolder):

@@ -24,6 +24,7 @@ from ganeti_tw.ledger.messages import Commit
 from ganeti_tw.locks.manager import LockManager
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.new import new_cluster
+from ganeti_tw.nodes.patience import Patience
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.registry import Common, Kind, load_all
 from ganeti_tw.protocol.jobs import JobEnded, WaitForChange
@@ -152,6 +153,7 @@ class Nobody:
 class JobCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
+        self.started_at = 1000.0  # the time of day when it began
         self.events: list[Any] = []
         self.system = ActorSystem(self.clock, log=Logger(observer=self.events.append))
         self.addCleanup(self._end)
@@ -167,13 +169,15 @@ class JobCase(SynchronousTestCase):
             keeper=self.locks,
             published=self.published,
             directory=directory,
+            patience=Patience(directory, self.clock),
             hosts=Nobody(),  # type: ignore[arg-type]
             bells=SimulatedBells(),
             allocators=SimulatedAllocators(self.clock),
             spreader=self.locks,
             questions=Nobody(),  # type: ignore[arg-type]
             clock=self.clock,
-            now=lambda: 1000.0 + self.clock.seconds(),
+            now=lambda: self.started_at + self.clock.seconds(),
+            elapsed=self.clock.seconds,
             new_uuid=lambda: "",
             random_bytes=lambda n: b"\0" * n,
         )
@@ -190,6 +194,9 @@ class JobCase(SynchronousTestCase):
         if seconds:
             self.clock.advance(seconds)
             self.turn()
+
+    def paused(self) -> None:
+        """The queue lets others work."""
 
     def result(self, deferred: Deferred[Any]) -> Any:
         self.turn()
@@ -250,6 +257,7 @@ class JobCase(SynchronousTestCase):
 
         def pause() -> Deferred[None]:
             self.pauses += 1
+            self.paused()
             return succeed(None)
 
         self.queue_ref = self.system.spawn(

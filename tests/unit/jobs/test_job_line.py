@@ -35,6 +35,12 @@ class LineTests(SynchronousTestCase):
         self.line.change_priority(99, 7)
         self.assertEqual(self.order(), [2, 1, 3, 0])
 
+    def test_how_many_are_ahead(self) -> None:
+        for number, priority in enumerate((0, 10, -10, 0)):
+            self.line.add(number, priority, ())
+        self.line.add(4, -10, (1,))  # it may not begin
+        self.assertEqual(self.line.ahead([0, 1, 2, 3, 99]), {0: 1, 1: 3, 2: 0, 3: 2})
+
     def test_behind_others(self) -> None:
         self.line.add(1, 0, ())
         self.line.add(2, -10, (1,))

@@ -368,6 +368,18 @@ class ArchiveTests(QueueCase):
         self.assertEqual(self.listed(), {251: "running"})
 
 
+class ClockTests(QueueCase):
+    def test_a_clock_that_is_set_back_gives_no_more_time(self) -> None:
+        for number in range(1, 501):
+            self.ledger.rows["job", str(number)] = left(number, Status.SUCCESS).encode()
+        self.open_queue(500)
+        self.assertEqual(self.result(self.queue_ref.ask(ArchiveOld(-1, 10), 60)), (300, 200))
+
+    def paused(self) -> None:
+        self.clock.rightNow += 4.0
+        self.started_at -= 3600.0
+
+
 class EndTests(QueueCase):
     def test_waiters_hear_of_the_end_whenever_they_come(self) -> None:
         """Also those whose question is on its way when the job ends."""
@@ -430,6 +442,66 @@ class CrashTests(QueueCase):
         self.assertNotIn(("live", "1"), self.ledger.rows)
         self.assertEqual({o for owners in self.held().values() for o in owners}, {"job/2/0"})
         self.assertEqual(self.result(self.wait(1))[0][0], "error")
+
+    def crash(self, job_id: int) -> None:
+        job = self.system.find(f"job/{job_id}")
+        assert job is not None
+        job.tell(Advance(99, Status.RUNNING))  # a bug
+        self.turn()
+
+    def test_while_the_ledger_refuses_to_tell_it_is_asked_again(self) -> None:
+        self.open_queue()
+        self.submitted(delay())
+        self.submitted(delay(depends=[[1, ["error"]]]))
+        self.ledger.error = DriverError("disk full")
+        self.crash(1)
+        asked = self.wait(1)
+        self.turn(20)
+        self.assertNoResult(asked)
+        self.assertEqual(self.listed(2), {2: "queued"})
+        self.ledger.error = None
+        self.turn(5)
+        self.assertEqual(self.result(asked)[0][0], "error")
+        self.assertEqual(self.listed(), {1: "error", 2: "running"})
+        self.assertNotIn(("live", "1"), self.ledger.rows)
+
+    def test_one_that_crashes_on_its_way_to_the_ledger(self) -> None:
+        self.open_queue()
+        self.ledger.held = True
+        answer = self.submit(delay())
+        self.turn()
+        self.crash(1)
+        self.failureResultOf(answer, OutcomeUnknown)
+        self.ledger.go_on()
+        self.turn()
+        self.assertEqual(self.listed(), {1: "error"})
+        self.assertNotIn(("live", "1"), self.ledger.rows)
+
+    def test_one_whose_end_was_on_its_way_to_the_ledger_has_that_end(self) -> None:
+        self.open_queue()
+        self.submitted(delay(1))
+        self.submitted(delay(depends=[[1, ["success"]]]))
+        self.ledger.held = True
+        self.turn(1)
+        self.crash(1)
+        later = self.submit(delay(depends=[[1, ["success"]]]))
+        self.ledger.go_on()
+        self.assertEqual(self.result(later), 3)
+        self.assertEqual(self.listed(), {1: "success", 2: "running", 3: "running"})
+
+    def test_one_that_was_never_stored_is_no_job(self) -> None:
+        self.open_queue(41)
+        self.ledger.error = OutcomeUnknown("no answer")
+        answer = self.submit(delay())
+        self.turn()
+        self.failureResultOf(answer, OutcomeUnknown)
+        self.crash(42)
+        asked = self.wait(42)
+        self.ledger.error = None
+        self.turn(5)
+        self.failureResultOf(asked, NotFound)
+        self.assertEqual(self.listed(), {})
+        self.assertEqual(self.submitted(delay()), 43)
 
 
 class RecoveryTests(QueueCase):

@@ -105,6 +105,64 @@ class WatchTests(KernelCase):
         self.assertEqual(self.log(), ["a is gone; far/away was not told: full"])
 
 
+class RetireTests(KernelCase):
+    def test_the_idle_end_at_once_and_are_announced(self):
+        news = []
+        watcher = self.system.spawn("w", lambda: Notebook(news))
+        self.system.spawn("a", Notebook).watch(watcher)
+        self.turn()
+        self.assertTrue(self.system.retire("a"))
+        self.system.spawn("a", Notebook)
+        self.turn()
+        self.assertEqual(news, [Gone("a", None)])
+
+    def test_a_path_that_is_free(self):
+        self.assertTrue(self.system.retire("a"))
+
+    def test_not_before_what_waits_is_done(self):
+        ref = self.system.spawn("a", Notebook)
+        self.turn()
+        answer = ref.ask(Note("x"), 5)
+        self.assertFalse(self.system.retire("a"))
+        self.turn()
+        self.assertEqual(self.successResultOf(answer), 1)
+        self.assertTrue(self.system.retire("a"))
+
+    def test_not_while_an_answer_is_owed_or_work_goes_on(self):
+        gates = {"hold": Deferred(), "owe": Deferred(), "aside": Deferred()}
+
+        class Busy(Notebook):
+            @receive(str)
+            def begin(self, m):
+                if m == "owe":
+                    return gates[m]
+                if m == "aside":
+                    self.aside(gates[m], then=lambda outcome: Note(m))
+                return wait(gates[m]) if m == "hold" else None
+
+        async def wait(gate):
+            await gate
+
+        for name, gate in gates.items():
+            self.system.spawn(name, Busy).tell(name)
+            self.turn()
+            self.assertFalse(self.system.retire(name), name)
+            gate.callback(None)
+            self.turn()
+            self.assertTrue(self.system.retire(name), name)
+
+    def test_not_while_a_message_to_itself_is_to_come(self):
+        class Clocked(Notebook):
+            def started(self):
+                self.later(5, Note("now"))
+
+        self.system.spawn("a", Clocked)
+        self.turn()
+        self.assertFalse(self.system.retire("a"))
+        self.turn(5)
+        self.assertTrue(self.system.retire("a"))
+
+
 class StopTests(KernelCase):
     def setUp(self):
         super().setUp()

@@ -193,7 +193,7 @@ class DeadlineTests(KernelCase):
         self.turn(0.6)
         self.assertNoResult(answer)
         self.turn(0.1)
-        self.assertEqual(str(self.failure(answer, Expired)), "a did not answer Note within 0.7 s")
+        self.assertEqual(str(self.failure(answer, Expired)), "a was asked to note and did not answer within 0.7 s")
 
     def test_an_ask_past_its_deadline_is_never_handled(self):
         book = []

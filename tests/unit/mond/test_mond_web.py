@@ -19,13 +19,23 @@ from twisted.trial.unittest import SynchronousTestCase
 from fake_host import FakeHost
 from ganeti_tw.errors import DriverError
 from ganeti_tw.mond import collectors  # noqa: F401, importing registers
-from ganeti_tw.mond.families import gauge
+from ganeti_tw.mond.families import Family, Sort, gauge
 from ganeti_tw.mond.metrics import Exposition
 from ganeti_tw.mond.monitor import Monitor
 from ganeti_tw.mond.registry import Collector, Kind, all_collectors
 from ganeti_tw.mond.web import Door, ReportSite
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+
+
+class TurnCounter(Clock):
+    """Counts how often somebody gave way to others."""
+
+    turns = 0
+
+    def callLater(self, delay: float, *args: Any, **kwargs: Any) -> Any:
+        self.turns += delay == 0
+        return super().callLater(delay, *args, **kwargs)
 
 
 class FrontDoor(SynchronousTestCase):
@@ -254,6 +264,30 @@ class MetricsTests(FrontDoor):
         other = {f.name: len(f.samples) for f in parse_openmetrics(body) if not f.name.startswith("process_")}
         self.assertEqual(text, other)
         self.assertGreater(len(text), 30)
+
+    def test_figures_of_very_many_things_are_made_and_written_in_several_turns(self) -> None:
+        async def collect(host: Any, samples: Any) -> Any:
+            return 2500
+
+        def many(count: int) -> list[Family]:
+            things, events = Family("site_things", "x", ("n",)), Family("site_events", "x", ("n",), Sort.COUNTER)
+            for n in range(count):
+                things.add(n, n)
+                events.add(n, n)
+            return [things, gauge("site_one", "x", 1), events]
+
+        self.clock = clock = TurnCounter()
+        self.begin(Collector("site-many", None, Kind.PERFORMANCE, 5, collect, families=many))
+        for accept, parse in (("", parse_text), (OPENMETRICS, parse_openmetrics)):
+            clock.turns = 0
+            body = self.metrics(accept)
+            self.assertGreaterEqual(clock.turns, 8)
+            found = {family.name: family for family in parse(body)}
+            for name, sample in (("site_things", "site_things"), ("site_events", "site_events_total")):
+                self.assertEqual(body.count(f"# HELP {name}"), 1)
+                values = {s.labels["n"]: s.value for s in found[name].samples if s.name == sample}
+                self.assertEqual(values, {str(n): n for n in range(2500)})
+            self.assertEqual(found["site_one"].samples[0].value, 1)
 
     def test_every_figure_is_in_the_reference(self) -> None:
         root = Path(__file__).resolve().parents[3]

@@ -109,6 +109,9 @@ class RestrictedTests(CommandCase):
         self.refused(self.command(), BadRequest, "nodes")
         self.refused(self.command("n9"), NotFound, "n9")
         self.assertRaises(BadRequest, operation, "OP_RESTRICTED_COMMAND", command="", nodes=["n1"])
+        for command in ("../date", "/bin/date", "a b", "date\n"):
+            operation_ = operation("OP_RESTRICTED_COMMAND", command=command, nodes=["n1"])
+            self.refused(operation_, BadRequest, "cannot be a restricted command")
 
     def test_locks(self) -> None:
         self.assertEqual(self.command("n1").locks(cluster()), {f"node/{N1}": S})

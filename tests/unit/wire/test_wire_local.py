@@ -45,6 +45,8 @@ class LocalTests(SynchronousTestCase):
             raise ZeroDivisionError
         if method == "object":
             return object()
+        if method == "rows":
+            return [["x" * 1000]] * 3000
         if method == "later":
             return self.later(arguments)
         return arguments
@@ -69,6 +71,18 @@ class LocalTests(SynchronousTestCase):
         for value in ({}, {"a": [1, 2.5, None, True, "ü"]}, {"long": "x" * 300_000}):
             self.call(b"echo", json.dumps(value).encode())
             self.assertEqual(self.answers(), [value])
+
+    def test_a_long_answer_is_written_in_several_turns(self) -> None:
+        self.call(b"rows", b"{}")
+        self.call(b"echo", b"{}")
+        self.assertEqual(self.answers(), [{}])
+        self.clock.advance(0)
+        self.assertEqual(self.answers(), [[["x" * 1000]] * 3000])
+
+    def test_one_that_nobody_waits_for_is_not_written(self) -> None:
+        self.call(b"rows", b"{}")
+        self.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_errors(self) -> None:
         for method, body, kind in (

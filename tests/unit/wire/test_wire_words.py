@@ -12,8 +12,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw import protocol
-from ganeti_tw.errors import GanetiError, NotSent
-from ganeti_tw.protocol.registry import names, what
+from ganeti_tw.errors import GanetiError, NotSent, OutcomeUnknown
+from ganeti_tw.protocol.registry import asked_of, names, what
 from ganeti_tw.wire.calls import reason_of
 from ganeti_tw.wire.memory import MemoryNetwork
 from ganeti_tw.wire.request import Request
@@ -95,4 +95,44 @@ class LinkTests(SynchronousTestCase):
         self.assertEqual(
             str(self.failureResultOf(asked, NotSent).value),
             "node1.example.com could not be asked to wait: no connection within 5 s (is it up, and in the network?)",
+        )
+
+    def test_a_connection_that_is_lost(self) -> None:
+        asked = self.world.worker.ask(Wait(), 30)
+        self.world.settle()
+        self.world.drop()
+        self.world.settle()
+        self.assertRegex(
+            str(self.failureResultOf(asked, OutcomeUnknown).value),
+            "^node1.example.com was asked to wait, and the connection was lost before the answer came: [A-Z]",
+        )
+
+    def test_a_deadline_on_the_other_host(self) -> None:
+        asked = self.world.system.find("worker").ask(Wait(), 3)  # type: ignore[union-attr]
+        self.world.settle(4)
+        text = str(self.failureResultOf(asked, OutcomeUnknown).value)
+        self.assertEqual(text, "worker was asked to wait and did not answer within 3 s")
+
+    def test_the_server_tells_whose_connection_ended(self) -> None:
+        lost: list[str] = []
+        world = World(lost=lost.append)
+        self.addCleanup(world.close)
+        world.worker.ask(Echo(b"x"), 30)
+        world.settle()
+        self.assertEqual(lost, [])
+        world.drop()
+        world.settle()
+        self.assertEqual(lost, ["master.example.com"])
+
+
+class UndeclaredTests(SynchronousTestCase):
+    def test_what_stays_in_its_process_is_told_by_its_name(self) -> None:
+        class GetGoodNews:
+            pass
+
+        class _Retry:
+            pass
+
+        self.assertEqual(
+            (asked_of(GetGoodNews()), asked_of(_Retry()), asked_of("x")), ("get good news", "retry", "str")
         )

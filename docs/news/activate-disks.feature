@@ -1,0 +1,1 @@
+``gnt-instance activate-disks`` and ``deactivate-disks`` for disks that are files.

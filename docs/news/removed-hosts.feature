@@ -1,0 +1,1 @@
+A host that was removed from the cluster while it could not be told so learns it from the refusals of the others within a minute: it says so once in its log and to every command on it, and bothers nobody any more.
