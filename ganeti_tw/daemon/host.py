@@ -58,6 +58,7 @@ class Host:
         self.record: HostRecord | None = None
         self.master: Master | None = None
         self.view = View()
+        self.read: Config | None = None  # as the ledger had it when this host last wanted to be master
         self.system = ActorSystem(outside.clock)
         self.mastership = Mastership(self)
         self.inquiry = Inquiry(self)
@@ -141,7 +142,7 @@ class Host:
 
     def _knows(self, record: HostRecord, peer: str) -> bool:
         """Whether it is a node; of one that has just joined the configuration may know before the record does."""
-        config = self.config
+        config = self.config or self.read
         return record.knows(peer) or (config is not None and any(n.name == peer for n in config.nodes.values()))
 
     def epoch(self) -> int:
@@ -149,7 +150,7 @@ class Host:
         return self.record.epoch if self.record is not None else 0
 
     def _resolve_peer(self, name: str) -> tuple[str, int]:
-        config = self.config
+        config = self.config or self.read
         node = config.find_node(name) if config is not None else None
         address = node.primary_ip if node is not None else (self.record.addresses if self.record else {}).get(name)
         if address is None:

@@ -256,6 +256,8 @@ class Mastership:
         host = self._host
         old = host.membership().master
         config = host.config or (await read_ledger(host.outside.store, host.outside.files)).config
+        # Of a node that joined just before this host ended, its record need not know where it is.
+        host.read = config
         poll = await self._poll(config, terms)
         if not terms.anew:
             self._follow_successor(poll)

@@ -25,6 +25,15 @@ class KillTests(TestCase):
         cls.cluster.run("gnt-instance", "add", *ADD, "-n", "node2", "guest.example")
         cls.cluster.run("gnt-instance", "startup", "guest.example")
 
+    def test_the_master_dies_before_it_noted_where_nodes_that_joined_are(self) -> None:
+        path = Path(self.cluster.paths("node1").host_state)
+        self.cluster.kill("node1")
+        record = json.loads(path.read_text())
+        record.update(candidates=["node1"], addresses={"node1": record["addresses"]["node1"]})
+        path.write_text(json.dumps(record))
+        self.cluster.start("node1")
+        self.cluster.until(lambda: self.cluster.state("node1")["role"] == "master")
+
     def submit_and_kill(self, host: str, after: int) -> list[int]:
         """Submit 100 jobs and kill a host once ``after`` of them are acknowledged; ids acknowledged."""
         acknowledged: list[int] = []
