@@ -58,7 +58,7 @@ class Host:
         self.record: HostRecord | None = None
         self.master: Master | None = None
         self.view = View()
-        self.read: Config | None = None  # as the ledger had it when this host last wanted to be master
+        self.read: Config | None = None  # as the ledger has it while this host wants to be master
         self.system = ActorSystem(outside.clock)
         self.mastership = Mastership(self)
         self.inquiry = Inquiry(self)
@@ -300,6 +300,7 @@ class Host:
     async def follow(self) -> None:
         """Be no master: without its address, with a follower that lives; one that is being stopped makes room first."""
         self.address.take_off()
+        self.read = None
         await self.system.vacated(*FOLLOWING)
         if self.master is None and self.record is not None and self.system.find("follower") is None:
             self.start_follower()

@@ -152,7 +152,11 @@ class WireServer:
         try:
             listening = self._reactor.listenTCP(port, self.factory(), interface=interface)
         except CannotListenError as e:
-            raise DriverError(f"cannot listen on {interface or '*'} port {port}: {e.socketError}") from None
+            reason = getattr(e.socketError, "strerror", None) or e.socketError
+            raise DriverError(
+                f"cannot listen on {interface or '*'} port {port}: {reason}; "
+                f"'ss -ltnp sport = :{port}' tells which process has it"
+            ) from None
         self._ports.append(listening)
         address = listening.getHost()
         return address.host, address.port

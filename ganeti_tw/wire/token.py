@@ -88,7 +88,10 @@ class Token:
     def check_time(self, now: float) -> None:
         """BadRequest when it has expired."""
         if now >= self.expires:
-            raise BadRequest(f"the token of {self.name} has expired: make a new one on that host")
+            raise BadRequest(
+                f"by the clock of this host the token of {self.name} has expired {now - self.expires:.0f} s ago: "
+                "make a new one on that host; if it is new, compare the clocks of the two"
+            )
 
 
 class Invitation:
@@ -130,4 +133,4 @@ class Invitation:
         if self._used:
             raise Refused("the token was used already: make a new one")
         if now >= self.token.expires:
-            raise Refused("the token has expired: make a new one")
+            raise Refused("the token has expired: make a new one; if it is new, compare the clocks of the two hosts")

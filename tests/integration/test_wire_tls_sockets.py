@@ -193,8 +193,9 @@ class LinkTests(SocketCase):
 
     async def test_port_that_is_taken(self) -> None:
         other = WireServer(reactor, NODE, self.system, self.gate)
-        with self.assertRaises(DriverError):
+        with self.assertRaises(DriverError) as caught:
             other.listen(self.address[1], "127.0.0.1")
+        self.assertIn(f"'ss -ltnp sport = :{self.address[1]}' tells which process has it", caught.exception.text)
 
     async def test_garbage_on_the_port(self) -> None:
         def talk(data: bytes) -> bytes:
