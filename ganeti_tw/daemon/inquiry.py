@@ -79,6 +79,8 @@ class Inquiry:
         if record is not None and not record.is_master:  # which finds out by itself
             self._patience = min(2 * self._patience, LONGEST_SILENCE)
             self.begin()
+            if self._work is None:  # it has asked just now
+                self.expect()
 
     def _ended(self, result: Any) -> None:
         self._work = None

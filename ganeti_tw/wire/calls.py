@@ -23,6 +23,10 @@ Handler = Callable[[amp.AmpBox], "Deferred[bytes] | bytes"]
 TEXT_LIMIT = 2**20  # an error that says more is cut
 
 
+class ConnectionClosed(NotSent):
+    """There was no connection any more to send something over; the text says so."""
+
+
 class ConnectionEnded(OutcomeUnknown):
     """A connection was lost before an answer came; the text says why."""
 
@@ -36,7 +40,6 @@ class Calls(amp.BoxDispatcher):
     """
 
     log: ClassVar[Logger] = Logger()
-    peer = "the other side"  # for the text of errors
 
     def __init__(self, handlers: Mapping[bytes, Handler], limit: int) -> None:
         super().__init__(None)  # type: ignore[no-untyped-call]
@@ -55,14 +58,14 @@ class Calls(amp.BoxDispatcher):
     def call(self, command: bytes, fields: Mapping[str, bytes]) -> Deferred[bytes]:
         """The body of the answer.
 
-        NotSent when the connection is closed already, ConnectionEnded when it
+        ConnectionClosed when it is closed already, ConnectionEnded when it
         closes before the answer.
         """
         # A Deferred of our own: AMP's has an errback that turns an error
         # which comes before anybody waits for it into None.
         mine: Deferred[bytes] = Deferred()
         if not self._open:
-            mine.errback(NotSent(f"the connection with {self.peer} is closed"))
+            mine.errback(ConnectionClosed("the connection was closed just now"))
             return mine
         asked: Deferred[amp.AmpBox] = maybeDeferred(self.callRemoteString, command, True, **fields)
         asked.addCallback(_body).addErrback(self._not_answered).addCallbacks(mine.callback, mine.errback)

@@ -11,7 +11,7 @@ from twisted.protocols import amp
 from twisted.python.failure import Failure
 
 from ganeti_tw.errors import GanetiError
-from ganeti_tw.wire.calls import ConnectionEnded
+from ganeti_tw.wire.calls import ConnectionClosed, ConnectionEnded
 from ganeti_tw.wire.certificates import fingerprint_of
 from ganeti_tw.wire.connection import HELLO, VERSION, PeerConnection
 from ganeti_tw.wire.envelope import DELIVER, Envelope
@@ -30,7 +30,6 @@ class Outbound(PeerConnection):
         down: Callable[[Outbound], None],
     ) -> None:
         super().__init__(clock, {HELLO: self._greeted})
-        self.calls.peer = peer
         self._peer, self._check, self._up, self._down = peer, check, up, down
         self.pending: set[Request] = set()
         self.retiring = False
@@ -72,6 +71,8 @@ class Outbound(PeerConnection):
         self.pending.discard(request)
         if isinstance(answer, Failure) and answer.check(ConnectionEnded):
             request.lost(answer.getErrorMessage())
+        elif isinstance(answer, Failure) and answer.check(ConnectionClosed):
+            request.not_sent(answer.getErrorMessage())
         elif isinstance(answer, Failure):
             # An answer is a value: the stack it came by would keep frames alive.
             request.fail(cast(BaseException, answer.value).with_traceback(None))

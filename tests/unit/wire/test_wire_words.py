@@ -16,6 +16,7 @@ from ganeti_tw.errors import GanetiError, NotSent, OutcomeUnknown
 from ganeti_tw.protocol.registry import asked_of, names, what
 from ganeti_tw.wire.calls import reason_of
 from ganeti_tw.wire.memory import MemoryNetwork
+from ganeti_tw.wire.outbound import Outbound
 from ganeti_tw.wire.request import Request
 from wire_world import Echo, Wait, World
 
@@ -106,6 +107,14 @@ class LinkTests(SynchronousTestCase):
             str(self.failureResultOf(asked, OutcomeUnknown).value),
             "^node1.example.com was asked to wait, and the connection was lost before the answer came: [A-Z]",
         )
+
+    def test_a_connection_that_is_closed_already(self) -> None:
+        request = Request("node1", "worker", "test.wait/1", b"", self.world.clock, 3.0, lambda request: "")
+        answer = request.answer
+        assert answer is not None
+        Outbound("node1", self.world.clock, *[lambda _: None] * 3).send(request, 7)
+        text = str(self.failureResultOf(answer, NotSent).value)
+        self.assertEqual(text, "node1 could not be asked to wait: the connection was closed just now")
 
     def test_a_deadline_on_the_other_host(self) -> None:
         asked = self.world.system.find("worker").ask(Wait(), 3)  # type: ignore[union-attr]
