@@ -19,13 +19,14 @@ class Tools:
 
     def __init__(self, words: Sequence[str], environ: dict[str, str]) -> None:
         self._words = list(words)
-        self._environ = environ
+        # An installed package is compiled already; the first run here compiles what is new.
+        self._environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | environ
 
     def run(self, tool: str, *arguments: str) -> tuple[float, str]:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(
             [*self._words, *arguments],
-            env={**os.environ, **self._environ, "HTOOLS": tool},
+            env={**self._environ, "HTOOLS": tool},
             capture_output=True,
             text=True,
             check=True,
@@ -47,6 +48,15 @@ class Both(NamedTuple):
         for line in lines:
             print("MISSED", line)
         return 1 if lines and self.wanted.check else 0
+
+
+def yardstick() -> str:
+    """What starting Python, and NumPy, takes just now."""
+    seconds = []
+    for words in ("pass", "import numpy"):
+        python = Tools([sys.executable, "-c", words], {"OPENBLAS_NUM_THREADS": "1"})
+        seconds.append(min(python.run("")[0] for _ in range(3)))
+    return f"start of Python {seconds[0]:.3f} s, with NumPy {seconds[1]:.3f} s"
 
 
 def both(description: str | None) -> Both:

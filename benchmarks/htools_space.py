@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from htools_both import UUID, Tools, both
+from htools_both import UUID, Tools, both, yardstick
 
 MEMORY, DISK, OWN, CPUS = 131072, 4194304, 2048, 64
 SPEC = "128,1,1024,1,1,1"
@@ -71,6 +71,7 @@ CASES = (
 
 def main() -> int:
     wanted, ours, peer = here = both(__doc__)
+    print(yardstick())
     missed = []
     with tempfile.TemporaryDirectory() as folder:
         for case in CASES:

@@ -149,12 +149,6 @@ class Occupancy:
         return _part_or_all(self.free_disk, self.hardware.total_disk)
 
     @property
-    def planned_free_disk_part(self) -> float:
-        if self.hardware.exclusive_storage:
-            return _part_or_all(self.planned_free_spindles, self.hardware.spindles)
-        return _part_or_all(self.planned_free_disk, self.hardware.total_disk)
-
-    @property
     def cpu_ratio(self) -> float:
         return _part(self.used_cpus, self.hardware.cpus)
 
@@ -168,9 +162,14 @@ class Occupancy:
             hardware = self.hardware
             memory, cpus = hardware.memory or 1.0, hardware.cpus or 1.0
             speed, spindles = hardware.cpu_speed or 1.0, hardware.max_spindles or 1.0
+            storage: float
+            if hardware.exclusive_storage:
+                storage, free, planned = hardware.spindles, self.free_spindles, self.planned_free_spindles
+            else:
+                storage, free, planned = hardware.total_disk, self.free_disk, self.planned_free_disk
             self._metrics = (
                 self.unused_memory / memory,
-                self.free_disk_part,
+                free / storage if storage else 1.0,
                 self.reserved / memory,
                 self.used_cpus / cpus / speed,
                 self.cpu_load,
@@ -179,7 +178,7 @@ class Occupancy:
                 self.net_load,
                 self.instance_spindles / spindles,
                 self.planned_free_memory / memory,
-                self.planned_free_disk_part,
+                planned / storage if storage else 1.0,
                 self.planned_cpus / cpus / speed,
                 self.planned_spindles / spindles,
             )

@@ -60,30 +60,32 @@ def score(nodes: Sequence[Node]) -> float:
 def components(nodes: Sequence[Node]) -> list[float]:
     """The value of each of ``COMPONENTS``; all are 0 where no node is online."""
     values = [0.0] * len(COMPONENTS)
-    online = []
+    rows = []
+    tagged = []
+    reserved = 0.0
     for node in nodes:
         if node.hardware.offline:
             primaries = len(node.primaries)
             values[OFFLINE_ALL] += primaries + len(node.secondaries)
             values[OFFLINE_PRIMARY] += primaries
-        else:
-            online.append(node)
-    if not online:
-        return [0.0] * len(COMPONENTS)
-    columns = list(zip(*[node.metrics() for node in online], strict=True))
-    for position, column in zip(SPREAD, columns, strict=True):
-        values[position] = spread(column)
-    reserved = 0.0
-    for part in columns[_RESERVED]:
-        reserved += part
-    values[RESERVED_TOTAL] = reserved
-    for node in online:
+            continue
+        row = node.metrics()
+        rows.append(row)
+        reserved += row[_RESERVED]
         if node.n1_failure:
             values[N1] += len(node.primaries) + len(node.secondaries)
-        values[LOCATION] += node.location_score
+        if node.location_score:
+            values[LOCATION] += node.location_score
         if node.exclusion:
             values[TAGS] += clashes(node)
-    values[LOCATION_EXCLUSION] = location_clashes(online)
+            tagged.append(node)
+    if not rows:
+        return [0.0] * len(COMPONENTS)
+    for position, column in zip(SPREAD, zip(*rows, strict=True), strict=True):
+        values[position] = spread(column)
+    values[RESERVED_TOTAL] = reserved
+    if tagged:
+        values[LOCATION_EXCLUSION] = location_clashes(tagged)
     return values
 
 
