@@ -33,8 +33,9 @@ class DeposedTests(TestCase):
         cls.cluster.run("gnt-cluster", "modify", "--use-external-mip-script=yes")
 
     def address(self, host: str) -> str:
-        """``start`` when the host has it, ``stop`` when it took it off."""
-        return (self.cluster.directory / host / "address.log").read_text().split()[-2]
+        """``start`` when the host has it, ``stop`` when it took it off, nothing while neither was asked for."""
+        log = self.cluster.directory / host / "address.log"
+        return log.read_text().split()[-2] if log.exists() else ""
 
     def role(self, host: str) -> str:
         role: str = self.cluster.state(host)["role"]
