@@ -20,7 +20,7 @@ from ganeti_tw.agent.hooks import HookScripts
 from ganeti_tw.agent.hypervisor.base import Ballooner, GuestNews, Hypervisor, Migrator, Newsgiver, Powercycler
 from ganeti_tw.agent.masterip import MasterIpScript
 from ganeti_tw.agent.osdef.scripts import OsScripts
-from ganeti_tw.agent.storage.base import Abilities, Filling, Renaming, Storage, storage_of
+from ganeti_tw.agent.storage.base import Abilities, Filling, Renaming, Storage, find_disks, storage_of
 from ganeti_tw.agent.verify import Inspector
 from ganeti_tw.errors import BadRequest, DriverError, GanetiError
 from ganeti_tw.kernel import Actor, ActorSystem, Gone, Outcome, Rank, Ref, receive
@@ -30,6 +30,7 @@ from ganeti_tw.protocol.instance import (
     CreateDisk,
     DiskSpec,
     FindDisk,
+    FindDisks,
     GetConsole,
     InstallOs,
     ListInstances,
@@ -296,6 +297,10 @@ class NodeAgent(Actor):
     @receive(FindDisk)
     def find_disk(self, m: FindDisk) -> Deferred[Any]:
         return self._owe(storage_of(self.storages, m.disk).find(m.instance, m.disk))
+
+    @receive(FindDisks)
+    def find_disks(self, m: FindDisks) -> Deferred[Any]:
+        return self._owe(find_disks(self.storages, m.wanted))
 
     # --- the node itself ---
 

@@ -185,6 +185,22 @@ class FindDisk:
     disk: DiskSpec
 
 
+@frozen
+class DiskFound:
+    """``path``: None when it is not there.  ``error``: why that cannot be told, empty when it can."""
+
+    path: str | None = None
+    error: str = ""
+
+
+@wire("node.find_disks/1", what="look for disks", answer=tuple[DiskFound, ...], looks=True)
+@frozen
+class FindDisks:
+    """Answer: one for each, in the same order."""
+
+    wanted: tuple[tuple[str, DiskSpec], ...]  # name of the instance, disk
+
+
 @wire("node.rename_disk/1", what="rename a disk", answer=None)
 @frozen
 class RenameDisk:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Flag, auto
 from typing import Protocol, runtime_checkable
 
 from attrs import frozen
 
-from ganeti_tw.errors import BadRequest, DriverError
+from ganeti_tw.errors import BadRequest, DriverError, GanetiError
 from ganeti_tw.kernel import Blocking
-from ganeti_tw.protocol.instance import DiskSpec
+from ganeti_tw.protocol.instance import DiskFound, DiskSpec
 
 
 class Abilities(Flag):
@@ -95,3 +95,14 @@ def storage_of(storages: Mapping[str, Storage], disk: DiskSpec) -> Storage:
         return storages[disk.dev_type]
     except KeyError:
         raise BadRequest(f"this node has no storage for the disk template {disk.dev_type!r}") from None
+
+
+async def find_disks(storages: Mapping[str, Storage], wanted: Iterable[tuple[str, DiskSpec]]) -> tuple[DiskFound, ...]:
+    """Where disks are, each given with the name of its instance; one that fails does not hide the others."""
+    found = []
+    for instance, disk in wanted:
+        try:
+            found.append(DiskFound(await storage_of(storages, disk).find(instance, disk)))
+        except GanetiError as e:
+            found.append(DiskFound(error=e.text))
+    return tuple(found)

@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from ganeti_tw.errors import GanetiError, NotSent, OutcomeUnknown
+from ganeti_tw.errors import GanetiError
 from ganeti_tw.model.codec import to_json
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.disk import Disk
@@ -19,11 +19,12 @@ from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import SHARED, operation
 from ganeti_tw.operations.steps.spec import disk_spec
-from ganeti_tw.protocol.instance import FindDisk, ListInstances
+from ganeti_tw.protocol.instance import FindDisks, ListInstances
 
 NODE_TIMEOUT = 10.0
 FEW = 50  # instances that are named when their node is asked; of more it tells everything
 SHOWN_AT_ONCE = 100  # some milliseconds of work; more holds up everybody else
+DISKS_AT_ONCE = 100  # that a node is asked for in one message
 DISK_OK = 1  # Ganeti's code for the state of a local disk
 
 
@@ -106,18 +107,20 @@ async def _ask_node(context: Context, config: Config, node: Node, instances: lis
     running = {guest.name for guest in guests if guest.state != "shutdown"}
     for instance in instances:
         found.states[instance.name] = "up" if instance.name in running else "down"
-    for instance in instances:
-        for index, disk in enumerate(_disks(config, instance)):
-            try:
-                path = await context.on_node(node, FindDisk(instance.name, disk_spec(index, disk)), NODE_TIMEOUT)
-            except (NotSent, OutcomeUnknown) as e:
-                context.warn(f"{node.name} does not say where disks are: {e.text}")
-                return
-            except GanetiError as e:
-                context.warn(f"{node.name} cannot find disk/{index} of {instance.name}: {e.text}")
-                continue
-            if path is not None:
-                found.paths[disk.uuid] = path
+    disks = [(i, index, disk) for i in instances for index, disk in enumerate(_disks(config, i))]
+    for start in range(0, len(disks), DISKS_AT_ONCE):
+        part = disks[start : start + DISKS_AT_ONCE]
+        wanted = tuple((instance.name, disk_spec(index, disk)) for instance, index, disk in part)
+        try:
+            places = await context.on_node(node, FindDisks(wanted), NODE_TIMEOUT)
+        except GanetiError as e:
+            context.warn(f"{node.name} does not say where disks are: {e.text}")
+            return
+        for (instance, index, disk), place in zip(part, places, strict=True):
+            if place.error:
+                context.warn(f"{node.name} cannot find disk/{index} of {instance.name}: {place.error}")
+            elif place.path is not None:
+                found.paths[disk.uuid] = place.path
 
 
 def _disks(config: Config, instance: Instance) -> list[Disk]:

@@ -24,6 +24,7 @@ from ganeti_tw.kernel import ActorSystem, Outcome
 from ganeti_tw.protocol.instance import (
     CreateDisk,
     FindDisk,
+    FindDisks,
     GetConsole,
     InstallOs,
     ListInstances,
@@ -262,6 +263,15 @@ class DiskTests(NodeAgentTestCase):
         for _ in range(2):
             self.ask(RemoveDisk("web1", wanted))
         self.assertIsNone(self.ask(FindDisk("web1", wanted)))
+
+    def test_many_are_found_at_once(self) -> None:
+        here, gone = (disk(f"{self.disks}/web1/d{n}") for n in range(2))
+        nowhere = disk("/etc/passwd")
+        path = self.ask(CreateDisk("web1", here))
+        found = self.ask(FindDisks((("web1", gone), ("web1", here), ("web1", nowhere))))
+        self.assertEqual([f.path for f in found], [None, path, None])
+        self.assertEqual([bool(f.error) for f in found], [False, False, True])
+        self.assertIn("/etc/passwd", found[2].error)
 
     def test_diskless_disks_are_not_created(self) -> None:
         self.ask_badly(CreateDisk("web1", disk("/x", dev_type="diskless")), BadRequest)

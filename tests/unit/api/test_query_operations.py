@@ -15,7 +15,7 @@ from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.instance.query_data import InstanceQueryData
 from ganeti_tw.operations.registry import find
 from ganeti_tw.operations.steps.clusterinfo import cluster_info
-from ganeti_tw.protocol.instance import FindDisk, ListInstances
+from ganeti_tw.protocol.instance import DiskFound, FindDisks, ListInstances
 from query_samples import INST1, NODE, changed, data, guest, late, plain, recorded, started
 
 PATH = "/srv/ganeti/file-storage/inst1.ref.example/0253a91f-c48f-45c7-9033-f200ab707931.file.disk0"
@@ -55,7 +55,9 @@ class FakeHands:
 
 
 def running(message: Any) -> Any:
-    return (guest(), guest("inst2.ref.example", "shutdown")) if isinstance(message, ListInstances) else PATH
+    if isinstance(message, FindDisks):
+        return tuple(DiskFound(PATH) for _ in message.wanted)
+    return guest(), guest("inst2.ref.example", "shutdown")
 
 
 class QueryDataTests(SynchronousTestCase):
@@ -80,7 +82,7 @@ class QueryDataTests(SynchronousTestCase):
         found = self.look(InstanceQueryData())
         self.assertEqual(list(found), ["inst1.ref.example", "inst2.ref.example", "inst3.ref.example"])
         self.assertEqual([i["run_state"] for i in found.values()], ["up", "down", "down"])
-        self.assertEqual(self.hands.asked, [ListInstances, *[FindDisk] * 4])
+        self.assertEqual(self.hands.asked, [ListInstances, FindDisks])
 
     def test_static_asks_nobody(self) -> None:
         found = self.one(static=True)
@@ -94,9 +96,11 @@ class QueryDataTests(SynchronousTestCase):
         self.assertIn("ref1.ref.example", self.hands.said[0])
 
     def test_a_disk_that_cannot_be_found(self) -> None:
-        for answer in (None, DriverError("no such file"), late()):
+        for answer in ((DiskFound(),), (DiskFound(error="no such file"),), DriverError("no files"), late()):
             found = self.one(lambda m, answer=answer: (guest(),) if isinstance(m, ListInstances) else answer)
             self.assertEqual((found["run_state"], found["disks"][0]["pstatus"]), ("up", None))
+            told = [text for text in self.hands.said if "WARNING: ref1.ref.example" in text]
+            self.assertEqual(len(told), 0 if answer == (DiskFound(),) else 1, self.hands.said)
 
     def test_an_offline_node_is_not_asked(self) -> None:
         config = recorded()
