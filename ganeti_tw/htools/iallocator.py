@@ -60,6 +60,27 @@ class ChangeGroup(NamedTuple):
 Request = Allocate | MultiAllocate | AllocateSecondary | Relocate | Evacuate | ChangeGroup
 
 
+def described(request: Request) -> str:
+    """A request in a line, for people."""
+    match request:
+        case Allocate(instance=i):
+            disks = "+".join(map(str, i.disks)) or "no"
+            words = f"allocate {i.name}: {i.memory} MiB of memory, {i.template} disks of {disks} MiB, {i.vcpus} CPUs"
+            words += f", nodes: {request.nodes_needed}"
+            words += f" of group {request.group}" if request.group is not None else ""
+            return words + (f" of {', '.join(request.only)}" if request.only is not None else "")
+        case MultiAllocate():
+            return f"multi-allocate: {'; '.join(map(described, request.instances))}"
+        case AllocateSecondary():
+            return f"allocate a secondary of {request.name}"
+        case Relocate():
+            return f"relocate {request.name} from {', '.join(request.leaving)}, nodes: {request.nodes_needed}"
+        case Evacuate():
+            return f"evacuate {', '.join(request.names)}, mode {request.mode}"
+        case ChangeGroup():
+            return f"change group of {', '.join(request.names)} to {', '.join(request.targets) or 'any'}"
+
+
 class Question(NamedTuple):
     cluster: Cluster
     request: Request

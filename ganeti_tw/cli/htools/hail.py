@@ -10,7 +10,7 @@ from ganeti_tw.cli.htools.tables import node_table
 from ganeti_tw.htools.allocate import Rules
 from ganeti_tw.htools.answer import answer
 from ganeti_tw.htools.cluster import BadData, Cluster
-from ganeti_tw.htools.iallocator import Question, load_request
+from ganeti_tw.htools.iallocator import Question, described, load_request
 
 
 def run(call: Call) -> int:
@@ -22,7 +22,7 @@ def run(call: Call) -> int:
         prepared = call.complete(question.cluster)
     cluster = prepared.cluster
     if options.verbose > 1:
-        call.warn(f"Received request: {question.request}")
+        call.warn(f"Received request: {described(question.request)}")
     _print_nodes(call, cluster, "Initial")
     call.save(cluster, "pre-ialloc", "before iallocator run")
     rules = Rules(ignore_soft_errors=options.ignore_soft_errors, capacity_checks=options.capacity_checks)

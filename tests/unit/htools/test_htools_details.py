@@ -161,4 +161,4 @@ class RequestTests(Details):
         [[failed, reason]] = answer["result"][1]
         self.assertEqual(failed, name)
         self.assertTrue(reason.startswith("no groups for evacuation: allowed groups was "))
-        self.assertIn("Received request", self.asked)
+        self.assertIn(f"Received request: change group of {name} to {group}", self.asked)
