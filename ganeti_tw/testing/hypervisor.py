@@ -47,12 +47,16 @@ class SimulatedHypervisor:
         self.immortal: set[str] = set()
         self.broken: set[str] = set()
         self.delay = 0.0
+        self._outages = 0
         self.calls: list[tuple[str, str]] = []
 
     async def start(self, spec: InstanceSpec, disks: Mapping[int, str], paused: bool = False) -> None:
         self.calls.append((spec.name, "start"))
         if self.delay:
+            outages = self._outages
             await deferLater(self._clock, self.delay)
+            if self._outages > outages:
+                raise DriverError(f"{spec.name} does not start: the power failed")
         if spec.name in self.broken:
             raise DriverError(f"{spec.name} does not start: simulated failure")
         state = "paused" if paused else "running"
@@ -142,7 +146,8 @@ class SimulatedHypervisor:
             self._die(name)
 
     def lose_power(self) -> None:
-        """All guests are gone, also those on their way from or to here."""
+        """All guests are gone, also those on their way from or to here and those that were being started."""
+        self._outages += 1
         for name in list(self._ways):
             self._end(name, "the power failed")
         self.guests.clear()

@@ -47,6 +47,7 @@ FOUND = [
     ("short", 1426, "a master that was removed while it was dead had the address of the cluster for ever"),
     ("short", 7798, "a master killed and told to be master again had the address of the cluster for ever"),
     ("short", 6361, "a guest of the simulator ended on its way to another node, and the way did not"),
+    ("short", 12145, "a guest of the simulator that was being started outlived a power cut"),
 ]
 
 
