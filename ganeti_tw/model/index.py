@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from ganeti_tw.model.disk import Disk
 from ganeti_tw.model.instance import Instance
-from ganeti_tw.model.names import NaturalKey, natural_key
+from ganeti_tw.model.names import natural_key
 
 Index: TypeAlias = Mapping[str, tuple[str, ...]]
 Entry: TypeAlias = tuple[str, str]
@@ -71,7 +71,7 @@ def mac_entries(instance: Instance) -> Iterator[Entry]:
     return ((nic.mac, instance.uuid) for nic in instance.nics)
 
 
-def order(instance: Instance) -> tuple[NaturalKey, str]:
+def order(instance: Instance) -> tuple[str, str]:
     """By what instances are sorted wherever they are listed."""
     return natural_key(instance.name), instance.uuid
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from typing import TypeAlias, TypeVar
+from functools import lru_cache
+from typing import TypeVar
 
 from ganeti_tw.errors import BadRequest
 
@@ -19,9 +20,7 @@ _TAG = re.compile(r"[\w.+*/:@-]+")
 _UUID = re.compile(r"[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}", re.ASCII)
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", re.ASCII)
 _MAC_PREFIX = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){2}", re.ASCII)
-_DIGITS = re.compile(r"([0-9]+)", re.ASCII)
-
-NaturalKey: TypeAlias = tuple[tuple[int, int, str, str], ...]
+_DIGITS = re.compile(r"[0-9]+", re.ASCII)
 
 
 def host_name(text: str) -> str:
@@ -52,16 +51,17 @@ def is_uuid(text: str) -> bool:
     return _UUID.fullmatch(text) is not None
 
 
-def natural_key(text: str) -> NaturalKey:
-    """Sorts ``node2`` before ``node10``."""
-    parts = _DIGITS.split(text)  # text and digits in turn
-    return tuple(_digits_key(part) if n % 2 else (1, 0, part, "") for n, part in enumerate(parts) if part)
+@lru_cache(maxsize=65536)
+def natural_key(text: str) -> str:
+    """A text that sorts ``node2`` before ``node10``; texts compare much faster than tuples."""
+    return _DIGITS.sub(_number, text)
 
 
-def _digits_key(digits: str) -> tuple[int, int, str, str]:
-    # Without leading zeros, longer is larger; int() would refuse thousands of digits.
-    number = digits.lstrip("0")
-    return 0, len(number), number, digits
+def _number(match: re.Match[str]) -> str:
+    """Sorts before all text, then by number of significant digits, by these, and by zeros in front."""
+    digits = match.group()
+    significant = digits.lstrip("0")
+    return f"\0{chr(len(significant))}{significant}{digits}\0"
 
 
 def naturally(names: Iterable[str]) -> list[str]:

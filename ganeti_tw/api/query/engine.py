@@ -9,12 +9,12 @@ from ganeti_tw.api.query import filter as filter_
 from ganeti_tw.api.query import group, instance, job, lock, network, node
 from ganeti_tw.api.query.fields import NORMAL, Field, Source
 from ganeti_tw.api.query.gather import gather
-from ganeti_tw.api.query.order import natural_text
 from ganeti_tw.api.query.resource import Pause, Resource, needs
 from ganeti_tw.api.query.seam import Sources
 from ganeti_tw.api.query.view import View
 from ganeti_tw.errors import BadRequest
 from ganeti_tw.model.filters import Test, compiled, fields_in
+from ganeti_tw.model.names import natural_key
 
 RESOURCES = {
     resource.name: resource
@@ -63,7 +63,7 @@ async def query(what: str, names: list[str], ast: Any, sources: Sources, pause: 
 def query_fields(what: str, names: list[str] | None = None) -> dict[str, Any]:
     """Descriptions of the fields named, or of all in natural order."""
     resource = _resource(what)
-    chosen = sorted(resource.fields, key=natural_text) if names is None else names
+    chosen = sorted(resource.fields, key=natural_key) if names is None else names
     return {"fields": [resource.field(_text(name)).described() for name in chosen]}
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ganeti_tw.api.query.fields import field, own, table
-from ganeti_tw.api.query.order import natural_text
 from ganeti_tw.api.query.resource import Pause, Resource
 from ganeti_tw.api.query.seam import Sources
 from ganeti_tw.model.config import Config
+from ganeti_tw.model.names import natural_key
 
 
 async def _find(config: Config, sources: Sources, names: tuple[Any, ...] | None, pause: Pause) -> list[Any]:
@@ -32,6 +32,6 @@ RESOURCE = Resource(
         own("watermark", "Watermark", "other", "The highest job number in use when the rule was made"),
     ),
     _find,
-    order=lambda rule: natural_text(rule.uuid),
+    order=lambda rule: natural_key(rule.uuid),
     name_field="uuid",
 )

@@ -6,12 +6,12 @@ from typing import Any
 
 from ganeti_tw.api.query.fields import field, own, parameter, stored, table
 from ganeti_tw.api.query.node import NODE_PARAMETER_TITLES
-from ganeti_tw.api.query.order import in_order
 from ganeti_tw.api.query.resource import Resource, configured, is_text
 from ganeti_tw.api.query.view import View
 from ganeti_tw.model import defaults, filled
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.group import Group
+from ganeti_tw.model.names import naturally
 
 
 def _ndparams(group: Group, view: View) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def _ndparams(group: Group, view: View) -> dict[str, Any]:
 
 
 def _nodes(group: Group, view: View) -> list[str]:
-    return in_order(n.name for n in view.config.nodes_of(group.uuid))
+    return naturally(n.name for n in view.config.nodes_of(group.uuid))
 
 
 def _instance_count(group: Group, view: View) -> int:
@@ -28,7 +28,7 @@ def _instance_count(group: Group, view: View) -> int:
 
 def _instances(group: Group, view: View) -> list[str]:
     nodes = view.config.nodes_of(group.uuid)
-    return in_order(i.name for n in nodes for i in view.config.primaries(n.uuid))
+    return naturally(i.name for n in nodes for i in view.config.primaries(n.uuid))
 
 
 def _all(config: Config) -> list[Group]:

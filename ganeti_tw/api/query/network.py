@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ganeti_tw.api.query.fields import Value, field, own, stored, table
-from ganeti_tw.api.query.order import in_order, natural_text
 from ganeti_tw.api.query.resource import Resource, configured, is_text
 from ganeti_tw.api.query.view import View
 from ganeti_tw.errors import Corrupt
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.ippool import IpPool
+from ganeti_tw.model.names import natural_key, naturally
 from ganeti_tw.model.network import Network
 
 
@@ -30,7 +30,7 @@ def _of_pool(value: Callable[[IpPool], Any]) -> Value:
 def _groups(network: Network, view: View) -> list[list[str]]:
     """Name, mode, link and vlan of each connection."""
     connected = [g for g in view.config.groups.values() if network.uuid in g.networks]
-    connected.sort(key=lambda group: natural_text(group.name))
+    connected.sort(key=lambda group: natural_key(group.name))
     found = []
     for group in connected:
         connection = group.networks[network.uuid]
@@ -39,7 +39,7 @@ def _groups(network: Network, view: View) -> list[list[str]]:
 
 
 def _users(network: Network, view: View) -> list[str]:
-    return in_order(view.users_of_networks.get(network.uuid, ()))
+    return naturally(view.users_of_networks.get(network.uuid, ()))
 
 
 def _all(config: Config) -> list[Network]:

@@ -20,12 +20,12 @@ from ganeti_tw.api.query.fields import (
     stored,
     table,
 )
-from ganeti_tw.api.query.order import in_order
 from ganeti_tw.api.query.resource import Resource, configured, is_text
 from ganeti_tw.api.query.view import View
 from ganeti_tw.model import defaults
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.group import Group
+from ganeti_tw.model.names import naturally
 from ganeti_tw.model.node import Node
 from ganeti_tw.model.roles import role
 from ganeti_tw.protocol.node import NodeFigures
@@ -127,7 +127,7 @@ RESOURCE = Resource(
             "PriInstances",
             "other",
             "Instances that have it as primary node",
-            lambda node, view: in_order(i.name for i in view.config.primaries(node.uuid)),
+            lambda node, view: naturally(i.name for i in view.config.primaries(node.uuid)),
             host=True,
         ),
         field("pip", "PrimaryIP", "text", "Address for management", lambda node, view: node.primary_ip),
@@ -151,7 +151,7 @@ RESOURCE = Resource(
             "SecInstances",
             "other",
             "Instances that have it as secondary node",
-            lambda node, view: in_order(i.name for i in view.config.secondaries_on(node.uuid)),
+            lambda node, view: naturally(i.name for i in view.config.secondaries_on(node.uuid)),
             host=True,
         ),
         field("sip", "SecondaryIP", "text", "Address for replication of disks", lambda node, view: node.secondary_ip),

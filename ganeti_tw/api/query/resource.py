@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 from attrs import frozen
 
 from ganeti_tw.api.query.fields import Field, Source, unknown
-from ganeti_tw.api.query.order import natural_text
 from ganeti_tw.api.query.seam import Sources
 from ganeti_tw.model.config import Config
+from ganeti_tw.model.names import natural_key
 
 Pause: TypeAlias = Callable[[], Awaitable[None]]
 """Lets others work; answers in a later turn."""
@@ -22,7 +22,7 @@ NAMES_AT_ONCE = 2000
 
 
 def by_name(thing: Any) -> str:
-    return natural_text(thing.name)
+    return natural_key(thing.name)
 
 
 def is_text(name: Any) -> bool:

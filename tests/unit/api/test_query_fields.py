@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from ganeti_tw.api.query.engine import RESOURCES, query_fields
-from ganeti_tw.api.query.order import natural_text
 from ganeti_tw.errors import BadRequest
 from ganeti_tw.model.names import natural_key
 from query_samples import data
@@ -79,9 +76,3 @@ class QueryFieldsTests(SynchronousTestCase):
         self.assertRaises(BadRequest, query_fields, "planet")
         self.assertRaises(BadRequest, query_fields, ["node"])
         self.assertRaises(BadRequest, query_fields, "node", [7])
-
-
-class OrderTests(SynchronousTestCase):
-    @given(st.lists(st.text(alphabet="ab01928.-", max_size=8), max_size=12))
-    def test_is_that_of_the_model(self, names: list[str]) -> None:
-        self.assertEqual(sorted(names, key=natural_text), sorted(names, key=natural_key))

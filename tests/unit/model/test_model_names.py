@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from itertools import zip_longest
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -47,6 +50,19 @@ class SortTests(SynchronousTestCase):
 
     def test_equal_numbers_written_differently_stay_apart(self) -> None:
         self.assertNotEqual(natural_key("a01"), natural_key("a1"))
+
+    @given(st.lists(st.text(alphabet="ab01928.-", max_size=8), max_size=12))
+    def test_is_the_order_of_texts_and_numbers_in_turn(self, names: list[str]) -> None:
+        self.assertEqual(sorted(names, key=natural_key), sorted(names, key=in_turn))
+
+
+def in_turn(name: str) -> tuple[tuple[int, int, str, str], ...]:
+    """Each run of digits as a number, which sorts before all text, and by its digits where numbers are equal."""
+    parts = re.split("([0-9]+)", name, flags=re.ASCII)
+    numbers = [(0, len(part.lstrip("0")), part.lstrip("0"), part) for part in parts[1::2]]
+    texts = [(1, 0, part, "") for part in parts[::2]]
+    turns = [key for pair in zip_longest(texts, numbers) for key in pair if key is not None]
+    return tuple(key for key in turns if key != (1, 0, "", ""))
 
 
 class TagTests(SynchronousTestCase):
