@@ -21,7 +21,7 @@ from ganeti_tw.model.config import Config
 from ganeti_tw.nodes.directory import Directory, Links
 from ganeti_tw.operations.allocators import Allocators
 from ganeti_tw.operations.bell import Bells
-from ganeti_tw.wire.delivery import Admit, Gate
+from ganeti_tw.wire.delivery import Admit, Gate, Lost
 from ganeti_tw.wire.identity import Identity, Unjoined
 
 
@@ -113,9 +113,7 @@ class Outside(Protocol):
     bells: Bells
     allocators: Allocators
 
-    def listen(
-        self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit, lost: Callable[[str], None]
-    ) -> Server:
+    def listen(self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit, lost: Lost) -> Server:
         """Begin to take what other hosts say; ``lost(peer)`` is told when a connection that a peer made has ended."""
 
     def links(

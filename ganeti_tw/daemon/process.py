@@ -42,7 +42,7 @@ from ganeti_tw.model.config import Config
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.operations.allocators import Allocators
 from ganeti_tw.operations.bell import Bells
-from ganeti_tw.wire.delivery import Admit, Gate
+from ganeti_tw.wire.delivery import Admit, Gate, Lost
 from ganeti_tw.wire.identity import Identity
 from ganeti_tw.wire.links import Links
 from ganeti_tw.wire.local import LocalServer
@@ -104,9 +104,7 @@ class Process:
         )
         self.memory: Memory = FileMemory(self.paths, self.name, self.files, now)
 
-    def listen(
-        self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit, lost: Callable[[str], None]
-    ) -> WireServer:
+    def listen(self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit, lost: Lost) -> WireServer:
         server = WireServer(self.reactor, identity, system, gate, admit=admit, lost=lost)
         server.listen(self.port, self.settings.address)
         return server

@@ -38,7 +38,7 @@ from ganeti_tw.testing.hands import (
 )
 from ganeti_tw.testing.hypervisor import SimulatedHypervisor
 from ganeti_tw.wire.certificates import load_certificates, number_of
-from ganeti_tw.wire.delivery import Admit, Gate
+from ganeti_tw.wire.delivery import Admit, Gate, Lost
 from ganeti_tw.wire.identity import Identity, Unjoined, trusts
 from ganeti_tw.wire.memory import MemoryLinks, MemoryNetwork
 
@@ -142,9 +142,7 @@ class SimulatedHost:
 
     # -- around the process ----------------------------------------------------------------------------------------
 
-    def listen(
-        self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit, lost: Callable[[str], None]
-    ) -> _Door:
+    def listen(self, identity: Any, system: ActorSystem, gate: Gate, admit: Admit, lost: Lost) -> _Door:
         def hear(peer: str, epoch: int, name: str) -> None:
             self.heard.append(name)
             self._shake_hands(self.cluster.hosts[peer], admit)

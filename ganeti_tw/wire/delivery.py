@@ -25,6 +25,14 @@ def admit_all(peer: str, number: int) -> None:
     """Every certificate of the authority is good."""
 
 
+Lost = Callable[[str], None]
+"""``lost(peer)`` is told when a connection that a proven peer had made has ended."""
+
+
+def tell_nobody(peer: str) -> None:
+    """Nobody wants to know."""
+
+
 JOINING = frozenset({"join.hello/1", "join.welcome/1"})
 
 

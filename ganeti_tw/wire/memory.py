@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 
 from ganeti_tw.kernel import ActorSystem, Rank
-from ganeti_tw.wire.delivery import JOINING, Delivery, Gate
+from ganeti_tw.wire.delivery import JOINING, Delivery, Gate, Lost, tell_nobody
 from ganeti_tw.wire.link import LinkState
 from ganeti_tw.wire.memory_link import MemoryLink
 from ganeti_tw.wire.remote import RemoteRef
@@ -35,17 +35,13 @@ class MemoryHost:
     joined: Callable[[], bool]
     address: tuple[str, int] | None
     show: Callable[[], str]
-    lost: Callable[[str], None]
+    lost: Lost
     """Told the name of a peer whose connection has ended."""
 
     @property
     def fingerprint(self) -> str:
         """Of its certificate now."""
         return self.show()
-
-
-def _ignore(peer: str) -> None:
-    pass
 
 
 def _no() -> bool:
@@ -79,7 +75,7 @@ class MemoryNetwork:
         address: tuple[str, int] | None = None,
         fingerprint: str | Callable[[], str] = "",
         open_names: frozenset[str] = JOINING,
-        lost: Callable[[str], None] = _ignore,
+        lost: Lost = tell_nobody,
     ) -> None:
         """A host begins to listen.  ``address`` and ``fingerprint`` are needed only to be joined by token."""
         for link in self._links:

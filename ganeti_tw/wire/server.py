@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
 from cryptography import x509
@@ -18,7 +17,7 @@ from ganeti_tw.errors import Corrupt, DriverError, NotSent, Refused, TryLater
 from ganeti_tw.kernel import ActorSystem
 from ganeti_tw.wire.certificates import fingerprint_of, number_of
 from ganeti_tw.wire.connection import HELLO, VERSION, PeerConnection
-from ganeti_tw.wire.delivery import JOINING, Admit, Delivery, Gate, admit_all
+from ganeti_tw.wire.delivery import JOINING, Admit, Delivery, Gate, Lost, admit_all, tell_nobody
 from ganeti_tw.wire.envelope import DELIVER, Envelope, Sender
 from ganeti_tw.wire.identity import Identity, Unjoined
 from ganeti_tw.wire.tls import ServerSide, client_name
@@ -27,10 +26,6 @@ PORT = 1811
 STRANGER_LIMIT = 2**18  # bytes a stranger may say at a time
 STRANGER_TIME = 120.0  # seconds a stranger may stay
 UNPROVEN = 64  # connections that may be in their handshake, or with strangers
-
-
-def _ignore(peer: str) -> None:
-    pass
 
 
 class Inbound(PeerConnection):
@@ -129,7 +124,7 @@ class WireServer:
         admit: Admit = admit_all,
         open_names: frozenset[str] = JOINING,
         most_asks: int = 1000,
-        lost: Callable[[str], None] = _ignore,
+        lost: Lost = tell_nobody,
     ) -> None:
         self._reactor, self._identity = reactor, identity
         self._clock = cast(IReactorTime, reactor)

@@ -9,10 +9,8 @@ from ganeti_tw.model.config import Config
 from ganeti_tw.operations.context import Context
 from ganeti_tw.operations.inputs import Filled
 from ganeti_tw.operations.registry import EXCLUSIVE, operation
+from ganeti_tw.operations.steps.down import is_running
 from ganeti_tw.operations.steps.nodes import primary_online, settled
-from ganeti_tw.protocol.instance import ListInstances
-
-LOOK_TIMEOUT = 30.0
 
 
 @operation("OP_INSTANCE_DEACTIVATE_DISKS", summary="instance_name")
@@ -45,9 +43,7 @@ class InstanceDeactivateDisks:
         instance = context.config.instance(self.instance_name, self.instance_uuid)
         if not self.force:
             node = primary_online(context.config, instance)
-            question = ListInstances((instance.hypervisor,), (instance.name,))
-            found = await context.on_node(node, question, LOOK_TIMEOUT)
-            if any(guest.state != "shutdown" for guest in found):
+            if await is_running(context, instance):
                 raise WrongState(
                     f"{instance.name} runs on {node.name}: shut it down first (gnt-instance shutdown), or use --force"
                 )
