@@ -17,14 +17,14 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SkipTest, TestCase
 
-from ganeti_tw.confd.actor import Confd
+from ganeti_tw.confd.actor import Confd, GetConfdFigures
 from ganeti_tw.confd.client import on_asyncio, on_twisted
 from ganeti_tw.confd.client.blocking import ask
 from ganeti_tw.confd.client.exchange import Candidates
 from ganeti_tw.confd.key import Key
 from ganeti_tw.confd.packet import write_request
 from ganeti_tw.errors import Expired, NotSent
-from ganeti_tw.kernel import ActorSystem, InlineBlocking
+from ganeti_tw.kernel import ActorSystem, InlineBlocking, Ref
 from ganeti_tw.model.codec import key_of, row
 from ganeti_tw.model.config import Config
 from ganeti_tw.model.new import new_cluster
@@ -66,7 +66,7 @@ class UdpTests(TestCase):
             file.write(content)
         os.rename(self.key_file + ".new", self.key_file)
 
-    async def start(self, address: str = "127.0.0.1") -> Any:
+    async def start(self, address: str = "127.0.0.1") -> Ref:
         def make() -> Confd:
             return Confd(
                 address=address,
@@ -80,8 +80,12 @@ class UdpTests(TestCase):
             )
 
         confd = self.system.spawn("confd", make)
-        await deferLater(reactor, 0.01)
+        await self.heard(confd)
         return confd
+
+    async def heard(self, confd: Ref) -> None:
+        """Until everything that it was told so far is done."""
+        await confd.ask(GetConfdFigures(), 10)
 
     def candidates(self, *addresses: str, key: bytes = KEY) -> Candidates:
         return Candidates(
@@ -147,11 +151,13 @@ class UdpTests(TestCase):
         cluster = evolve(before.cluster, master_ip="192.0.2.10", serial_no=9)
         self.config = before.apply([row(cluster)])
         confd.tell(ConfigChanged(self.config, before, frozenset({key_of(cluster)})))
+        await self.heard(confd)
         self.assertEqual(await self.ask(3, {"3": [1]}), ["192.0.2.10"])
         # One whose predecessor was not seen: anew.
         other = first_config()
         renamed = evolve(other.cluster, master_ip="192.0.2.11")
         confd.tell(ConfigChanged(other.apply([row(renamed)]), other, frozenset({key_of(renamed)})))
+        await self.heard(confd)
         self.assertEqual(await self.ask(3, {"3": [1]}), ["192.0.2.11"])
 
     async def test_a_renewed_key(self) -> None:

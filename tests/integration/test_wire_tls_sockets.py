@@ -9,7 +9,6 @@ from typing import Any
 from attrs import frozen
 from twisted.internet import reactor as global_reactor
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
@@ -163,7 +162,7 @@ class LinkTests(SocketCase):
     async def test_peer_goes_and_comes_back(self) -> None:
         await self.node.ask(Ping("x"), 10)
         asked = self.node.ask(Wait(), 10)
-        await deferLater(reactor, 0.1, lambda: None)
+        await self.node.ask(Ping("x"), 10)  # came after it, so that it came too
         await self.server.close()
         await self.failure(asked, OutcomeUnknown)
         self.server = WireServer(reactor, NODE, self.system, self.gate)
