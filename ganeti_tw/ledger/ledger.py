@@ -17,7 +17,6 @@ from ganeti_tw.errors import (
     DriverError,
     GanetiError,
     MailboxFull,
-    NoMajority,
     OutcomeUnknown,
     StaleEpoch,
     WrongState,
@@ -348,8 +347,10 @@ class Ledger(Actor):
             return
         self._testifying = True
         self._testimonies += 1
-        testimony = Testify(names, Position(self._testimonies, self._epoch))
-        self.aside(self.ask(self._witnesses, testimony, self._pace.deadline), then=partial(_Testified, names))
+        testimony = Testify(names, Position(self._testimonies, self._epoch), self._pace.deadline)
+        # Later than that only if nobody is there to answer.
+        asked = self.ask(self._witnesses, testimony, self._pace.deadline + 1.0)
+        self.aside(asked, then=partial(_Testified, names))
 
     @receive(_Testified)
     def testified(self, m: _Testified) -> None:
@@ -362,10 +363,7 @@ class Ledger(Actor):
             self._give_up(e)
         except GanetiError as e:
             log.warn("fewer than half of the nodes can be told who is in sync: {error}", error=e)
-            self._unwitnessed = NoMajority(
-                "fewer than half of the nodes answer, there may be another master: nothing can be changed; bring nodes "
-                "back, or 'gnt-cluster master-failover --no-voting' on the host that shall go on"
-            )
+            self._unwitnessed = e
             unknown = OutcomeUnknown(f"the change may or may not last: {self._unwitnessed}")
             self._refuse(self._line.stored_entries(), unknown)
             self._refuse(self._line.refuse_waiting(), self._unwitnessed)

@@ -14,16 +14,18 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ganeti_tw.errors import DriverError, GanetiError, OutcomeUnknown, Refused, StaleEpoch
+from ganeti_tw.errors import DriverError, GanetiError, NoMajority, OutcomeUnknown, Refused, StaleEpoch
 from ganeti_tw.kernel import Actor, Outcome, Rank, receive
 from ganeti_tw.model.config import Config
 from ganeti_tw.nodes.directory import Directory
 from ganeti_tw.protocol.config import ConfigChanged
+from ganeti_tw.protocol.ledger import Position
 from ganeti_tw.protocol.mastership import Testify, Witness
 
 ASK_TIMEOUT = 3.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 REFUSALS = 3  # in a row, until a node is believed to have another master: once may be a certificate that changes
+MOST_NAMED = 3  # nodes, in one message
 
 log = Logger()
 
@@ -35,6 +37,13 @@ class _Told:
     node: str
     witness: Witness
     outcome: Outcome
+
+
+@frozen
+class _Late:
+    """The time to have enough nodes know is over."""
+
+    at: Position
 
 
 @frozen
@@ -66,6 +75,7 @@ class Witnesses(Actor):
         self._busy: set[str] = set()
         self._failures: dict[str, int] = {}
         self._refusals: dict[str, int] = {}  # in a row
+        self._unable: dict[str, str] = {}  # why they could not note what they were told last
         self._waiting: Deferred[None] | None = None
 
     @receive(Testify)
@@ -74,8 +84,14 @@ class Witnesses(Actor):
         self._wanted = Witness(m.in_sync, m.at)
         mine: Deferred[None] = Deferred()
         self._waiting = mine
+        self.later(m.deadline, _Late(m.at))
         self._go_on()
         return mine
+
+    @receive(_Late)
+    def late(self, m: _Late) -> None:
+        if self._wanted is not None and self._wanted.at == m.at:
+            self._give_up(self._shortage())
 
     @receive(ConfigChanged)
     def config_changed(self, m: ConfigChanged) -> None:
@@ -87,6 +103,7 @@ class Witnesses(Actor):
     @receive(_Told)
     def told(self, m: _Told) -> None:
         failure = m.outcome.failure
+        self._unable.pop(m.node, None)
         if failure is None:
             self._busy.discard(m.node)
             self._failures.pop(m.node, None)
@@ -100,9 +117,11 @@ class Witnesses(Actor):
             self._refusals[m.node] = self._refusals.get(m.node, 0) + 1
             self._failures[m.node] = min(self._failures.get(m.node, 0), self._refusals[m.node] - 1)  # it is there again
             self._see_whether_outcast(failure.value)
-        elif isinstance(failure.value, DriverError) and m.node not in self._failures:
+        elif isinstance(failure.value, DriverError):
             # Not just away: without a word of this it would look like that.
-            log.warn("{node} cannot note who is in sync: {reason}", node=m.node, reason=failure.value.text)
+            self._unable[m.node] = failure.value.text
+            if m.node not in self._failures:
+                log.warn("{node} cannot note who is in sync: {reason}", node=m.node, reason=failure.value.text)
         count = self._failures[m.node] = self._failures.get(m.node, 0) + 1
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(count - 1, 10))
         self.later(pause * (0.5 + self._random()), _Again(m.node))
@@ -135,6 +154,19 @@ class Witnesses(Actor):
         if self._voting and 2 * len(refusing) > len(self._nodes):
             many = f"{len(refusing)} of {len(self._nodes)}"
             self._give_up(StaleEpoch(f"{many} nodes refuse {self._own_name}: {last.text}"))
+
+    def _shortage(self) -> GanetiError:
+        unable = sorted(self._nodes & self._unable.keys())
+        if not unable:
+            return NoMajority(
+                "fewer than half of the nodes answer, there may be another master: nothing can be changed; bring nodes "
+                "back, or 'gnt-cluster master-failover --no-voting' on the host that shall go on"
+            )
+        reasons = "; ".join(f"{node}: {self._unable[node]}" for node in unable[:MOST_NAMED])
+        return DriverError(
+            f"fewer than half of the nodes can note a change, {len(unable)} of {len(self._nodes)} cannot write to "
+            f"their disk ({reasons}): nothing can be changed until that is repaired"
+        )
 
     def _give_up(self, error: GanetiError) -> None:
         waiting, self._waiting = self._waiting, None

@@ -58,11 +58,13 @@ class Testify:
 
     ``at``: later than that of all Testify before.  Answer: None, once at least
     half of the nodes that are not offline have it on disk.  StaleEpoch when one
-    of them knows a later master.
+    of them knows a later master; NoMajority after ``deadline`` seconds, or
+    DriverError when it is too many of their disks that are to blame.
     """
 
     in_sync: tuple[str, ...]
     at: Position
+    deadline: float
 
 
 FROM_ANY_EPOCH = frozenset({"host.get_standing/1", "host.promise/1"})

@@ -11,7 +11,7 @@ from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from ganeti_tw.errors import Cancelled, GanetiError, NoMajority, NoMember, NotMaster, WrongState
+from ganeti_tw.errors import Cancelled, DriverError, GanetiError, NoMajority, NoMember, NotMaster, WrongState
 from ganeti_tw.ledger.memory import MemoryStore
 from ganeti_tw.protocol.ledger import Change, GetChanges, Position
 from ganeti_tw.protocol.node import GetHostState
@@ -272,6 +272,21 @@ class FailoverTests(MastershipCase):
         self.add_tag("later")
         told = [line for line in said if line and "cannot note" in line]
         self.assertEqual(told, ["node2 cannot note who is in sync: simulated disk: the record cannot be written"])
+
+    def test_when_their_disks_are_to_blame_nobody_is_sent_looking_for_another_master(self) -> None:
+        self.hosts["node2"].record_failures = 10**6
+        self.kill("node3")
+        waiting = self.cluster.begin("submit", {"ops": [tag("x")]})
+        waiting.addErrback(lambda failure: failure.value.text)
+        self.cluster.settle(30)
+        with self.assertRaises(DriverError) as caught:
+            self.cluster.call("submit", {"ops": [tag("y")]})
+        text = caught.exception.text
+        self.assertIn("1 of 3 cannot write to their disk (node2: simulated disk: the record cannot be written)", text)
+        self.assertIn(text, self.cluster.result(waiting))
+        self.hosts["node2"].record_failures = 0
+        self.cluster.settle(30)
+        self.add_tag("later")
 
     def test_what_only_a_dead_host_has_is_not_given_up_silently(self) -> None:
         """Both others fell behind before the master died."""
