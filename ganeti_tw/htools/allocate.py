@@ -30,6 +30,7 @@ from ganeti_tw.htools.score import (
     WEIGHTS,
     clashes,
     components,
+    endangered,
     location_counts,
     score,
 )
@@ -170,21 +171,28 @@ def choose(
     rules: Rules,
 ) -> Allocation:
     """The lowest score, the last one of equals; those that leave no way out of a dying node do not count."""
-    successes = len(candidates)
-    if rules.dedicated or not rules.capacity_checks:
-        best = min(candidates, key=lambda each: (each.score, -each.order), default=None)
-        return Allocation(_found(best), successes, failures)
-    checker = rules.checker or Checker(members, skip_offline=rules.skip_offline_checks)
-    for candidate in sorted(candidates, key=lambda each: (each.score, -each.order)):
-        if checker.passes_with(cluster, instance, candidate.place, candidate.nodes):
-            return Allocation(_found(candidate), successes, failures)
+    checker = None
+    if rules.capacity_checks and not rules.dedicated:
+        checker = rules.checker or Checker(members, skip_offline=rules.skip_offline_checks)
+    ranked = sorted(candidates, key=lambda each: (each.score, -each.order))
+    return first_safe(cluster, instance, ranked, len(candidates), failures, checker)
+
+
+def first_safe(
+    cluster: Cluster,
+    instance: Instance,
+    ranked: Iterable[Candidate],
+    successes: int,
+    failures: dict[Fail, int],
+    checker: Checker | None,
+) -> Allocation:
+    """The first of so many that passes the capacity check; those before it count as failures."""
+    for candidate in ranked:
+        if checker is None or checker.passes_with(cluster, instance, candidate.place, candidate.nodes):
+            return Allocation(Found(candidate.place, candidate.nodes, candidate.score), successes, failures)
         successes -= 1
         failures[Fail.N1] = failures.get(Fail.N1, 0) + 1
     return Allocation(None, successes, failures)
-
-
-def _found(candidate: Candidate | None) -> Found | None:
-    return None if candidate is None else Found(candidate.place, candidate.nodes, candidate.score)
 
 
 def with_instance(cluster: Cluster, instance: Instance, place: Place, nodes: dict[int, Node]) -> Cluster:
@@ -240,7 +248,7 @@ class Running:
             sums[number] = amount + change
             values[SPREAD[number]] = sqrt(variance)
         values[RESERVED_TOTAL] += new.metrics()[_RESERVED] - old.metrics()[_RESERVED]
-        values[N1] += _endangered(new) - _endangered(old)
+        values[N1] += endangered(new) - endangered(old)
         if old.location_score != new.location_score:
             values[LOCATION] += new.location_score - old.location_score
         if old.exclusion is not new.exclusion:
@@ -268,10 +276,6 @@ class Running:
             counts[key] = counts.get(key, 0) + count
         self._location_counts = counts
         self._values[LOCATION_EXCLUSION] = float(sum(max(count - 1, 0) for count in counts.values()))
-
-
-def _endangered(node: Node) -> int:
-    return len(node.primaries) + len(node.secondaries) if node.n1_failure else 0
 
 
 def in_group(

@@ -110,7 +110,7 @@ class Instance:
         return self.template == DRBD
 
     def is_like(self, other: Instance) -> bool:
-        """Whether all figures are the same, only the name may differ."""
+        """Whether all figures are the same."""
         return all(getattr(self, slot) == getattr(other, slot) for slot in _FIGURES)
 
     def copy(self) -> Instance:
@@ -128,4 +128,4 @@ class Instance:
         return new
 
 
-_FIGURES = tuple(slot for slot in Instance.__slots__ if slot not in ("alias", "name"))
+_FIGURES = tuple(slot for slot in Instance.__slots__ if slot not in ("alias", "index", "name"))

@@ -72,8 +72,7 @@ def components(nodes: Sequence[Node]) -> list[float]:
         row = node.metrics()
         rows.append(row)
         reserved += row[_RESERVED]
-        if node.n1_failure:
-            values[N1] += len(node.primaries) + len(node.secondaries)
+        values[N1] += endangered(node)
         if node.location_score:
             values[LOCATION] += node.location_score
         if node.exclusion:
@@ -110,6 +109,11 @@ def spread(values: tuple[float, ...]) -> float:
         distance = value - mean
         squares += distance * distance
     return sqrt(squares / count)
+
+
+def endangered(node: Node) -> int:
+    """How many instances are on a node that could not take over what is reserved on it."""
+    return len(node.primaries) + len(node.secondaries) if node.n1_failure else 0
 
 
 def clashes(node: Node) -> int:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ganeti_tw.htools.allocate import Allocation, Rules, as_primary, on_nodes, on_pairs, with_instance
+from ganeti_tw.htools.allocate import Allocation, Rules, as_primary, on_pairs, with_instance
 from ganeti_tw.htools.cluster import NOWHERE, BadData, Cluster, Place
 from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.health import bad_nodes
 from ganeti_tw.htools.instance import Instance
 from ganeti_tw.htools.node import Node
+from ganeti_tw.htools.openings import Openings
 from ganeti_tw.htools.redundancy import Checker, failing
 from ganeti_tw.htools.sizes import Size, steps_alike
 from ganeti_tw.htools.templates import nodes_needed
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 # A state may be safe although one on the way to it is not, so that Ganeti's numbers show in the result.
 _BATCH, _LARGE_BATCH = 10, 100
 
-# Arrays take about as long as looking at so many nodes, or pairs of nodes, one by one.
+# Arrays take about as long as looking at so many pairs of nodes one by one.
 _FEW = 12
 # Once so many more have been looked at, there are more to come: importing NumPy pays.
 _MANY = 1000
@@ -84,7 +85,8 @@ class Room:
         # The nodes of the last state in which no place was safe, and whether none can be.
         self._unsafe: tuple[list[Node], bool] | None = None
         self._located_pairs = self.pairs and any(node.hardware.location_tags for node in cluster.nodes)
-        # Nodes or pairs that looking at them one by one took longer for than arrays would have.
+        self._openings = Openings(self._allowed, ignore_soft_errors=rules.ignore_soft_errors)
+        # Pairs that looking at them one by one took longer for than arrays would have.
         self._looked_at = 0
         self._vacancies: Vacancies | None = None
 
@@ -154,7 +156,7 @@ class Room:
         if self.pairs:
             if not self._partners:
                 raise BadData("Not enough online nodes")
-            vacancies = self._vacancies_after(cluster, sum(len(partners) for _, partners in self._partners))
+            vacancies = self._arrays(cluster)
             if vacancies is not None:
                 found = vacancies.best_pair(cluster, instance)
                 if not checked or self._is_safe(cluster, instance, found):
@@ -165,19 +167,14 @@ class Room:
         if checked and self._is_hopeless(cluster):
             found = self.find(cluster, instance, checked=False)
             return _all_unsafe(found)
-        vacancies = self._vacancies_after(cluster, len(self._allowed))
-        if vacancies is not None:
-            found = vacancies.best_node(cluster, instance)
-            if not checked or self._is_safe(cluster, instance, found):
-                return found
-        found = on_nodes(cluster, everything, instance, self._allowed, rules)
+        found = self._openings.find(cluster, instance, self._checker if checked else None)
         if checked and found.best is None and found.failures.get(Fail.N1):
             self._note_unsafe(cluster)
         return found
 
-    def _vacancies_after(self, cluster: Cluster, more: int) -> Vacancies | None:
-        """Arrays instead of looking at so many one by one, where they can be had and pay."""
-        self._looked_at += max(0, more - _FEW)
+    def _arrays(self, cluster: Cluster) -> Vacancies | None:
+        """Instead of looking at the pairs one by one, where arrays can be had and pay."""
+        self._looked_at += max(0, sum(len(partners) for _, partners in self._partners) - _FEW)
         if self._vacancies is None and self._looked_at > _MANY and not self._located_pairs:
             from ganeti_tw.htools.vacancies import Vacancies  # noqa: PLC0415  NumPy is heavy
 

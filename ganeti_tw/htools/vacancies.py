@@ -1,8 +1,8 @@
-"""Places for one more instance, on all nodes and pairs of nodes at once.
+"""Places for one more mirrored instance, on all pairs of nodes at once.
 
-Gives what ``allocate.on_nodes`` and ``allocate.on_pairs`` give for an instance
-without tags, to the last digit, from NumPy arrays: values are computed by the same
-operations in the same order, only for all candidates together.  Integers are held
+Gives what ``allocate.on_pairs`` gives for an instance without tags, to the last digit,
+from NumPy arrays: values are computed by the same operations in the same order, only
+for all candidates together.  Integers are held
 as float64, which is exact for every size a cluster has.  Pairs of nodes must share no
 location.
 """
@@ -15,8 +15,7 @@ import numpy as np
 
 from ganeti_tw.htools.allocate import Allocation, Found
 from ganeti_tw.htools.arrays import Bools, Floats, Ints
-from ganeti_tw.htools.cluster import NOWHERE, Cluster, Place
-from ganeti_tw.htools.estimate import TOLERANCE
+from ganeti_tw.htools.cluster import Cluster, Place
 from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.instance import Instance
 from ganeti_tw.htools.node import Node
@@ -33,7 +32,6 @@ from ganeti_tw.htools.score import (
     WEIGHTS,
     clashes,
     location_clashes,
-    score,
 )
 
 _FAILS = tuple(Fail)
@@ -46,8 +44,6 @@ _METRICS = len(SPREAD)
 _MEMORY, _STORAGE, _RESERVED, _CPUS, _LOADS, _SPREAD_SPINDLES = 0, 1, 2, 3, slice(4, 8), 8
 _PLANNED_MEMORY, _PLANNED_STORAGE, _PLANNED_CPUS, _PLANNED_SPINDLES = 9, 10, 11, 12
 _DISK_LOAD = 6
-# What each spread counts; that of reserved memory is the same wherever an instance without a second node goes.
-_WEIGHTS = np.array([0.0 if metric == _RESERVED else WEIGHTS[SPREAD[metric]] for metric in range(_METRICS)])
 
 
 class _Sums:
@@ -236,41 +232,6 @@ class Vacancies:
         offline = np.ones(len(self._flags), dtype=np.bool_)
         offline[self._online] = False
         return offline
-
-    # -- one node
-
-    def best_node(self, cluster: Cluster, instance: Instance) -> Allocation:
-        """As ``on_nodes`` without capacity checks."""
-        self._refresh(cluster)
-        more = self._as_primary(instance, self._storage_change(instance))
-        code = self._primary_codes(cluster, instance, more)[self._allowed]
-        failures = _counted(np.bincount(code, minlength=_NO_PAIR + 1))
-        fitting = self._allowed[code == _FITS]
-        if not len(fitting):
-            return Allocation(None, 0, failures)
-        best: Found | None = None
-        for index in fitting[self._near(fitting, self._changed(more))].tolist():
-            node = cluster.nodes[index].with_primary(instance, 0)
-            assert not isinstance(node, Fail), "arrays and nodes disagree"
-            value = score([node if n == index else each for n, each in enumerate(cluster.nodes)])
-            if best is None or value <= best.score:
-                best = Found(Place(index, NOWHERE), {index: node}, value)
-        return Allocation(best, len(fitting), failures)
-
-    def _near(self, fitting: Ints, after: Floats) -> Bools:
-        """Which of these come so close to the lowest score that only real scores can tell."""
-        sums = self._sums()
-        _, variances = _updated(
-            sums.count,
-            sums.sums[:, None],
-            sums.variances[:, None],
-            self._metrics[:, fitting],
-            after[:, fitting],
-        )
-        total = _WEIGHTS @ np.sqrt(variances) + WEIGHTS[N1] * self._flags[fitting]
-        lowest = total.min()
-        near: Bools = total <= lowest + TOLERANCE * max(1.0, abs(lowest))
-        return near
 
     # -- two nodes
 

@@ -15,9 +15,10 @@ from ganeti_tw.htools.cluster import NOWHERE, BadData, Cluster
 from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.instance import Instance
 from ganeti_tw.htools.numbers import fixed
+from ganeti_tw.htools.openings import Openings
 from ganeti_tw.htools.policy import violation
 from ganeti_tw.htools.prepare import Wishes, prepare
-from ganeti_tw.htools.redundancy import failing
+from ganeti_tw.htools.redundancy import Checker, failing
 from ganeti_tw.htools.sizes import Size
 from ganeti_tw.htools.space import Filled, Kind, Room
 from ganeti_tw.htools.text import parse
@@ -88,15 +89,48 @@ class ArraysTests(TestCase):
                 cluster.places.append(want.best.place)
                 cluster.settle(want.best.nodes, instance.index, want.best.place)
 
-    @settings(properties, max_examples=150)
-    @given(untagged(), sizes, templates)
-    def test_single_nodes_are_those_found_one_by_one(self, cluster: Cluster, size: Size, template: str) -> None:
-        instance = new_instance(cluster, size, template)
+
+class OpeningsTests(TestCase):
+    @settings(properties, max_examples=200)
+    @given(untagged(), st.lists(sizes, min_size=1, max_size=3), templates, st.booleans())
+    def test_nodes_are_those_found_one_by_one(
+        self, cluster: Cluster, wanted: list[Size], template: str, careful: bool
+    ) -> None:
         everything = range(len(cluster.nodes))
-        want = on_nodes(cluster, everything, instance, online(cluster), Rules(capacity_checks=False))
-        got = Vacancies(cluster, online(cluster)).best_node(cluster, instance)
-        self.assertEqual((got.successes, got.failures), (want.successes, want.failures))
-        self.assertEqual(got.best and got.best[::2], want.best and want.best[::2])
+        openings = Openings(online(cluster), ignore_soft_errors=False)
+        for size in wanted:
+            for _ in range(3):
+                instance = new_instance(cluster, size, template)
+                rules = Rules(capacity_checks=careful)
+                want = on_nodes(cluster, everything, instance, online(cluster), rules)
+                got = openings.find(cluster, instance, Checker(everything) if careful else None)
+                self.assertEqual((got.successes, got.failures), (want.successes, want.failures))
+                self.assertEqual(got.best and got.best[::2], want.best and want.best[::2])
+                if got.best is not None:
+                    cluster.put(instance, got.best.place, got.best.nodes)
+
+    def test_of_nodes_that_are_equal_the_last_is_taken(self) -> None:
+        """And the next best ones of a state that was asked about before are those of that state."""
+        cluster = parse(text_of_equal_nodes(4))
+        openings = Openings(range(4), ignore_soft_errors=False)
+        size = Size(memory=1024, disk=1024, cpus=1, spindles=1)
+        taken = []
+        before = cluster.copy()
+        for _ in range(5):
+            instance = new_instance(cluster, size, "plain")
+            best = openings.find(cluster, instance, None).best
+            assert best is not None
+            taken.append(best.place.primary)
+            cluster.put(instance, best.place, best.nodes)
+        self.assertEqual(taken, [3, 2, 1, 0, 3])
+        again = openings.find(before, new_instance(before, size, "plain"), None).best
+        assert again is not None
+        self.assertEqual(again.place.primary, 3)
+
+
+def text_of_equal_nodes(count: int) -> str:
+    rows = [f"node{n}|32768|0|32768|102400|102400|16|N|group-0|1" for n in range(count)]
+    return "\n".join(["group-0|group-0|preferred||", "", *rows, "", "", "", "", ""])
 
 
 class RoomTests(TestCase):
