@@ -61,9 +61,7 @@ class Inquiry:
 
     def heard(self) -> None:
         """A master speaks."""
-        if self._silence is not None:
-            self._silence.cancel()
-            self._silence = None
+        self._expect_nobody()
         self._patience, self.removed = SILENCE, ""
 
     def stop(self) -> None:
@@ -73,14 +71,18 @@ class Inquiry:
         if self._work is not None:
             self._work.cancel()
 
+    def _expect_nobody(self) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
+            self._silence = None
+
     def _silent(self) -> None:
         self._silence = None
         record = self._host.record
         if record is not None and not record.is_master:  # which finds out by itself
             self._patience = min(2 * self._patience, LONGEST_SILENCE)
             self.begin()
-            if self._work is None:  # it has asked just now
-                self.expect()
+            self.expect()  # whatever the others say of a master: it has yet to speak
 
     def _ended(self, result: Any) -> None:
         self._work = None
@@ -117,6 +119,7 @@ class Inquiry:
             if not self.removed:
                 log.warn("{reason}", reason=e.text)
             self.removed = e.text
+            self._expect_nobody()
             self._host.removed()
         else:
             self.expect()

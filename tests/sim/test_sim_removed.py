@@ -56,6 +56,16 @@ class RemovedTests(SynchronousTestCase):
         self.cluster.settle(65)
         self.learns("node3", "node1", "node2")
 
+    def test_one_that_the_master_did_not_reach_for_long_before(self) -> None:
+        """The others have told it meanwhile who the master is."""
+        self.cluster = Cluster(nodes=4)
+        self.cluster.network.cut("node1", "node4")
+        self.cluster.settle(150)
+        self.remove("node4")
+        self.cluster.network.mend("node1", "node4")
+        self.cluster.settle(300)
+        self.learns("node4", "node1", "node2", "node3")
+
     def test_one_whose_master_died_before_it_was_told(self) -> None:
         self.cluster.begin("submit", {"ops": [{"OP_ID": "OP_NODE_REMOVE", "node_name": "node3"}]})
         while len(self.cluster.config.nodes) == 3:
