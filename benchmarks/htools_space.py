@@ -61,10 +61,10 @@ CASES = (
     Case(12, 150, ratio=2.0),
     Case(4, 40, ("--disk-template=ext",), most=1.0),
     Case(4, 40, ("--disk-template=plain",), most=1.0),
-    Case(12, 150, ("--disk-template=ext",), ratio=0.67),
-    Case(12, 150, ("--disk-template=plain",), ratio=2.0),
+    Case(12, 150, ("--disk-template=ext",), ratio=1.1),
+    Case(12, 150, ("--disk-template=plain",), ratio=4.0),
     Case(40, 1000, ratio=8.0),
-    Case(40, 1000, ("--disk-template=ext", "--no-capacity-checks"), ratio=2.0),
+    Case(40, 1000, ("--disk-template=ext", "--no-capacity-checks"), ratio=4.0),
     Case(80, 2000, ratio=8.0, long=True),
 )
 

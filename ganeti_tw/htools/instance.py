@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from operator import attrgetter
 
 from ganeti_tw.htools.templates import DRBD, LOCAL, MOVABLE
 
@@ -111,7 +112,7 @@ class Instance:
 
     def is_like(self, other: Instance) -> bool:
         """Whether all figures are the same."""
-        return all(getattr(self, slot) == getattr(other, slot) for slot in _FIGURES)
+        return bool(_figures(self) == _figures(other))
 
     def copy(self) -> Instance:
         """Another with the same figures."""
@@ -128,4 +129,4 @@ class Instance:
         return new
 
 
-_FIGURES = tuple(slot for slot in Instance.__slots__ if slot not in ("alias", "index", "name"))
+_figures = attrgetter(*(slot for slot in Instance.__slots__ if slot not in ("alias", "index", "name")))
