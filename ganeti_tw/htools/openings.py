@@ -22,19 +22,15 @@ from ganeti_tw.htools.score import N1, SPREAD, WEIGHTS, endangered, score
 
 _SPREAD_WEIGHTS = tuple(WEIGHTS[position] for position in SPREAD)
 
-
-class _Change(NamedTuple):
-    """What becomes of a metric, by its position among ``Node.metrics``."""
-
-    metric: int
-    before: float
-    after: float
+# A metric on the nodes that are online, and where the instance fits before and after.
+_Columns = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
 
 
 class _Fit(NamedTuple):
-    """What the instance changes on a node, and what that adds to the score beside the spreads."""
+    """The metrics of a node before and after, and what the instance adds to the score beside their spreads."""
 
-    changes: tuple[_Change, ...]
+    before: tuple[float, ...]
+    after: tuple[float, ...]
     extra: float
 
 
@@ -75,16 +71,11 @@ class Openings:
         after = as_primary(cluster, instance, node.hardware.index, 0, self._force)
         if isinstance(after, Fail):
             return after
-        changes = tuple(
-            _Change(metric, x, y)
-            for metric, (x, y) in enumerate(zip(node.metrics(), after.metrics(), strict=True))
-            if x != y
-        )
-        return _Fit(changes, WEIGHTS[N1] * (endangered(after) - endangered(node)))
+        return _Fit(node.metrics(), after.metrics(), WEIGHTS[N1] * (endangered(after) - endangered(node)))
 
     def _ranked(self, cluster: Cluster, instance: Instance, fits: Sequence[tuple[int, _Fit]]) -> Iterator[Candidate]:
         """From the lowest score on, the later one of equals first."""
-        estimates = _estimates(cluster, [fit for _, fit in fits])
+        estimates = _estimates(cluster, [fit for _, fit in fits]) if fits else []
         left = sorted(zip(estimates, range(len(fits)), strict=True))
         while left:
             close = 1
@@ -106,28 +97,24 @@ class Openings:
 
 def _estimates(cluster: Cluster, fits: Sequence[_Fit]) -> list[float]:
     """The scores but for what is the same for all."""
+    found = [fit.extra for fit in fits]
     online = [node.metrics() for node in cluster.nodes if not node.offline]
     count = len(online)
-    moving = {change.metric for fit in fits for change in fit.changes}
-    means: dict[int, float] = {}
-    squares: dict[int, float] = {}
-    spreads: dict[int, float] = {}
-    for metric in moving:
-        column = [row[metric] for row in online]
-        means[metric] = mean = sum(column) / count
+    befores, afters = zip(*[fit.before for fit in fits], strict=True), zip(*[fit.after for fit in fits], strict=True)
+    # Metrics that are the same on every node, as most are that count forthcoming instances too, are looked at once.
+    weights: dict[_Columns, float] = {}
+    metrics = zip(zip(*online, strict=True), befores, afters, strict=True)
+    for columns, weight in zip(metrics, _SPREAD_WEIGHTS, strict=True):
+        _, before, after = columns
+        if before != after:
+            weights[columns] = weights.get(columns, 0.0) + weight
+    for (values, before, after), weight in weights.items():
+        mean = sum(values) / count
         # Relative to their mean values have small squares, whose sum is exact enough.
-        squares[metric] = amount = sum([(value - mean) * (value - mean) for value in column])
-        spreads[metric] = _SPREAD_WEIGHTS[metric] * sqrt(amount / count)
-    all_spreads = sum(spreads.values())
-    found = []
-    for fit in fits:
-        value = fit.extra + all_spreads
-        for metric, before, after in fit.changes:
-            more = after - before
-            moved = more / count
-            variance = (squares[metric] + more * (after + before - 2.0 * means[metric])) / count - moved * moved
+        squares = sum([(value - mean) * (value - mean) for value in values])
+        for number, (x, y) in enumerate(zip(before, after, strict=True)):
+            moved = (y - x) / count
+            variance = (squares + (y - x) * (y + x - 2.0 * mean)) / count - moved * moved
             if variance > 0.0:
-                value += _SPREAD_WEIGHTS[metric] * sqrt(variance)
-            value -= spreads[metric]
-        found.append(value)
+                found[number] += weight * sqrt(variance)
     return found
