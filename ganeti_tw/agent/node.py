@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,12 +17,21 @@ from ganeti_tw.agent.ancillary import AncillaryFiles
 from ganeti_tw.agent.commands import Commands
 from ganeti_tw.agent.figures import Figures
 from ganeti_tw.agent.hooks import HookScripts
-from ganeti_tw.agent.hypervisor.base import Ballooner, GuestNews, Hypervisor, Migrator, Newsgiver, Powercycler
+from ganeti_tw.agent.hypervisor.base import (
+    Ballooner,
+    GuestNews,
+    Hypervisor,
+    Migrator,
+    Newsgiver,
+    Powercycler,
+    find_guests,
+    list_guests,
+)
 from ganeti_tw.agent.masterip import MasterIpScript
 from ganeti_tw.agent.osdef.scripts import OsScripts
-from ganeti_tw.agent.storage.base import Abilities, Filling, Renaming, Storage, find_disks, storage_of
+from ganeti_tw.agent.storage.base import Abilities, Filling, Renaming, Storage, copy_disk, find_disks, storage_of
 from ganeti_tw.agent.verify import Inspector
-from ganeti_tw.errors import BadRequest, DriverError, GanetiError
+from ganeti_tw.errors import BadRequest, GanetiError
 from ganeti_tw.kernel import Actor, ActorSystem, Gone, Outcome, Rank, Ref, receive
 from ganeti_tw.protocol.ancillary import ReadAncillary, WriteAncillary
 from ganeti_tw.protocol.instance import (
@@ -38,7 +47,6 @@ from ganeti_tw.protocol.instance import (
     RemoveDisk,
     RenameDisk,
     RenameOs,
-    RunningInstance,
     StartInstance,
     StopInstance,
 )
@@ -446,32 +454,3 @@ class NodeAgent(Actor):
 
 def _tell_news(node: Ref, news: GuestNews) -> None:
     node.tell(GuestChanged(news))
-
-
-async def copy_disk(storage: Storage, target: Filling, m: CopyDisk) -> None:
-    """A part of one disk to another."""
-    source = await storage.find(m.instance, m.disk)
-    if source is None:
-        raise DriverError(f"disk {m.disk.index} of {m.instance} ({m.disk.dev_type} {m.disk.uuid}) is not on this node")
-    await target.fill(m.instance, m.to, source, m.start_mib, m.size_mib)
-
-
-async def list_guests(
-    hypervisors: Mapping[str, Hypervisor], names: Collection[str] = ()
-) -> tuple[RunningInstance, ...]:
-    """What all of them know, of all instances or those named.  The first that fails makes the whole answer fail."""
-    found: list[RunningInstance] = []
-    for hypervisor in hypervisors.values():
-        found.extend(await hypervisor.list(names))
-    return tuple(found)
-
-
-async def find_guests(hypervisors: Mapping[str, Hypervisor]) -> dict[str, tuple[RunningInstance, ...] | GanetiError]:
-    """What each of them knows, or why it cannot say."""
-    found: dict[str, tuple[RunningInstance, ...] | GanetiError] = {}
-    for name, hypervisor in hypervisors.items():
-        try:
-            found[name] = await hypervisor.list()
-        except GanetiError as e:
-            found[name] = e
-    return found

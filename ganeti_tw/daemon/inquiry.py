@@ -81,8 +81,8 @@ class Inquiry:
         record = self._host.record
         if record is not None and not record.is_master:  # which finds out by itself
             self._patience = min(2 * self._patience, LONGEST_SILENCE)
-            self.begin()
             self.expect()  # whatever the others say of a master: it has yet to speak
+            self.begin()
 
     def _ended(self, result: Any) -> None:
         self._work = None

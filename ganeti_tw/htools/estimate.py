@@ -21,9 +21,11 @@ from ganeti_tw.htools.score import (
     OFFLINE_PRIMARY,
     RESERVED_TOTAL,
     SPREAD,
+    SPREAD_WEIGHTS,
     TAGS,
     WEIGHTS,
     clashes,
+    endangered,
     location_counts,
     score,
     without_spreads,
@@ -37,7 +39,6 @@ _FEW = 12
 
 _RESERVED = 2
 _RESERVED_WEIGHT = WEIGHTS[RESERVED_TOTAL]
-_SPREAD_WEIGHTS = tuple(WEIGHTS[position] for position in SPREAD)
 
 
 class Estimator:
@@ -58,10 +59,10 @@ class Estimator:
         ]
         # What each spread counts as it is.
         self._spreads = [
-            weight * sqrt(amount / self._count) for weight, amount in zip(_SPREAD_WEIGHTS, self._squares, strict=True)
+            weight * sqrt(amount / self._count) for weight, amount in zip(SPREAD_WEIGHTS, self._squares, strict=True)
         ]
         self._fixed = without_spreads(nodes)
-        self._plain_parts = {index: _plain_part(node) for index, node in self._nodes.items()}
+        self._plain_parts = {index: plain_part(node) for index, node in self._nodes.items()}
         self._counts = location_counts(online)
 
     def score(self, changed: Mapping[int, Node]) -> float:
@@ -71,7 +72,7 @@ class Estimator:
         result = self._fixed
         for index, node in changed.items():
             if index in self._plain_parts:
-                result += _plain_part(node) - self._plain_parts[index]
+                result += plain_part(node) - self._plain_parts[index]
         if self._counts or any(new.present_exclusion and new.hardware.location_tags for _, new in pairs):
             result += self._location_part(pairs)
         online = [(old.metrics(), new.metrics()) for old, new in pairs if not old.offline]
@@ -81,7 +82,7 @@ class Estimator:
         befores = zip(*[before for before, _ in online], strict=True)
         afters = zip(*[after for _, after in online], strict=True)
         for weight, mean, squares, spread, before, after in zip(
-            _SPREAD_WEIGHTS, self._means, self._squares, self._spreads, befores, afters, strict=True
+            SPREAD_WEIGHTS, self._means, self._squares, self._spreads, befores, afters, strict=True
         ):
             if before == after:
                 result += spread
@@ -107,15 +108,13 @@ class Estimator:
         return WEIGHTS[LOCATION_EXCLUSION] * more
 
 
-def _plain_part(node: Node) -> float:
+def plain_part(node: Node) -> float:
     """What a node adds to the score on its own."""
-    primaries = len(node.primaries)
-    both = primaries + len(node.secondaries)
     if node.offline:
-        return WEIGHTS[OFFLINE_ALL] * both + WEIGHTS[OFFLINE_PRIMARY] * primaries
+        primaries = len(node.primaries)
+        return WEIGHTS[OFFLINE_ALL] * (primaries + len(node.secondaries)) + WEIGHTS[OFFLINE_PRIMARY] * primaries
     part = _RESERVED_WEIGHT * node.metrics()[_RESERVED] + WEIGHTS[LOCATION] * node.location_score
-    if node.n1_failure:
-        part += WEIGHTS[N1] * both
+    part += WEIGHTS[N1] * endangered(node)
     if node.exclusion:
         part += WEIGHTS[TAGS] * clashes(node)
     return part

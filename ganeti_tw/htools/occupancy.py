@@ -140,21 +140,15 @@ class Occupancy:
 
     @property
     def free_memory_part(self) -> float:
-        return _part(self.unused_memory, self.hardware.memory)
+        return self.metrics()[0]
 
     @property
     def free_disk_part(self) -> float:
-        if self.hardware.exclusive_storage:
-            return _part_or_all(self.free_spindles, self.hardware.spindles)
-        return _part_or_all(self.free_disk, self.hardware.total_disk)
+        return self.metrics()[1]
 
     @property
     def cpu_ratio(self) -> float:
-        return _part(self.used_cpus, self.hardware.cpus)
-
-    @property
-    def spindle_ratio(self) -> float:
-        return _part(self.instance_spindles, self.hardware.max_spindles)
+        return self.used_cpus / (self.hardware.cpus or 1.0)
 
     def metrics(self) -> tuple[float, ...]:
         """The values whose spread over the nodes is scored, in the order of ``score.SPREAD``."""
@@ -230,14 +224,6 @@ def _without(counts: Mapping[str, int], tags: Iterable[str]) -> dict[str, int]:
         if left > 0:
             less[tag] = left
     return less
-
-
-def _part(amount: float, whole: float) -> float:
-    return amount / whole if whole else float(amount)
-
-
-def _part_or_all(amount: float, whole: float) -> float:
-    return amount / whole if whole else 1.0
 
 
 def spindles_left(free: int, instance: Instance) -> int:

@@ -13,14 +13,12 @@ from typing import NamedTuple
 
 from ganeti_tw.htools.allocate import Allocation, Candidate, as_primary, first_safe
 from ganeti_tw.htools.cluster import NOWHERE, Cluster, Place
-from ganeti_tw.htools.estimate import TOLERANCE
+from ganeti_tw.htools.estimate import TOLERANCE, plain_part
 from ganeti_tw.htools.failures import Fail
 from ganeti_tw.htools.instance import Instance
 from ganeti_tw.htools.node import Node
 from ganeti_tw.htools.redundancy import Checker
-from ganeti_tw.htools.score import N1, SPREAD, WEIGHTS, endangered, score
-
-_SPREAD_WEIGHTS = tuple(WEIGHTS[position] for position in SPREAD)
+from ganeti_tw.htools.score import SPREAD_WEIGHTS, score
 
 # A metric on the nodes that are online, and where the instance fits before and after.
 _Columns = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
@@ -71,7 +69,7 @@ class Openings:
         after = as_primary(cluster, instance, node.hardware.index, 0, self._force)
         if isinstance(after, Fail):
             return after
-        return _Fit(node.metrics(), after.metrics(), WEIGHTS[N1] * (endangered(after) - endangered(node)))
+        return _Fit(node.metrics(), after.metrics(), plain_part(after) - plain_part(node))
 
     def _ranked(self, cluster: Cluster, instance: Instance, fits: Sequence[tuple[int, _Fit]]) -> Iterator[Candidate]:
         """From the lowest score on, the later one of equals first."""
@@ -104,7 +102,7 @@ def _estimates(cluster: Cluster, fits: Sequence[_Fit]) -> list[float]:
     # Metrics that are the same on every node, as most are that count forthcoming instances too, are looked at once.
     weights: dict[_Columns, float] = {}
     metrics = zip(zip(*online, strict=True), befores, afters, strict=True)
-    for columns, weight in zip(metrics, _SPREAD_WEIGHTS, strict=True):
+    for columns, weight in zip(metrics, SPREAD_WEIGHTS, strict=True):
         _, before, after = columns
         if before != after:
             weights[columns] = weights.get(columns, 0.0) + weight

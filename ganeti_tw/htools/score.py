@@ -42,6 +42,8 @@ COMPONENTS: tuple[tuple[str, float], ...] = (
 )
 N1, OFFLINE_ALL, OFFLINE_PRIMARY, TAGS, LOCATION, LOCATION_EXCLUSION, RESERVED_TOTAL = 2, 4, 5, 11, 17, 18, 19
 WEIGHTS = tuple(weight for _, weight in COMPONENTS)
+# What each of Node.metrics weighs.
+SPREAD_WEIGHTS = tuple(WEIGHTS[position] for position in SPREAD)
 _RESERVED = 2
 
 

@@ -81,6 +81,8 @@ class Room:
         group = {n: cluster.nodes[n].hardware.group for n in self._allowed}
         pairs = [(p, [s for s in self._allowed if s != p and group[s] == group[p]]) for p in self._allowed]
         self._partners = [(p, partners) for p, partners in pairs if partners]
+        # How many pairs there are beyond those that arrays take as long for.
+        self._too_many = max(0, sum(len(partners) for _, partners in self._partners) - _FEW)
         self._groups = sorted({cluster.nodes[n].hardware.group for n in self._allowed})
         # The nodes of the last state in which no place was safe, and whether none can be.
         self._unsafe: tuple[list[Node], bool] | None = None
@@ -151,17 +153,8 @@ class Room:
 
     def find(self, cluster: Cluster, instance: Instance, *, checked: bool) -> Allocation:
         """The best place for one more; BadData when there are not enough nodes to try."""
-        everything = range(len(cluster.nodes))
-        rules = self._rules._replace(capacity_checks=checked)
         if self.pairs:
-            if not self._partners:
-                raise BadData("Not enough online nodes")
-            vacancies = self._arrays(cluster)
-            if vacancies is not None:
-                found = vacancies.best_pair(cluster, instance)
-                if not checked or self._is_safe(cluster, instance, found):
-                    return found
-            return on_pairs(cluster, everything, instance, self._partners, rules)
+            return self._find_pair(cluster, instance, checked)
         if not self._allowed:
             raise BadData("No online nodes")
         if checked and self._is_hopeless(cluster):
@@ -172,9 +165,20 @@ class Room:
             self._note_unsafe(cluster)
         return found
 
+    def _find_pair(self, cluster: Cluster, instance: Instance, checked: bool) -> Allocation:
+        if not self._partners:
+            raise BadData("Not enough online nodes")
+        vacancies = self._arrays(cluster)
+        if vacancies is not None:
+            found = vacancies.best_pair(cluster, instance)
+            if not checked or self._is_safe(cluster, instance, found):
+                return found
+        rules = self._rules._replace(capacity_checks=checked)
+        return on_pairs(cluster, range(len(cluster.nodes)), instance, self._partners, rules)
+
     def _arrays(self, cluster: Cluster) -> Vacancies | None:
         """Instead of looking at the pairs one by one, where arrays can be had and pay."""
-        self._looked_at += max(0, sum(len(partners) for _, partners in self._partners) - _FEW)
+        self._looked_at += self._too_many
         if self._vacancies is None and self._looked_at > _MANY and not self._located_pairs:
             from ganeti_tw.htools.vacancies import Vacancies  # noqa: PLC0415  NumPy is heavy
 

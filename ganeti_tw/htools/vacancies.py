@@ -2,9 +2,8 @@
 
 Gives what ``allocate.on_pairs`` gives for an instance without tags, to the last digit,
 from NumPy arrays: values are computed by the same operations in the same order, only
-for all candidates together.  Integers are held
-as float64, which is exact for every size a cluster has.  Pairs of nodes must share no
-location.
+for all candidates together.  Integers are held as float64, which is exact for every
+size a cluster has.  Pairs of nodes must share no location.
 """
 
 from __future__ import annotations
@@ -69,7 +68,6 @@ class Vacancies:
     def __init__(self, cluster: Cluster, allowed: Sequence[int]) -> None:
         hardware = [node.hardware for node in cluster.nodes]
         count = len(hardware)
-        self._allowed = np.array(allowed, dtype=np.intp)
         groups: dict[int, list[int]] = {}
         for index in allowed:
             groups.setdefault(hardware[index].group, []).append(index)

@@ -109,7 +109,7 @@ class Ledger(Actor):
     5. Who is in sync is known to enough nodes, so that whoever wants to be
        master hears of it: before the first acknowledgement of a reign, and
        before anything is acknowledged without a candidate that left.  While
-       too few answer, commits are refused with NoMajority.
+       too few do, commits are refused with what the witnesses give as the reason.
     6. Once a follower knows a later epoch nothing is acknowledged any more,
        and ``ended`` is called with the reason; likewise when the store turns
        out to be damaged or written by someone else.
@@ -362,7 +362,7 @@ class Ledger(Actor):
         except StaleEpoch as e:
             self._give_up(e)
         except GanetiError as e:
-            log.warn("fewer than half of the nodes can be told who is in sync: {error}", error=e)
+            log.warn("too few nodes know who is in sync: {error}", error=e)
             self._unwitnessed = e
             unknown = OutcomeUnknown(f"the change may or may not last: {self._unwitnessed}")
             self._refuse(self._line.stored_entries(), unknown)

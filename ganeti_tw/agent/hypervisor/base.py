@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 from attrs import field, frozen
 from twisted.internet.interfaces import IReactorTime
 
-from ganeti_tw.errors import BadRequest
+from ganeti_tw.errors import BadRequest, GanetiError
 from ganeti_tw.kernel import Blocking
 from ganeti_tw.protocol.instance import Console, DiskSpec, InstanceSpec, NicSpec, RunningInstance
 from ganeti_tw.protocol.migration import Doorway
@@ -176,3 +176,24 @@ def check_name(name: str) -> str:
     if not name or name.startswith(".") or "/" in name or "\0" in name or len(name) > 240:
         raise BadRequest(f"{name!r} cannot be the name of an instance")
     return name
+
+
+async def list_guests(
+    hypervisors: Mapping[str, Hypervisor], names: Collection[str] = ()
+) -> tuple[RunningInstance, ...]:
+    """What all of them know, of all instances or those named.  The first that fails makes the whole answer fail."""
+    found: list[RunningInstance] = []
+    for hypervisor in hypervisors.values():
+        found.extend(await hypervisor.list(names))
+    return tuple(found)
+
+
+async def find_guests(hypervisors: Mapping[str, Hypervisor]) -> dict[str, tuple[RunningInstance, ...] | GanetiError]:
+    """What each of them knows, or why it cannot say."""
+    found: dict[str, tuple[RunningInstance, ...] | GanetiError] = {}
+    for name, hypervisor in hypervisors.items():
+        try:
+            found[name] = await hypervisor.list()
+        except GanetiError as e:
+            found[name] = e
+    return found

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from ganeti_tw.errors import BadRequest, DriverError, GanetiError
 from ganeti_tw.kernel import Blocking
-from ganeti_tw.protocol.instance import DiskFound, DiskSpec
+from ganeti_tw.protocol.instance import CopyDisk, DiskFound, DiskSpec
 
 
 class Abilities(Flag):
@@ -106,3 +106,11 @@ async def find_disks(storages: Mapping[str, Storage], wanted: Iterable[tuple[str
         except GanetiError as e:
             found.append(DiskFound(error=e.text))
     return tuple(found)
+
+
+async def copy_disk(storage: Storage, target: Filling, m: CopyDisk) -> None:
+    """A part of one disk to another."""
+    source = await storage.find(m.instance, m.disk)
+    if source is None:
+        raise DriverError(f"disk {m.disk.index} of {m.instance} ({m.disk.dev_type} {m.disk.uuid}) is not on this node")
+    await target.fill(m.instance, m.to, source, m.start_mib, m.size_mib)
